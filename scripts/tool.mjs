@@ -1,0 +1,75 @@
+// Runs the native tools of tools/package.json (lint, format, code generation), installing them on first use.
+// They live apart because their other-platform packages break `npm ci` of the root.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = join(root, 'tools', 'node_modules', '.bin');
+const SOURCES = ['src', 'test', 'examples', 'scripts'];
+
+const TASKS = {
+  lint: () => run('oxlint', ['--type-aware', '--deny-warnings', ...SOURCES]),
+  format: () => run('biome', ['format', '--write', '.']),
+  proto: () => {
+    run('buf', ['lint']);
+    run('buf', ['generate']);
+  },
+  check: () => {
+    run('biome', ['format', '.']);
+    TASKS.lint();
+    run('buf', ['lint']);
+    checkGenerated();
+  },
+};
+
+const task = TASKS[process.argv[2]];
+if (task === undefined) stop(`usage: node scripts/tool.mjs ${Object.keys(TASKS).join('|')}`);
+install();
+task();
+
+function install() {
+  const stamp = join(root, 'tools', 'node_modules', '.stamp');
+  const wanted = readFileSync(join(root, 'tools', 'package.json'), 'utf8');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  const npm = process.env['npm_execpath'];
+  const args = ['install', '--no-package-lock', '--no-audit', '--no-fund', '--include=optional', '--loglevel=error'];
+  const [command, first] = npm === undefined ? ['npm', []] : [process.execPath, [npm]];
+  const result = spawnSync(command, [...first, ...args], { cwd: join(root, 'tools'), stdio: 'inherit' });
+  if (result.status !== 0) stop('the tools could not be installed');
+  writeFileSync(stamp, wanted);
+}
+
+function run(tool, args) {
+  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH']}` };
+  const result = spawnSync(join(bin, tool), args, { cwd: root, stdio: 'inherit', env });
+  if (result.status !== 0) stop(`${tool} ${args.join(' ')} failed`);
+}
+
+/** The committed generated code is exactly what the .proto files make. */
+function checkGenerated() {
+  const fresh = mkdtempSync(join(tmpdir(), 'seqsvr-gen-'));
+  run('buf', ['generate', '-o', fresh]);
+  const committed = join(root, 'src', 'rpc', 'gen');
+  const made = join(fresh, 'src', 'rpc', 'gen');
+  const names = new Set([...filesBelow(committed), ...filesBelow(made)]);
+  const different = [...names].filter((name) => read(join(committed, name)) !== read(join(made, name)));
+  rmSync(fresh, { recursive: true });
+  if (different.length > 0) stop(`src/rpc/gen differs from the .proto files: ${different.join(', ')}; run npm run proto`);
+  console.log(`generated code matches the .proto files (${names.size} files)`);
+}
+
+function filesBelow(folder) {
+  return readdirSync(folder, { recursive: true }).filter((name) => statSync(join(folder, name)).isFile());
+}
+
+function read(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+function stop(message) {
+  console.error(message);
+  process.exit(1);
+}

@@ -1,0 +1,123 @@
+import { SeqError } from '../base/errors.js';
+import { checkGeometry, type Geometry, sectionCountOf } from '../model/geometry.js';
+import { type Epoch, parseAllocId, parseIncarnation, SEQ_MAX, type SectionId, type Seq, toEpoch, toSectionId } from '../model/ids.js';
+import type { LeaseTerms } from '../model/lease.js';
+import type { RoutingTable } from '../model/routing.js';
+import type { Version } from '../model/version.js';
+import type { WindowRun } from '../model/window.js';
+import type * as common from './gen/seqsvr/v1/common.js';
+import type * as store from './gen/seqsvr/v1/store.js';
+
+/**
+ * Proto <-> model. The only place where a uint64 of the wire becomes a checked number or a branded value. Everything
+ * from the wire is untrusted: what breaks a rule throws PROTOCOL or INVALID_ARGUMENT with the value, and is not used.
+ */
+
+/** Bounds what one table may make the receiver allocate. */
+const TABLE_NODES_MAX = 100_000;
+
+export function numberFromWire(value: bigint, what: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0) throw protocol(`${what} must be at most 2^53-1, got ${value}`);
+  return number;
+}
+
+export function epochFromWire(value: bigint): Epoch {
+  return toEpoch(numberFromWire(value, 'epoch'));
+}
+
+export function seqFromWire(value: bigint): Seq {
+  if (value < 0n || value > SEQ_MAX) throw protocol(`a seq must be at most 2^63-1, got ${value}`);
+  return value as Seq;
+}
+
+export function versionToWire({ generation, value }: Version): common.Version {
+  return { generation: BigInt(generation), value: BigInt(value) };
+}
+
+export function versionFromWire(version: common.Version): Version {
+  return { generation: numberFromWire(version.generation, 'generation'), value: numberFromWire(version.value, 'routing version') };
+}
+
+export function geometryFromWire(geometry: common.Geometry | undefined): Geometry {
+  if (geometry === undefined) throw protocol('a geometry is missing');
+  checkGeometry(geometry);
+  return { firstUid: geometry.firstUid, lastUid: geometry.lastUid, uidsPerSection: geometry.uidsPerSection };
+}
+
+export function leaseTermsFromWire(terms: store.LeaseTerms | undefined): LeaseTerms {
+  if (terms === undefined) throw protocol('the lease terms are missing');
+  return { leaseMs: terms.leaseMs, driftPpm: terms.driftPpm, marginMs: terms.marginMs };
+}
+
+export function tableToWire(table: RoutingTable): common.RoutingTable {
+  return {
+    version: versionToWire(table.version),
+    geometry: { ...table.geometry },
+    allocs: table.allocs.map(({ id, address, zone }) => ({ id, address, zone })),
+    runs: table.runs.map((run) => ({ sectionCount: run.sectionCount, alloc: run.alloc === undefined ? 0 : run.alloc + 1, epoch: BigInt(run.epoch) })),
+    stores: table.stores.map(({ id, name, address }) => ({ id, name, address })),
+  };
+}
+
+/** Throws PROTOCOL unless the table is whole: known version, runs that cover the set once, owners that exist. */
+export function tableFromWire(wire: common.RoutingTable): RoutingTable {
+  if (wire.version === undefined) throw protocol('a routing table without a version');
+  if (wire.allocs.length + wire.stores.length > TABLE_NODES_MAX) throw protocol(`a routing table with more than ${TABLE_NODES_MAX} nodes`);
+  const geometry = geometryFromWire(wire.geometry);
+  const runs = wire.runs.map((run) => {
+    if (run.sectionCount === 0) throw protocol('a routing table with an empty run');
+    if (run.alloc > wire.allocs.length) throw protocol(`a routing table with owner ${run.alloc} of ${wire.allocs.length}`);
+    return { sectionCount: run.sectionCount, alloc: run.alloc === 0 ? undefined : run.alloc - 1, epoch: epochFromWire(run.epoch) };
+  });
+  const covered = runs.reduce((sum, run) => sum + run.sectionCount, 0);
+  if (covered !== sectionCountOf(geometry)) throw protocol(`a routing table that covers ${covered} of ${sectionCountOf(geometry)} sections`);
+  return {
+    version: versionFromWire(wire.version),
+    geometry,
+    allocs: wire.allocs.map(({ id, address, zone }) => ({ id: parseAllocId(id), address, zone })),
+    stores: wire.stores.map(({ id, name, address }) => ({ id, name, address })),
+    runs,
+  };
+}
+
+export function windowToWire(run: WindowRun): store.WindowRun {
+  return {
+    firstSection: run.firstSection,
+    sectionCount: run.sectionCount,
+    epoch: BigInt(run.epoch),
+    base: run.base,
+    maxSeq: run.maxSeq,
+    leaving: run.leaving,
+  };
+}
+
+/** Throws PROTOCOL unless the run lies within the set and base <= maxSeq. */
+export function windowFromWire(wire: store.WindowRun, geometry: Geometry): WindowRun {
+  const { firstSection, sectionCount } = sectionRunFromWire(wire, geometry);
+  const base = seqFromWire(wire.base);
+  const maxSeq = seqFromWire(wire.maxSeq);
+  if (base > maxSeq) throw protocol(`a window with base ${base} above max_seq ${maxSeq}`);
+  return { firstSection, sectionCount, epoch: epochFromWire(wire.epoch), base, maxSeq, leaving: wire.leaving };
+}
+
+/** Throws PROTOCOL unless [firstSection, firstSection + sectionCount) is a run of sections of the set. */
+export function sectionRunFromWire(
+  wire: { readonly firstSection: number; readonly sectionCount: number },
+  geometry: Geometry,
+): { readonly firstSection: SectionId; readonly sectionCount: number } {
+  const count = sectionCountOf(geometry);
+  if (wire.sectionCount < 1 || wire.firstSection + wire.sectionCount > count) {
+    throw protocol(`sections ${wire.firstSection}+${wire.sectionCount} lie outside a set of ${count}`);
+  }
+  return { firstSection: toSectionId(wire.firstSection), sectionCount: wire.sectionCount };
+}
+
+/** Who is asking: throws INVALID_ARGUMENT unless both are well-formed. */
+export function callerFromWire(wire: { readonly allocId: string; readonly incarnation: string }) {
+  return { allocId: parseAllocId(wire.allocId), incarnation: parseIncarnation(wire.incarnation) };
+}
+
+function protocol(message: string): SeqError {
+  return new SeqError('PROTOCOL', message);
+}

@@ -1,0 +1,160 @@
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Server,
+  ServerCredentials,
+  type ServerOptions,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { Clock } from '../base/clock.js';
+import { messageOf, SeqError } from '../base/errors.js';
+import type { Version } from '../model/version.js';
+import { errorToWire } from './status.js';
+
+/** Server limits. grpc-js' own defaults are open; each of these is a decision (ecosystem: hardening). */
+const SERVER_OPTIONS: ServerOptions = {
+  'grpc.max_receive_message_length': 4 * 1024 * 1024,
+  'grpc.max_send_message_length': 16 * 1024 * 1024,
+  'grpc.max_concurrent_streams': 1000,
+  'grpc-node.max_session_memory': 64,
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.enable_channelz': 0,
+};
+
+/** How long open calls may take to end when a server closes, in ms; after it they are cut. */
+const CLOSE_GRACE_MS = 2_000;
+/** What a call without a deadline of its own gets, in ms: nothing waits for ever. */
+const DEADLINE_DEFAULT_MS = 10_000;
+
+/** What a handler may ask about the call it serves. */
+export interface CallContext {
+  /** Moment on the Clock's monotonic axis after which nobody waits for the answer. */
+  readonly deadlineMs: number;
+  /** True once the caller has gone away. */
+  isCancelled(): boolean;
+}
+
+export interface Service {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+/** A gRPC server on one address. */
+export class GrpcServer {
+  readonly #server: Server;
+  readonly #clock: Clock;
+  /** `host:port` as bound: the port is the real one also when 0 was asked for. */
+  readonly address: string;
+
+  private constructor(server: Server, clock: Clock, address: string) {
+    this.#server = server;
+    this.#clock = clock;
+    this.address = address;
+  }
+
+  /** Binds and serves. Throws INVALID_ARGUMENT when the address cannot be had: in use, or not of this machine. */
+  static async start(options: { readonly address: string; readonly services: readonly Service[]; readonly clock: Clock }): Promise<GrpcServer> {
+    const server = new Server(SERVER_OPTIONS);
+    for (const { definition, implementation } of options.services) server.addService(definition, implementation);
+    const { host, port } = splitAddress(options.address);
+    const bound = await new Promise<number>((resolve, reject) => {
+      server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, boundPort) => {
+        if (error === null) resolve(boundPort);
+        else reject(new SeqError('INVALID_ARGUMENT', `cannot listen on ${options.address}: ${portAdvice(error, port)}`, { cause: error }));
+      });
+    });
+    return new GrpcServer(server, options.clock, `${host}:${bound}`);
+  }
+
+  /** Takes no new calls, lets the open ones end for a while, then cuts them. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.#server.forceShutdown());
+      this.#server.tryShutdown(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Cuts every call and connection at once. */
+  cut(): void {
+    this.#server.forceShutdown();
+  }
+}
+
+/** Adapts handlers to grpc-js: errors become statuses with our trailer, deadlines become moments of the Clock. */
+export class Handlers {
+  readonly #clock: Clock;
+  readonly #routingVersion: () => Version | undefined;
+  readonly #onBug: (error: unknown) => void;
+
+  /** `onBug` hears everything a handler throws that is not a SeqError. */
+  constructor(options: { readonly clock: Clock; readonly onBug: (error: unknown) => void; readonly routingVersion?: () => Version | undefined }) {
+    this.#clock = options.clock;
+    this.#onBug = options.onBug;
+    this.#routingVersion = options.routingVersion ?? (() => undefined);
+  }
+
+  /** The handler may answer at once or later; an answer at once costs no promise. */
+  unary<Request, Response>(handle: (request: Request, context: CallContext) => Response | Promise<Response>): handleUnaryCall<Request, Response> {
+    return (call, callback) => {
+      const fail = (error: unknown): void => callback(this.#toWire(error));
+      try {
+        const answer = handle(call.request, this.#contextOf(call));
+        if (answer instanceof Promise) answer.then((value) => callback(null, value), fail);
+        else callback(null, answer);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  }
+
+  /** The handler owns the stream until it ends it; what it throws ends the stream with a status. */
+  serverStream<Request, Response>(
+    handle: (request: Request, stream: ServerWritableStream<Request, Response>) => void,
+  ): handleServerStreamingCall<Request, Response> {
+    return (call) => {
+      try {
+        handle(call.request, call);
+      } catch (error) {
+        call.emit('error', this.#toWire(error));
+      }
+    };
+  }
+
+  /** The status for anything thrown; reports bugs. */
+  #toWire(error: unknown) {
+    if (!(error instanceof SeqError)) this.#onBug(error);
+    return errorToWire(error, this.#routingVersion());
+  }
+
+  #contextOf(call: ServerUnaryCall<unknown, unknown>): CallContext {
+    const deadline = call.getDeadline();
+    const wallMs = deadline instanceof Date ? deadline.getTime() : deadline;
+    // grpc hands the deadline out on the wall clock; only its distance from now means anything.
+    const leftMs = Number.isFinite(wallMs) ? wallMs - this.#clock.now().wallMs : DEADLINE_DEFAULT_MS;
+    return { deadlineMs: this.#clock.nowMs() + leftMs, isCancelled: () => call.cancelled };
+  }
+}
+
+/** `host:port` in two. Throws INVALID_ARGUMENT unless it is one; IPv6 hosts stand in brackets. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const match = /^(\[[0-9A-Fa-f:.]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[2]);
+  if (match?.[1] === undefined || port > 65_535) {
+    throw new SeqError('INVALID_ARGUMENT', `an address is host:port with a port in [0, 65535], got '${address}'`);
+  }
+  return { host: match[1], port };
+}
+
+function portAdvice(error: Error, port: number): string {
+  const text = messageOf(error);
+  if (/EADDRINUSE/.test(text)) return `port ${port} is in use by another process; stop it or choose another port`;
+  if (/EACCES/.test(text)) return `port ${port} needs privileges; choose one above 1023`;
+  return text;
+}
