@@ -1,8 +1,10 @@
 import {
+  type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerOptions,
   type ServerUnaryCall,
   type ServerWritableStream,
@@ -125,6 +127,24 @@ export class Handlers {
         call.emit('error', this.#toWire(error));
       }
     };
+  }
+
+  /** The handler reads and writes the stream until it ends it; what it throws ends the stream with a status. */
+  duplex<Request, Response>(handle: (stream: ServerDuplexStream<Request, Response>) => void): handleBidiStreamingCall<Request, Response> {
+    return (call) => {
+      // A peer that goes away in the middle is no news; without a listener it would end the process.
+      call.on('error', () => call.end());
+      try {
+        handle(call);
+      } catch (error) {
+        call.emit('error', this.#toWire(error));
+      }
+    };
+  }
+
+  /** Ends a stream with a refusal. */
+  refuse(call: { emit(event: 'error', error: unknown): boolean }, error: SeqError): void {
+    call.emit('error', this.#toWire(error));
   }
 
   /** The status for anything thrown; reports bugs. */

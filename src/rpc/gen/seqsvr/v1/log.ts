@@ -112,8 +112,8 @@ export interface AllocRecord {
   incarnation: string;
   address: string;
   zone: string;
-  /** joined or gone. */
-  state: string;
+  /** Superseded runs, newest first; only the last few. */
+  former: string[];
 }
 
 /** Everything of the state but its sections, AllocSvrs and members. */
@@ -1085,7 +1085,7 @@ export const SectionRecord: MessageFns<SectionRecord> = {
 };
 
 function createBaseAllocRecord(): AllocRecord {
-  return { id: "", incarnation: "", address: "", zone: "", state: "" };
+  return { id: "", incarnation: "", address: "", zone: "", former: [] };
 }
 
 export const AllocRecord: MessageFns<AllocRecord> = {
@@ -1102,8 +1102,8 @@ export const AllocRecord: MessageFns<AllocRecord> = {
     if (message.zone !== "") {
       writer.uint32(34).string(message.zone);
     }
-    if (message.state !== "") {
-      writer.uint32(42).string(message.state);
+    for (const v of message.former) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -1158,7 +1158,7 @@ export const AllocRecord: MessageFns<AllocRecord> = {
               break;
             }
 
-            message.state = reader.string();
+            message.former.push(reader.string());
             continue;
           }
         }

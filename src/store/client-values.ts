@@ -1,0 +1,94 @@
+import { SeqError } from '../base/errors.js';
+import type { Geometry } from '../model/geometry.js';
+import type { AllocId, Epoch, Incarnation, SectionId, Seq } from '../model/ids.js';
+import type { LeaseTerms } from '../model/lease.js';
+import type { RoutingTable } from '../model/routing.js';
+import type { WindowRun } from '../model/window.js';
+import { geometryFromWire, leaseTermsFromWire, seqFromWire, tableFromWire, windowFromWire } from '../rpc/codec.js';
+import type * as wire from '../rpc/gen/seqsvr/v1/store.js';
+import { errorFromDetail } from '../rpc/status.js';
+
+/** Who is asking: one run of one AllocSvr. */
+export interface Caller {
+  readonly allocId: AllocId;
+  readonly incarnation: Incarnation;
+}
+
+/** What the set tells a newcomer. */
+export interface Registration {
+  readonly clusterId: string;
+  readonly geometry: Geometry;
+  /** How far one raise lifts maxSeq when nothing is known about the rate; at least 1. */
+  readonly raiseBy: bigint;
+  readonly lease: LeaseTerms;
+}
+
+/** A table and what it means for one incarnation. */
+export interface Assignment {
+  readonly table: RoutingTable;
+  /** The windows of every section that the incarnation owns in this table, in section order. */
+  readonly windows: readonly WindowRun[];
+}
+
+export interface Renewal {
+  readonly lease: LeaseTerms;
+  /** Undefined: the caller's table is as new as the leader's. */
+  readonly assignment: Assignment | undefined;
+}
+
+export interface RaiseAsk {
+  readonly section: SectionId;
+  readonly epoch: Epoch;
+  readonly to: Seq;
+}
+
+export type RaiseOutcome =
+  | { readonly type: 'raised' /** As committed: at or above what was asked for. */; readonly maxSeq: Seq }
+  | { readonly type: 'refused'; readonly error: SeqError };
+
+/** Neighbouring sections of one epoch with one true maximum. */
+export interface ReleasedRun {
+  readonly firstSection: SectionId;
+  readonly sectionCount: number;
+  readonly epoch: Epoch;
+  readonly trueMax: Seq;
+}
+
+export interface ReleaseOutcome {
+  readonly releasedCount: number;
+  readonly refusedCount: number;
+}
+
+export function registrationFromWire(response: wire.RegisterResponse): Registration {
+  const { clusterId, raiseBy } = response;
+  if (raiseBy < 1n) throw new SeqError('PROTOCOL', `raise_by must be at least 1, got ${raiseBy}`);
+  return { clusterId, geometry: geometryFromWire(response.geometry), raiseBy: seqFromWire(raiseBy), lease: leaseTermsFromWire(response.lease) };
+}
+
+export function renewalFromWire(response: wire.RenewResponse): Renewal {
+  const lease = leaseTermsFromWire(response.lease);
+  return { lease, assignment: response.assignment === undefined ? undefined : assignmentFromWire(response.assignment) };
+}
+
+export function assignmentFromWire(assignment: wire.Assignment | undefined): Assignment {
+  if (assignment?.routing === undefined) throw new SeqError('PROTOCOL', 'an assignment without a routing table');
+  const table = tableFromWire(assignment.routing);
+  return { table, windows: assignment.windows.map((run) => windowFromWire(run, table.geometry)) };
+}
+
+export function raisesToWire(raises: readonly RaiseAsk[]): wire.Raise[] {
+  return raises.map(({ section, epoch, to }) => ({ section, epoch: BigInt(epoch), to }));
+}
+
+/** Throws PROTOCOL unless there is one outcome for each of the `askedCount` raises. */
+export function outcomesFromWire(response: wire.RaiseResponse, askedCount: number): RaiseOutcome[] {
+  const { outcomes } = response;
+  if (outcomes.length !== askedCount) throw new SeqError('PROTOCOL', `${askedCount} raises asked, ${outcomes.length} answered`);
+  return outcomes.map(({ maxSeq, error }) =>
+    error === undefined ? { type: 'raised', maxSeq: seqFromWire(maxSeq) } : { type: 'refused', error: errorFromDetail(error) },
+  );
+}
+
+export function releasesToWire(releases: readonly ReleasedRun[]): wire.ReleasedRun[] {
+  return releases.map(({ firstSection, sectionCount, epoch, trueMax }) => ({ firstSection, sectionCount, epoch: BigInt(epoch), trueMax }));
+}

@@ -1,0 +1,233 @@
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import { sleep } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
+import type { Random } from '../base/random.js';
+import type { RoutingTable } from '../model/routing.js';
+import type { Version } from '../model/version.js';
+import { type CallOptions, type Channel, ChannelPool } from '../rpc/channel.js';
+import { tableFromWire, versionToWire } from '../rpc/codec.js';
+import { AdminServiceService, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
+import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
+import { StoreServiceService } from '../rpc/gen/seqsvr/v1/store.js';
+import { splitAddress } from '../rpc/server.js';
+import { CallBudget, isWorthRetrying, type StoreCall } from './client-budget.js';
+import { LeaderFinder } from './client-leader.js';
+import {
+  type Assignment,
+  assignmentFromWire,
+  type Caller,
+  outcomesFromWire,
+  type RaiseAsk,
+  type RaiseOutcome,
+  raisesToWire,
+  type Registration,
+  type ReleasedRun,
+  type ReleaseOutcome,
+  type Renewal,
+  registrationFromWire,
+  releasesToWire,
+  renewalFromWire,
+} from './client-values.js';
+import { type WatchHandlers, Watches } from './client-watches.js';
+
+export type { StoreCall } from './client-budget.js';
+export type { Assignment, Caller, RaiseAsk, RaiseOutcome, Registration, ReleasedRun, ReleaseOutcome, Renewal } from './client-values.js';
+export type { WatchHandlers } from './client-watches.js';
+
+/** How many raises one request may carry (store.proto). */
+export const RAISES_PER_REQUEST_MAX = 10_000;
+/** How many runs one release may carry (store.proto). */
+export const RELEASES_PER_REQUEST_MAX = 50_000;
+
+/** A dead or paused peer costs one attempt no more than this, in ms: grpc-js has no connect timeout. */
+const ATTEMPT_TIMEOUT_MS = 250;
+
+type Send<Response> = (channel: Channel, options: CallOptions) => Promise<Response>;
+
+/**
+ * The door to the StoreSvrs of one set, for AllocSvrs and tools. It finds the leader, follows it, and tries again
+ * within the caller's budget; register, raise, release and load are made so that a repeat is harmless.
+ *
+ * Every method rejects with a SeqError. `definite` means that nothing happened at any StoreSvr; once one attempt may
+ * have arrived, the error of the whole call is not definite. NOT_LEADER never leaves: it becomes UNAVAILABLE.
+ */
+export class StoreClient {
+  readonly #endpoints: readonly string[];
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #attemptTimeoutMs: number;
+  readonly #pool: ChannelPool;
+  /** Apart, for tools dial any node: the pool of the calls keeps to the set's own StoreSvrs. */
+  readonly #statusPool: ChannelPool;
+  readonly #leader: LeaderFinder;
+  readonly #watches: Watches;
+
+  /** `endpoints`: `host:port` of StoreSvrs, at least one. Throws INVALID_ARGUMENT when one is not an address. */
+  constructor(options: {
+    readonly endpoints: readonly string[];
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly attemptTimeoutMs?: number;
+  }) {
+    const { endpoints, clock, random } = options;
+    if (endpoints.length === 0) throw new SeqError('INVALID_ARGUMENT', 'at least one StoreSvr address is needed, got none');
+    for (const endpoint of endpoints) splitAddress(endpoint);
+    this.#endpoints = [...endpoints];
+    this.#clock = clock;
+    this.#random = random;
+    this.#attemptTimeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
+    this.#pool = new ChannelPool({ clock });
+    this.#statusPool = new ChannelPool({ clock });
+    // A random start, so that the clients of a set do not all ask the same StoreSvr first.
+    this.#leader = new LeaderFinder({ endpoints: this.#endpoints, start: random.below(endpoints.length) });
+    this.#watches = new Watches({ onEnd: (address, error) => this.#learn(address, error) });
+  }
+
+  /** Makes an incarnation known; it supersedes any former one. `clusterId` '' takes the cluster it finds. */
+  async register(
+    ask: Caller & { readonly address: string; readonly zone: string; readonly clusterId: string },
+    call: StoreCall,
+  ): Promise<Registration> {
+    const { allocId, incarnation, address, zone, clusterId } = ask;
+    const request = { allocId, incarnation, address, zone, clusterId };
+    return registrationFromWire(
+      await this.#retry('register', (channel, options) => channel.call(StoreServiceService.register, request, options), call),
+    );
+  }
+
+  /**
+   * ONE attempt on the wire, sent before this function returns its promise: a lease counts from the send, so the caller
+   * reads its clock, calls, and knows. What is learnt about the leader serves the next attempt.
+   */
+  async renewOnce(ask: Caller & { readonly routingVersion: Version | undefined }, call: StoreCall): Promise<Renewal> {
+    const { allocId, incarnation } = ask;
+    const request = { allocId, incarnation, routingVersion: wireVersion(ask.routingVersion) };
+    const address = this.#leader.target;
+    try {
+      const response = await this.#pool.to(address).call(StoreServiceService.renew, request, call);
+      this.#confirm(address);
+      return renewalFromWire(response);
+    } catch (error) {
+      if (!(error instanceof SeqError)) throw error;
+      this.#learn(address, error);
+      if (error.code !== 'NOT_LEADER') throw error;
+      throw new SeqError('UNAVAILABLE', error.message, { cause: error, definite: error.definite, endpoint: address, attempts: 1 });
+    }
+  }
+
+  /** At most RAISES_PER_REQUEST_MAX; answered after commit, one outcome for each, in the order asked. */
+  async raise(ask: Caller & { readonly raises: readonly RaiseAsk[] }, call: StoreCall): Promise<RaiseOutcome[]> {
+    const { allocId, incarnation, raises } = ask;
+    assert(raises.length <= RAISES_PER_REQUEST_MAX, 'a raise request is within its limit');
+    const request = { allocId, incarnation, raises: raisesToWire(raises) };
+    const response = await this.#retry('raise', (channel, options) => channel.call(StoreServiceService.raise, request, options), call);
+    return outcomesFromWire(response, raises.length);
+  }
+
+  /** At most RELEASES_PER_REQUEST_MAX runs; answered after commit. A repeat of a release that got through is refused. */
+  async release(ask: Caller & { readonly generation: number; readonly releases: readonly ReleasedRun[] }, call: StoreCall): Promise<ReleaseOutcome> {
+    const { allocId, incarnation, generation, releases } = ask;
+    assert(releases.length <= RELEASES_PER_REQUEST_MAX, 'a release request is within its limit');
+    const request = { allocId, incarnation, generation: BigInt(generation), releases: releasesToWire(releases) };
+    return this.#retry('release', (channel, options) => channel.call(StoreServiceService.release, request, options), call);
+  }
+
+  /** The newest table and the caller's windows, confirmed by a quorum. */
+  async load({ allocId, incarnation }: Caller, call: StoreCall): Promise<Assignment> {
+    const request = { allocId, incarnation };
+    const response = await this.#retry('load', (channel, options) => channel.call(StoreServiceService.load, request, options), call);
+    return assignmentFromWire(response.assignment);
+  }
+
+  /** Opens one stream of tables from whom we take for the leader. It ends once: see WatchHandlers. The returned function ends it silently. */
+  watch(ask: Caller & { readonly routingVersion: Version | undefined }, handlers: WatchHandlers): () => void {
+    const { allocId, incarnation } = ask;
+    const request = { allocId, incarnation, routingVersion: wireVersion(ask.routingVersion) };
+    return this.#watches.open(this.#pool.to(this.#leader.target), request, handlers);
+  }
+
+  /** The table that any StoreSvr knows; undefined when the caller's is as new. */
+  async getRoute(routingVersion: Version | undefined, call: StoreCall): Promise<RoutingTable | undefined> {
+    const request = { routingVersion: wireVersion(routingVersion) };
+    const response = await this.#retry(
+      'getRoute',
+      (channel, options) => channel.call(RouteServiceService.getRoute, request, options),
+      call,
+      () => {
+        // Followers answer this one too, so the answer says nothing about who leads.
+      },
+    );
+    return response.routing === undefined ? undefined : tableFromWire(response.routing);
+  }
+
+  /** One node's view of itself, leader or not. One attempt. */
+  async getStatus(address: string, call: StoreCall): Promise<GetStatusResponse> {
+    return await this.#statusPool.to(address).call(AdminServiceService.getStatus, {}, call);
+  }
+
+  /** Calls in flight and later ones end with CLOSED or UNAVAILABLE. */
+  close(): void {
+    this.#watches.close();
+    this.#pool.close();
+    this.#statusPool.close();
+  }
+
+  async #retry<Response>(
+    what: string,
+    send: Send<Response>,
+    call: StoreCall,
+    onAnswer = (address: string): void => this.#confirm(address),
+  ): Promise<Response> {
+    const { signal } = call;
+    const options = { what, clock: this.#clock, random: this.#random, call, attemptTimeoutMs: this.#attemptTimeoutMs };
+    // One try more than there are endpoints: a redirect takes one.
+    const budget = new CallBudget({ ...options, triesPerRound: this.#endpoints.length + 1 });
+    for (;;) {
+      const { attemptMs } = budget;
+      if (attemptMs === 0 || signal?.aborted) throw budget.spent();
+      const address = this.#leader.target;
+      try {
+        const response = await send(this.#pool.to(address), { timeoutMs: attemptMs, signal });
+        onAnswer(address);
+        return response;
+      } catch (error) {
+        if (!(error instanceof SeqError)) throw error;
+        this.#learn(address, error);
+        budget.failed(error);
+        if (!isWorthRetrying(error)) throw budget.refusal(error);
+      }
+      const pauseMs = budget.pauseMs();
+      if (pauseMs > 0) await sleep(this.#clock, pauseMs, signal);
+    }
+  }
+
+  #confirm(address: string): void {
+    if (!this.#leader.confirm(address)) return;
+    this.#watches.endAllBut(address);
+    this.#pool.keepOnly(new Set([...this.#endpoints, address]));
+  }
+
+  #learn(address: string, error: SeqError): void {
+    if (error.code === 'NOT_LEADER' && error.redirect !== undefined && isAddress(error.redirect.address)) {
+      this.#leader.redirect({ from: address, to: error.redirect.address });
+    } else if (isWorthRetrying(error) && error.code !== 'RESOURCE_EXHAUSTED') {
+      this.#leader.fail(address);
+    }
+  }
+}
+
+function wireVersion(version: Version | undefined) {
+  return version === undefined ? undefined : versionToWire(version);
+}
+
+/** A redirect comes from the wire: what is no address is not dialled. */
+function isAddress(address: string): boolean {
+  try {
+    splitAddress(address);
+    return true;
+  } catch (error) {
+    if (error instanceof SeqError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,136 @@
+import { assert } from '../base/assert.js';
+import { type Entry, type Index, sizeOf } from '../raft/types.js';
+import { CHAIN_START, decodeChunk, encodeChunk } from './chunk.js';
+import { DamageError } from './damage.js';
+
+/** Entries kept in memory, in bytes; older chunks are read from the disk when somebody needs them. */
+const CACHE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Where a chunk lies: entries [firstIndex, lastIndex]. */
+export interface ChunkRef {
+  readonly firstIndex: Index;
+  readonly lastIndex: Index;
+  readonly hash: Uint8Array;
+}
+
+/** An append worked out and not yet on disk. */
+export interface LogChange {
+  readonly bytes: Uint8Array;
+  readonly added: ChunkRef;
+  /** Replaced by `added`; one of them may have its key. */
+  readonly removed: readonly ChunkRef[];
+  readonly entries: readonly Entry[];
+  /** The log before the change is kept up to here, inclusive. */
+  readonly keptTo: Index;
+}
+
+/** The chunks of one log: which there are, and their entries as long as memory allows. Contiguous from index 1. */
+export class LevelLog {
+  readonly #readChunk: (firstIndex: Index) => Uint8Array | undefined;
+  #chunks: ChunkRef[] = [];
+  /** By index; #cacheFrom is the lowest index in it. */
+  readonly #cache = new Map<Index, Entry>();
+  #cacheFrom: Index = 1;
+  #cacheBytes = 0;
+
+  constructor(readChunk: (firstIndex: Index) => Uint8Array | undefined) {
+    this.#readChunk = readChunk;
+  }
+
+  get lastIndex(): Index {
+    return this.#chunks.at(-1)?.lastIndex ?? 0;
+  }
+
+  get lastHash(): Uint8Array | undefined {
+    return this.#chunks.at(-1)?.hash;
+  }
+
+  /** Hash of the chunk that ends at `index`; undefined when none does. */
+  hashAt(index: Index): Uint8Array | undefined {
+    return this.#chunks.find((chunk) => chunk.lastIndex === index)?.hash;
+  }
+
+  /** A chunk found on disk, in index order. Throws DamageError on a hole, a broken chain or a changed bit. */
+  load(firstIndex: Index, bytes: Uint8Array): void {
+    if (firstIndex !== this.lastIndex + 1) throw new DamageError(`the log has a hole: entry ${this.lastIndex} is followed by ${firstIndex}`);
+    const chunk = decodeChunk(bytes, firstIndex);
+    if (!Buffer.from(chunk.previousHash).equals(this.lastHash ?? CHAIN_START))
+      throw new DamageError(`log chunk ${firstIndex} does not follow the one before it`);
+    this.#add({ firstIndex, lastIndex: firstIndex + chunk.entries.length - 1, hash: chunk.hash }, chunk.entries);
+  }
+
+  /** Undefined when the log does not reach there. */
+  entryAt(index: Index): Entry | undefined {
+    if (index >= this.#cacheFrom) return this.#cache.get(index);
+    const chunk = this.#chunkOf(index);
+    return chunk === undefined ? undefined : this.#read(chunk)[index - chunk.firstIndex];
+  }
+
+  /** Works out how `entries` change the log: they replace everything from the index of the first one on. */
+  prepare(entries: readonly Entry[]): LogChange {
+    const first = entries[0];
+    assert(first !== undefined && first.index >= 1 && first.index <= this.lastIndex + 1, 'appends are contiguous');
+    const removed = this.#chunks.filter((chunk) => chunk.lastIndex >= first.index);
+    const cut = removed[0];
+    // A conflict inside a chunk: what it keeps is written again, in one chunk with what is new.
+    const kept = cut === undefined ? [] : this.#read(cut).slice(0, first.index - cut.firstIndex);
+    const all = [...kept, ...entries];
+    const before = this.#chunks[this.#chunks.length - removed.length - 1];
+    const { bytes, hash } = encodeChunk(all, before?.hash ?? CHAIN_START);
+    const firstIndex = first.index - kept.length;
+    return { bytes, added: { firstIndex, lastIndex: firstIndex + all.length - 1, hash }, removed, entries: all, keptTo: first.index - 1 };
+  }
+
+  /** The change is on disk. */
+  commit({ added, removed, entries }: LogChange): void {
+    const previousLast = this.lastIndex;
+    if (removed.length > 0) this.#chunks = this.#chunks.slice(0, this.#chunks.length - removed.length);
+    for (let index = added.firstIndex; index <= previousLast; index += 1) this.#forget(index);
+    this.#cacheFrom = Math.min(this.#cacheFrom, added.firstIndex);
+    this.#add(added, entries);
+  }
+
+  #add(chunk: ChunkRef, entries: readonly Entry[]): void {
+    this.#chunks.push(chunk);
+    for (const entry of entries) {
+      this.#cache.set(entry.index, entry);
+      this.#cacheBytes += sizeOf(entry);
+    }
+    while (this.#cacheBytes > CACHE_BYTES_MAX && this.#cacheFrom < this.lastIndex) this.#forget(this.#cacheFrom++);
+  }
+
+  #forget(index: Index): void {
+    const entry = this.#cache.get(index);
+    if (entry === undefined) return;
+    this.#cache.delete(index);
+    this.#cacheBytes -= sizeOf(entry);
+  }
+
+  /** The entries of a chunk: from memory when all of them are there. */
+  #read(chunk: ChunkRef): readonly Entry[] {
+    if (chunk.firstIndex >= this.#cacheFrom) {
+      const entries: Entry[] = [];
+      for (let index = chunk.firstIndex; index <= chunk.lastIndex; index += 1) {
+        const entry = this.#cache.get(index);
+        assert(entry !== undefined, 'the cache has everything from its first index on');
+        entries.push(entry);
+      }
+      return entries;
+    }
+    const bytes = this.#readChunk(chunk.firstIndex);
+    if (bytes === undefined) throw new DamageError(`log chunk ${chunk.firstIndex} is gone`);
+    return decodeChunk(bytes, chunk.firstIndex).entries;
+  }
+
+  #chunkOf(index: Index): ChunkRef | undefined {
+    let low = 0;
+    let high = this.#chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((this.#chunks[middle]?.firstIndex ?? 0) <= index) low = middle;
+      else high = middle - 1;
+    }
+    const chunk = this.#chunks[low];
+    return chunk !== undefined && index >= chunk.firstIndex && index <= chunk.lastIndex ? chunk : undefined;
+  }
+}

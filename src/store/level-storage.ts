@@ -1,0 +1,247 @@
+import { ClassicLevel } from 'classic-level';
+import { crc32 } from 'node:zlib';
+import { assert } from '../base/assert.js';
+import { SeqError } from '../base/errors.js';
+import type { RaftStorage, StateWrite, StorageBatch } from '../raft/ports.js';
+import { type Entry, type HardState, type Index, INITIAL_HARD_STATE, sizeOf, type Term } from '../raft/types.js';
+import { DamageError } from './damage.js';
+import type { DataDir } from './data-dir.js';
+import { type ChunkRef, LevelLog } from './level-log.js';
+import { Marker } from './marker.js';
+
+/**
+ * Keys:  identity            the node's uuid, tied to the directory's identity.json
+ *        hard                term, vote, commit index, with a crc
+ *        applied             the index up to which the state below is applied, with a crc
+ *        log/<firstIndex>    chunks of the log (chunk.ts)
+ *        state/...           the state machine's own keys
+ */
+const LOG = 'log/';
+const STATE = 'state/';
+
+type Database = ClassicLevel<string, Uint8Array>;
+type Operation = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string };
+
+export interface Opened {
+  readonly storage: LevelStorage;
+  readonly hardState: HardState;
+  readonly appliedIndex: Index;
+  /** The state machine's keys, without their prefix, in key order. */
+  readonly state: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * Log, hard state and applied state of one node in one LevelDB. Every write is synced; mixing in unsynced ones would
+ * let a later write survive an earlier one (raft.md hazard 35). The first error is the last thing it does.
+ */
+export class LevelStorage implements RaftStorage {
+  readonly #database: Database;
+  readonly #marker: Marker;
+  readonly #log: LevelLog;
+  #hardState: HardState;
+  /** The marker's write for the batch before; it is done before the next batch begins. */
+  #marking: Promise<void> = Promise.resolve();
+  #isFailed = false;
+
+  private constructor(parts: { database: Database; marker: Marker; log: LevelLog; hardState: HardState }) {
+    this.#database = parts.database;
+    this.#marker = parts.marker;
+    this.#log = parts.log;
+    this.#hardState = parts.hardState;
+  }
+
+  /**
+   * Opens and checks everything. Throws DamageError when anything is missing or not as written, INVALID_ARGUMENT when
+   * another process holds the directory.
+   */
+  static async open(dataDir: DataDir): Promise<Opened> {
+    const database = await openDatabase(dataDir);
+    if (dataDir.isNew) {
+      await database.put('identity', Buffer.from(dataDir.identity.nodeUuid), { sync: true });
+      const fresh = await Marker.create(dataDir.markerPath);
+      await fresh.close();
+      await dataDir.ready();
+    }
+    const marker = await Marker.open(dataDir.markerPath);
+    try {
+      return await load(dataDir, database, marker, (log, hardState) => new LevelStorage({ database, marker, log, hardState }));
+    } catch (error) {
+      await database.close();
+      await marker.close();
+      throw error;
+    }
+  }
+
+  get firstIndex(): Index {
+    return 1;
+  }
+
+  get lastIndex(): Index {
+    return this.#log.lastIndex;
+  }
+
+  termAt(index: Index): Term | undefined {
+    return index === 0 ? 0 : this.#log.entryAt(index)?.term;
+  }
+
+  entries(from: Index, to: Index, maxBytes: number): readonly Entry[] {
+    const found: Entry[] = [];
+    let leftBytes = maxBytes;
+    for (let index = from; index <= to; index += 1) {
+      const entry = this.#log.entryAt(index);
+      assert(entry !== undefined, 'the log has every entry up to its last');
+      leftBytes -= sizeOf(entry);
+      if (leftBytes < 0 && found.length > 0) break;
+      found.push(entry);
+    }
+    return found;
+  }
+
+  async write(batch: StorageBatch): Promise<void> {
+    assert(!this.#isFailed, 'nothing is written after a failed write');
+    try {
+      await this.#write(batch);
+    } catch (error) {
+      this.#isFailed = true;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#marking.catch(() => undefined);
+    await this.#database.close();
+    await this.#marker.close();
+  }
+
+  async #write({ entries, hardState, applied }: StorageBatch): Promise<void> {
+    await this.#marking;
+    const change = entries.length === 0 ? undefined : this.#log.prepare(entries);
+    const operations: Operation[] = [];
+    if (change !== undefined) {
+      for (const { firstIndex } of change.removed) operations.push({ type: 'del', key: logKey(firstIndex) });
+      operations.push({ type: 'put', key: logKey(change.added.firstIndex), value: change.bytes });
+    }
+    if (hardState !== undefined) operations.push({ type: 'put', key: 'hard', value: encodeHardState(hardState) });
+    if (applied !== undefined)
+      operations.push(...applied.writes.map(toOperation), { type: 'put', key: 'applied', value: encodeIndex(applied.index) });
+    if (operations.length === 0) return;
+
+    // Where the log will be shorter for a moment, the marker steps back BEFORE; it never leads.
+    if (change !== undefined && change.keptTo < this.#marker.mark.lastIndex) {
+      await this.#marker.write({ ...this.#marker.mark, lastIndex: change.keptTo, lastHash: undefined });
+    }
+    await this.#database.batch(operations, { sync: true });
+    const isVote = hardState !== undefined && (hardState.term !== this.#hardState.term || hardState.votedFor !== this.#hardState.votedFor);
+    if (hardState !== undefined) this.#hardState = hardState;
+    if (change !== undefined) this.#log.commit(change);
+    if (change === undefined && !isVote) return;
+
+    const { term, votedFor } = this.#hardState;
+    this.#marking = this.#marker.write({ term, votedFor, lastIndex: this.#log.lastIndex, lastHash: this.#log.lastHash });
+    // A vote is remembered twice BEFORE it is spoken; the marker of an append may lag by one write.
+    if (isVote) await this.#marking;
+    else this.#marking.catch(() => undefined); // Heard by the next write, which awaits it.
+  }
+}
+
+async function openDatabase({ databasePath, isNew }: DataDir): Promise<Database> {
+  // Never created on the side: a database that lost its CURRENT file would come up empty (reliability.md finding 2).
+  const database: Database = new ClassicLevel(databasePath, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'view',
+    createIfMissing: isNew,
+    errorIfExists: isNew,
+    compression: false,
+  });
+  try {
+    await database.open();
+    return database;
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED') {
+      throw new SeqError('INVALID_ARGUMENT', `data directory ${databasePath} is in use by another seqsvr process`, { cause: error });
+    }
+    throw new DamageError(`the database ${databasePath} cannot be opened`, { cause: error });
+  }
+}
+
+async function load(
+  dataDir: DataDir,
+  database: Database,
+  marker: Marker,
+  make: (log: LevelLog, hardState: HardState) => LevelStorage,
+): Promise<Opened> {
+  const uuid = await database.get('identity');
+  if (uuid === undefined || Buffer.from(uuid).toString() !== dataDir.identity.nodeUuid) {
+    throw new DamageError(`the database of ${dataDir.databasePath} is not the one that identity.json speaks of`);
+  }
+  const log = new LevelLog((firstIndex) => database.getSync(logKey(firstIndex)));
+  for await (const [key, value] of database.iterator({ gte: LOG, lt: `${LOG}~` })) log.load(Number(key.slice(LOG.length)), value);
+  const hardState = decodeHardState(await database.get('hard'));
+  const appliedIndex = decodeIndex(await database.get('applied'));
+  checkAgainstMarker(log, hardState, marker);
+  if (hardState.commitIndex > log.lastIndex) throw new DamageError(`the log ends at ${log.lastIndex} but ${hardState.commitIndex} was committed`);
+  if (appliedIndex > log.lastIndex) throw new DamageError(`the log ends at ${log.lastIndex} but ${appliedIndex} was applied`);
+
+  const state = new Map<string, Uint8Array>();
+  for await (const [key, value] of database.iterator({ gte: STATE, lt: `${STATE}~` })) state.set(key.slice(STATE.length), value);
+  return { storage: make(log, hardState), hardState, appliedIndex, state };
+}
+
+/** The database must hold at least what the marker says: a lost tail or a lost vote is told here. */
+function checkAgainstMarker(log: LevelLog, { term, votedFor }: HardState, { mark }: Marker): void {
+  if (mark.term > term || (mark.term === term && mark.votedFor !== undefined && mark.votedFor !== votedFor)) {
+    throw new DamageError(
+      `a vote was lost: the database says term ${term}, vote ${votedFor ?? 'none'}; the marker term ${mark.term}, vote ${mark.votedFor ?? 'none'}`,
+    );
+  }
+  if (mark.lastIndex > log.lastIndex) throw new DamageError(`the log lost its end: it reaches ${log.lastIndex}, the marker says ${mark.lastIndex}`);
+  if (mark.lastHash === undefined) return;
+  const hash = log.hashAt(mark.lastIndex);
+  if (hash === undefined || !Buffer.from(hash).equals(mark.lastHash))
+    throw new DamageError(`the log is not the one that was written: entry ${mark.lastIndex} differs`);
+}
+
+function toOperation({ key, value }: StateWrite): Operation {
+  return value === undefined ? { type: 'del', key: `${STATE}${key}` } : { type: 'put', key: `${STATE}${key}`, value };
+}
+
+function logKey(firstIndex: ChunkRef['firstIndex']): string {
+  return `${LOG}${String(firstIndex).padStart(16, '0')}`;
+}
+
+/** u48 term | u48 votedFor (0 none) | u48 commitIndex | u32 crc32 */
+function encodeHardState({ term, votedFor, commitIndex }: HardState): Uint8Array {
+  const buffer = Buffer.alloc(22);
+  buffer.writeUIntBE(term, 0, 6);
+  buffer.writeUIntBE(votedFor ?? 0, 6, 6);
+  buffer.writeUIntBE(commitIndex, 12, 6);
+  buffer.writeUInt32BE(crc32(buffer.subarray(0, 18)), 18);
+  return buffer;
+}
+
+function decodeHardState(bytes: Uint8Array | undefined): HardState {
+  if (bytes === undefined) return INITIAL_HARD_STATE;
+  const buffer = checked(bytes, 22, 'hard state');
+  const votedFor = buffer.readUIntBE(6, 6);
+  return { term: buffer.readUIntBE(0, 6), votedFor: votedFor === 0 ? undefined : votedFor, commitIndex: buffer.readUIntBE(12, 6) };
+}
+
+/** u48 index | u32 crc32 */
+function encodeIndex(index: Index): Uint8Array {
+  const buffer = Buffer.alloc(10);
+  buffer.writeUIntBE(index, 0, 6);
+  buffer.writeUInt32BE(crc32(buffer.subarray(0, 6)), 6);
+  return buffer;
+}
+
+function decodeIndex(bytes: Uint8Array | undefined): Index {
+  return bytes === undefined ? 0 : checked(bytes, 10, 'applied index').readUIntBE(0, 6);
+}
+
+function checked(bytes: Uint8Array, size: number, what: string): Buffer {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer.length !== size || buffer.readUInt32BE(size - 4) !== crc32(buffer.subarray(0, size - 4)))
+    throw new DamageError(`the ${what} is not as it was written`);
+  return buffer;
+}

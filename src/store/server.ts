@@ -1,0 +1,118 @@
+import type { Clock } from '../base/clock.js';
+import type { Observer } from '../base/observe.js';
+import type { Random } from '../base/random.js';
+import { Health } from '../rpc/health.js';
+import { GrpcServer, Handlers } from '../rpc/server.js';
+import type { Member } from './command.js';
+import { openDataDir } from './data-dir.js';
+import type { StoreEvent } from './events.js';
+import type { LeaseAuthority } from './lease-authority.js';
+import { LevelStorage } from './level-storage.js';
+import { type Bootstrap, StoreNode, type StoreNodeListener } from './node.js';
+import { assignmentOf, storeRouteService, storeService } from './service.js';
+import { storeStatusService } from './status-service.js';
+import { Watchers } from './watchers.js';
+
+export interface StoreServerOptions {
+  readonly name: string;
+  readonly clusterId: string;
+  readonly nodeId: number;
+  readonly dataDir: string;
+  /** `host:port` of the store API: AllocSvrs, table-less clients, tools. */
+  readonly listen: string;
+  /** `host:port` of the peer listener: other StoreSvrs. */
+  readonly peerListen: string;
+  /** Every voter, this node among them, under the addresses that others dial. */
+  readonly members: readonly Omit<Member, 'nodeUuid'>[];
+  readonly bootstrap: Bootstrap;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly build: { readonly version: string; readonly pid: number };
+  /** Brings the arbiter, a role that this node plays while it leads. */
+  readonly makeArbiter: (node: StoreNode) => LeaseAuthority & { lead(): void; stop(): void; wake(): void };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observe: Observer<StoreEvent>;
+  /** Hears the first storage error or broken invariant: the process must end at once. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** A StoreSvr: one node of the Raft group, with its services. */
+export class StoreServer {
+  readonly node: StoreNode;
+  readonly #servers: readonly GrpcServer[];
+  readonly #health: Health;
+  readonly #watchers: Watchers;
+
+  private constructor(parts: { node: StoreNode; servers: readonly GrpcServer[]; health: Health; watchers: Watchers }) {
+    this.node = parts.node;
+    this.#servers = parts.servers;
+    this.#health = parts.health;
+    this.#watchers = parts.watchers;
+  }
+
+  /** Opens the data directory, listens, then joins its peers. Throws INVALID_ARGUMENT or DamageError before anything runs. */
+  static async start(options: StoreServerOptions): Promise<StoreServer> {
+    const { clock, random, observe, onFatal } = options;
+    const dataDir = await openDataDir(options.dataDir, { clusterId: options.clusterId, nodeId: options.nodeId, random });
+    const opened = await LevelStorage.open(dataDir);
+    const node = new StoreNode({ ...options, identity: dataDir.identity, opened });
+    const authority = options.makeArbiter(node);
+    const watchers = new Watchers({ assignmentOf: (caller) => assignmentOf(node, caller), version: () => node.state.version });
+    const health = new Health(['seqsvr.v1.StoreService', 'seqsvr.v1.RouteService', 'seqsvr.v1.AdminService']);
+    node.listen(roles({ node, authority, watchers, health }));
+
+    const handlers = new Handlers({ clock, onBug: onFatal, routingVersion: () => node.state.cluster?.version });
+    const services = [
+      storeService({ node, authority, watchers, handlers }),
+      storeRouteService(node, handlers),
+      storeStatusService({ ...options, node, authority, handlers }),
+      health.service(handlers),
+    ];
+    const server = await GrpcServer.start({ address: options.listen, services, clock });
+    const peerServer = await GrpcServer.start({ address: options.peerListen, services: [node.transport.service(handlers)], clock }).catch(
+      (error: unknown) => {
+        server.cut();
+        throw error;
+      },
+    );
+    node.start();
+    observe({ type: 'started', nodeUuid: dataDir.identity.nodeUuid, lastIndex: node.raft.log.lastIndex, appliedIndex: node.raft.log.appliedIndex });
+    return new StoreServer({ node, servers: [server, peerServer], health, watchers });
+  }
+
+  get address(): string {
+    return this.#servers[0]?.address ?? '';
+  }
+
+  /** Takes nothing more in, saves what is applied, closes. */
+  async stop(): Promise<void> {
+    this.#health.close();
+    this.#watchers.close();
+    await this.node.stop();
+    for (const server of this.#servers) server.cut();
+  }
+}
+
+/** What lives and dies with leadership. */
+function roles(parts: {
+  node: StoreNode;
+  authority: ReturnType<StoreServerOptions['makeArbiter']>;
+  watchers: Watchers;
+  health: Health;
+}): StoreNodeListener {
+  const { node, authority, watchers, health } = parts;
+  return {
+    onLead: () => authority.lead(),
+    onFollow: () => {
+      authority.stop();
+      watchers.close();
+    },
+    onVersion: () => {
+      health.set(node.state.cluster !== undefined);
+      if (!node.isLeading) return;
+      watchers.push();
+      authority.wake();
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import { unreachable } from '../base/assert.js';
+import { SeqError } from '../base/errors.js';
+import { toSectionId } from '../model/ids.js';
+import { isNewer, NO_VERSION, type Version } from '../model/version.js';
+import {
+  callerFromWire,
+  epochFromWire,
+  numberFromWire,
+  sectionRunFromWire,
+  seqFromWire,
+  tableToWire,
+  versionFromWire,
+  windowToWire,
+} from '../rpc/codec.js';
+import type * as common from '../rpc/gen/seqsvr/v1/common.js';
+import { type GetRouteRequest, type GetRouteResponse, RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
+import {
+  type Assignment,
+  type LoadRequest,
+  type LoadResponse,
+  type RaiseOutcome as WireOutcome,
+  type RaiseRequest,
+  type RaiseResponse,
+  type RegisterRequest,
+  type RegisterResponse,
+  type ReleaseRequest,
+  type ReleaseResponse,
+  type RenewRequest,
+  type RenewResponse,
+  StoreServiceService,
+  type WatchRequest,
+  type WatchResponse,
+} from '../rpc/gen/seqsvr/v1/store.js';
+import { type Handlers, type Service, splitAddress } from '../rpc/server.js';
+import { errorToDetail } from '../rpc/status.js';
+import type { Caller } from './command.js';
+import type { LeaseAuthority } from './lease-authority.js';
+import type { StoreNode } from './node.js';
+import type { Cluster } from './state.js';
+import type { RaiseOutcome, Result } from './state-machine.js';
+import type { Watchers } from './watchers.js';
+
+/** Raises in one request. */
+const RAISES_MAX = 10_000;
+/** Runs in one release. */
+const RELEASES_MAX = 50_000;
+
+/** What AllocSvrs ask: decode, ask the node, encode. Only a leader answers. */
+export function storeService(parts: {
+  readonly node: StoreNode;
+  readonly authority: LeaseAuthority;
+  readonly watchers: Watchers;
+  readonly handlers: Handlers;
+}): Service {
+  const { node, authority, watchers, handlers } = parts;
+  return {
+    definition: StoreServiceService,
+    implementation: {
+      register: handlers.unary<RegisterRequest, RegisterResponse>((request) => register(node, request)),
+      renew: handlers.unary<RenewRequest, RenewResponse>((request) => renew(node, authority, request)),
+      raise: handlers.unary<RaiseRequest, RaiseResponse>((request) => raise(node, request)),
+      release: handlers.unary<ReleaseRequest, ReleaseResponse>((request) => release(node, request)),
+      load: handlers.unary<LoadRequest, LoadResponse>((request) => load(node, request)),
+      watch: handlers.serverStream<WatchRequest, WatchResponse>((request, stream) => {
+        const caller = callerFromWire(request);
+        node.assertLeading();
+        assertCurrent(node, caller);
+        watchers.add(stream, caller, versionIn(request.routingVersion));
+      }),
+    },
+  };
+}
+
+/** The table, for whoever has none yet: any StoreSvr answers with what it has applied. */
+export function storeRouteService(node: StoreNode, handlers: Handlers): Service {
+  const getRoute = handlers.unary<GetRouteRequest, GetRouteResponse>(({ routingVersion }) => {
+    const table = node.state.table();
+    if (table === undefined) throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true, retryAfterMs: 200 });
+    return { routing: isNewer(table.version, versionIn(routingVersion)) ? tableToWire(table) : undefined };
+  });
+  return { definition: RouteServiceService, implementation: { getRoute } };
+}
+
+/** What an incarnation may serve by the state as applied here. */
+export function assignmentOf(node: StoreNode, caller: Caller): Assignment | undefined {
+  const table = node.state.table();
+  return table === undefined ? undefined : { routing: tableToWire(table), windows: node.state.windowsOf(caller).map(windowToWire) };
+}
+
+async function register(node: StoreNode, request: RegisterRequest): Promise<RegisterResponse> {
+  const caller = callerFromWire(request);
+  splitAddress(request.address);
+  node.assertLeading();
+  const cluster = clusterOf(node);
+  if (request.clusterId !== '' && request.clusterId !== cluster.clusterId) {
+    throw new SeqError('PERMISSION_DENIED', `this is cluster ${cluster.clusterId}, the caller is of ${request.clusterId}`);
+  }
+  const { result } = await node.propose({ type: 'register', ...caller, address: request.address, zone: request.zone });
+  throwRefusal(result);
+  return { clusterId: cluster.clusterId, geometry: cluster.geometry, raiseBy: cluster.raiseBy, lease: cluster.lease };
+}
+
+/**
+ * Renewal = reading the routing table, confirmed by a quorum in a round that began after this request came
+ * (DESIGN 3.3). Everything is checked again after the wait; the answer is noted in the turn that gives it.
+ */
+async function renew(node: StoreNode, authority: LeaseAuthority, request: RenewRequest): Promise<RenewResponse> {
+  const caller = callerFromWire(request);
+  node.assertLeading();
+  assertMayRenew(node, authority, caller);
+  await node.confirmLeadership();
+  node.assertLeading();
+  assertMayRenew(node, authority, caller);
+  authority.heard(caller.incarnation);
+  const isStale = isNewer(node.state.version, versionIn(request.routingVersion));
+  return { lease: clusterOf(node).lease, assignment: isStale ? assignmentOf(node, caller) : undefined };
+}
+
+async function raise(node: StoreNode, request: RaiseRequest): Promise<RaiseResponse> {
+  const caller = callerFromWire(request);
+  atMost(RAISES_MAX, request.raises.length, 'raises');
+  const raises = request.raises.map(({ section, epoch, to }) => ({
+    section: toSectionId(section),
+    epoch: epochFromWire(epoch),
+    to: seqFromWire(to),
+  }));
+  node.assertLeading();
+  assertCurrent(node, caller);
+  const { result } = await node.propose({ type: 'raise', ...caller, raises });
+  throwRefusal(result);
+  return { outcomes: result.type === 'raises' ? result.outcomes.map(outcomeToWire) : [] };
+}
+
+async function release(node: StoreNode, request: ReleaseRequest): Promise<ReleaseResponse> {
+  const caller = callerFromWire(request);
+  atMost(RELEASES_MAX, request.releases.length, 'releases');
+  node.assertLeading();
+  const { geometry } = clusterOf(node);
+  const releases = request.releases.map((run) => ({
+    ...sectionRunFromWire(run, geometry),
+    epoch: epochFromWire(run.epoch),
+    trueMax: seqFromWire(run.trueMax),
+  }));
+  const { result } = await node.propose({ type: 'release', ...caller, generation: numberFromWire(request.generation, 'generation'), releases });
+  throwRefusal(result);
+  return result.type === 'released'
+    ? { releasedCount: result.releasedCount, refusedCount: result.refusedCount }
+    : { releasedCount: 0, refusedCount: 0 };
+}
+
+async function load(node: StoreNode, request: LoadRequest): Promise<LoadResponse> {
+  const caller = callerFromWire(request);
+  node.assertLeading();
+  await node.confirmLeadership();
+  assertCurrent(node, caller);
+  return { assignment: assignmentOf(node, caller) };
+}
+
+function assertMayRenew(node: StoreNode, authority: LeaseAuthority, caller: Caller): void {
+  assertCurrent(node, caller);
+  if (!authority.mayRenew(caller.incarnation)) {
+    throw new SeqError('UNAVAILABLE', `the sections of ${caller.allocId} are being given away; ask again`, { definite: true, retryAfterMs: 50 });
+  }
+}
+
+/** Throws NOT_OWNER for a run that a newer one of the same AllocSvr has superseded, or that never registered. */
+function assertCurrent(node: StoreNode, caller: Caller): void {
+  if (node.state.isCurrent(caller)) return;
+  const known = node.state.alloc(caller.allocId) === undefined ? 'is not registered' : 'is superseded by a newer one';
+  throw new SeqError('NOT_OWNER', `superseded: incarnation ${caller.incarnation} of ${caller.allocId} ${known}`);
+}
+
+function clusterOf(node: StoreNode): Cluster {
+  const { cluster } = node.state;
+  if (cluster === undefined) throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true, retryAfterMs: 200 });
+  return cluster;
+}
+
+/** What the state machine refused, as an error: the entry changed nothing, so it is definite. */
+function throwRefusal(result: Result): void {
+  if (result.type === 'refused') throw new SeqError(result.code, result.why, { definite: true });
+}
+
+function outcomeToWire(outcome: RaiseOutcome): WireOutcome {
+  switch (outcome.type) {
+    case 'raised':
+      return { maxSeq: outcome.maxSeq, error: undefined };
+    case 'refused':
+      return { maxSeq: 0n, error: errorToDetail(new SeqError(outcome.code, outcome.why, { definite: true })) };
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function versionIn(version: common.Version | undefined): Version {
+  return version === undefined ? NO_VERSION : versionFromWire(version);
+}
+
+function atMost(limit: number, count: number, what: string): void {
+  if (count > limit) throw new SeqError('INVALID_ARGUMENT', `a request carries at most ${limit} ${what}, got ${count}`);
+}

@@ -1,0 +1,242 @@
+import { assert, unreachable } from '../base/assert.js';
+import type { ErrorCode } from '../base/errors.js';
+import { SEQ_MAX, type Seq, toEpoch, toSeq } from '../model/ids.js';
+import { isSame, type Version } from '../model/version.js';
+import type { AssignedRun, Command, RaiseItem, ReleasedRun } from './command.js';
+import { type Section, sectionsIn, type StoreState } from './state.js';
+
+/** How far one raise may lift a section: a wrong request must not burn the number space. */
+const RAISE_MAX = 2n ** 40n;
+/** Former runs that are remembered for each AllocSvr. */
+const FORMER_MAX = 8;
+/** AllocSvrs that one set knows. */
+const ALLOCS_MAX = 10_000;
+
+/** What one section's raise became. */
+export type RaiseOutcome = { readonly type: 'raised'; readonly maxSeq: Seq } | Refusal;
+
+export interface Refusal {
+  readonly type: 'refused';
+  readonly code: ErrorCode;
+  readonly why: string;
+}
+
+export type Result =
+  | { readonly type: 'done' }
+  | { readonly type: 'raises'; readonly outcomes: readonly RaiseOutcome[] }
+  | { readonly type: 'decided'; readonly version: Version; readonly sectionCount: number }
+  | { readonly type: 'released'; readonly releasedCount: number; readonly refusedCount: number }
+  | Refusal;
+
+type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>;
+
+/**
+ * Applies one committed command. Runs on every replica, in log order, so it may look at nothing but its arguments: no
+ * clock, no chance, no I/O. A refusal is a Result, not a throw: the entry stays in the log either way and every
+ * replica must agree that it changed nothing. `entryTerm` is the term of the log entry that carries the command.
+ */
+export function apply(state: StoreState, command: Command, entryTerm: number): Result {
+  if (command.type === 'init') return applyInit(state, command);
+  if (state.cluster === undefined) return refuse('UNAVAILABLE', 'the cluster is not initialised');
+  switch (command.type) {
+    case 'member':
+      return applyMember(state, command);
+    case 'register':
+      return applyRegister(state, command);
+    case 'assign':
+      return applyAssign(state, command, entryTerm);
+    case 'planMove':
+      return applyPlanMove(state, command, entryTerm);
+    case 'raise':
+      return applyRaise(state, command);
+    case 'release':
+      return applyRelease(state, command);
+    default:
+      return unreachable(command);
+  }
+}
+
+/** Once, and never again: the geometry and the id of a cluster do not change. */
+function applyInit(state: StoreState, command: CommandOf<'init'>): Result {
+  if (state.cluster !== undefined) return refuse('INVALID_ARGUMENT', `already initialised as cluster ${state.cluster.clusterId}`);
+  const { clusterId, geometry, lease, raiseBy, generation } = command;
+  state.setCluster({ clusterId, geometry, lease, raiseBy, version: { generation, value: 1 } });
+  return { type: 'done' };
+}
+
+/** The first data directory that speaks for a node id keeps it: a wiped one is another node and must get another id. */
+function applyMember(state: StoreState, { id, name, nodeUuid, peerAddress, address }: CommandOf<'member'>): Result {
+  const known = state.member(id);
+  if (known !== undefined && known.nodeUuid !== nodeUuid) {
+    return refuse('PERMISSION_DENIED', `node ${id} is known with data directory ${known.nodeUuid}, not ${nodeUuid}`);
+  }
+  if (known !== undefined && known.name === name && known.peerAddress === peerAddress && known.address === address) return { type: 'done' };
+  state.setMember({ id, name, nodeUuid, peerAddress, address });
+  bumpVersion(state);
+  return { type: 'done' };
+}
+
+/** A new run supersedes the former one: from here on that one's renewals, raises and releases are refused. */
+function applyRegister(state: StoreState, { allocId, incarnation, address, zone }: CommandOf<'register'>): Result {
+  const known = state.alloc(allocId);
+  if (known === undefined && state.allocs.length >= ALLOCS_MAX) return refuse('RESOURCE_EXHAUSTED', `a set has at most ${ALLOCS_MAX} AllocSvrs`);
+  if (known?.incarnation === incarnation && known.address === address && known.zone === zone) return { type: 'done' };
+  // A register that was late on the way must not bring a former run back.
+  if (known?.former.includes(incarnation)) return refuse('NOT_OWNER', `incarnation ${incarnation} of ${allocId} is superseded`);
+  const former =
+    known === undefined || known.incarnation === incarnation ? (known?.former ?? []) : [known.incarnation, ...known.former].slice(0, FORMER_MAX);
+  state.setAlloc({ id: allocId, incarnation, address, zone, former });
+  bumpVersion(state);
+  return { type: 'done' };
+}
+
+/** Gives sections to new owners: epoch + 1, base := maxSeq, and the first window in the same entry (DESIGN 3.1, Grant). */
+function applyAssign(state: StoreState, command: CommandOf<'assign'>, entryTerm: number): Result {
+  const refusal = refuseDecision(state, command, entryTerm);
+  if (refusal !== undefined) return refusal;
+  let sectionCount = 0;
+  for (const run of command.runs) sectionCount += changeSections(state, run, (before) => grant(state, before, run, before.maxSeq));
+  bumpVersion(state);
+  return { type: 'decided', version: state.version, sectionCount };
+}
+
+/** Marks sections as wanted elsewhere. The owner stays the owner until it releases them. */
+function applyPlanMove(state: StoreState, command: CommandOf<'planMove'>, entryTerm: number): Result {
+  const refusal = refuseDecision(state, command, entryTerm);
+  if (refusal !== undefined) return refusal;
+  let sectionCount = 0;
+  for (const { allocId, incarnation, ...run } of command.runs) {
+    const next = { allocId, incarnation };
+    sectionCount += changeSections(state, run, (before) => (before.owner === undefined ? undefined : { ...before, next }));
+  }
+  bumpVersion(state);
+  return { type: 'decided', version: state.version, sectionCount };
+}
+
+/** Raises maxSeq where the caller owns the section in this very epoch; elsewhere each item is refused by itself. */
+function applyRaise(state: StoreState, { allocId, incarnation, raises }: CommandOf<'raise'>): Result {
+  const outcomes = raises.map((item): RaiseOutcome => {
+    const section = state.sections[item.section];
+    const refusal = refuseRaise(state, section, { allocId, incarnation }, item);
+    if (refusal !== undefined || section === undefined) return refusal ?? refuse('INVALID_ARGUMENT', `no section ${item.section}`);
+    // max() makes a retried raise harmless.
+    const maxSeq = item.to > section.maxSeq ? item.to : section.maxSeq;
+    if (maxSeq !== section.maxSeq) state.setSection(item.section, { ...section, maxSeq });
+    return { type: 'raised', maxSeq };
+  });
+  return { type: 'raises', outcomes };
+}
+
+/** The owner gives sections back and states their true maximum; a planned successor gets them in the same entry. */
+function applyRelease(state: StoreState, { allocId, incarnation, generation, releases }: CommandOf<'release'>): Result {
+  if (generation !== state.version.generation) {
+    return refuse('NOT_OWNER', `superseded: generation ${generation} is over, this is ${state.version.generation}`);
+  }
+  let releasedCount = 0;
+  let refusedCount = 0;
+  for (const run of releases) {
+    const changed = changeSections(state, run, (before) =>
+      mayRelease(before, { allocId, incarnation }, run) ? released(state, before, run.trueMax) : undefined,
+    );
+    releasedCount += changed;
+    refusedCount += run.sectionCount - changed;
+  }
+  if (releasedCount > 0) bumpVersion(state);
+  return { type: 'released', releasedCount, refusedCount };
+}
+
+/** A decision counts only under the leader that made it, and only on the state that it was made on. */
+function refuseDecision(
+  state: StoreState,
+  { arbiterTerm, basedOn, runs }: CommandOf<'assign'> | CommandOf<'planMove'>,
+  entryTerm: number,
+): Refusal | undefined {
+  if (arbiterTerm !== entryTerm) return refuse('UNAVAILABLE', `decided in term ${arbiterTerm}, but the entry is of term ${entryTerm}`);
+  if (!isSame(basedOn, state.version)) {
+    return refuse(
+      'UNAVAILABLE',
+      `decided on version ${basedOn.generation}.${basedOn.value}, but it is ${state.version.generation}.${state.version.value}`,
+    );
+  }
+  for (const run of runs) {
+    if (sectionsIn(state, run).length === 0) return refuse('INVALID_ARGUMENT', `no sections ${run.firstSection}+${run.sectionCount}`);
+    if (!state.isCurrent(run)) return refuse('INVALID_ARGUMENT', `incarnation ${run.incarnation} is not the newest of ${run.allocId}`);
+  }
+  return undefined;
+}
+
+/** The fence: whoever lost the section, or never had it in this epoch, can no longer extend what it may hand out. */
+function refuseRaise(
+  state: StoreState,
+  section: Section | undefined,
+  caller: { allocId: string; incarnation: string },
+  { section: id, epoch, to }: RaiseItem,
+): Refusal | undefined {
+  if (section === undefined) return refuse('INVALID_ARGUMENT', `no section ${id}`);
+  const isOwner = section.owner?.allocId === caller.allocId && section.owner.incarnation === caller.incarnation;
+  if (!isOwner || section.epoch !== epoch)
+    return refuse(
+      'NOT_OWNER',
+      `section ${id} is in epoch ${section.epoch} of ${section.owner?.allocId ?? 'nobody'}, not in epoch ${epoch} of ${caller.allocId}`,
+    );
+  if (!state.isCurrent(section.owner)) return refuse('NOT_OWNER', `incarnation ${caller.incarnation} of ${caller.allocId} is superseded`);
+  if (to > SEQ_MAX) return refuse('OUT_OF_RANGE', `maxSeq must be at most ${SEQ_MAX}, got ${to}`);
+  if (to - section.maxSeq > RAISE_MAX) return refuse('INVALID_ARGUMENT', `a raise lifts by at most ${RAISE_MAX}, got ${to - section.maxSeq}`);
+  return undefined;
+}
+
+function mayRelease({ owner, epoch, base, maxSeq }: Section, caller: { allocId: string; incarnation: string }, run: ReleasedRun): boolean {
+  const isOwner = owner?.allocId === caller.allocId && owner.incarnation === caller.incarnation;
+  return isOwner && epoch === run.epoch && base <= run.trueMax && run.trueMax <= maxSeq;
+}
+
+/** Retires the epoch. This is the only place where maxSeq may go down: the owner said, sealed, what it really handed out. */
+function released(state: StoreState, before: Section, trueMax: Seq): Section {
+  const { next } = before;
+  if (next !== undefined && state.isCurrent(next)) return grant(state, before, next, trueMax);
+  return { owner: undefined, epoch: before.epoch, base: trueMax, maxSeq: trueMax, next: undefined };
+}
+
+/** The one place where a section gets an owner: epoch + 1, `base`, and a first window above it. */
+function grant(
+  state: StoreState,
+  before: Section,
+  { allocId, incarnation }: { allocId: AssignedRun['allocId']; incarnation: AssignedRun['incarnation'] },
+  base: Seq,
+): Section {
+  const { cluster } = state;
+  assert(cluster !== undefined, 'sections exist once the cluster is initialised');
+  const room = SEQ_MAX - base;
+  const maxSeq = toSeq(base + (cluster.raiseBy < room ? cluster.raiseBy : room));
+  return { owner: { allocId, incarnation }, epoch: toEpoch(before.epoch + 1), base, maxSeq, next: undefined };
+}
+
+/** Changes a run of sections, each by its value before; undefined leaves it. Returns how many changed. */
+function changeSections(
+  state: StoreState,
+  run: { readonly firstSection: number; readonly sectionCount: number },
+  change: (before: Section) => Section | undefined,
+): number {
+  let changedCount = 0;
+  let last: { readonly before: Section; readonly after: Section | undefined } | undefined;
+  for (const section of sectionsIn(state, run)) {
+    const before = state.sections[section];
+    assert(before !== undefined, 'the section is one of the set');
+    // Neighbours that shared one value before share one after: a whole untouched set costs one value.
+    if (last?.before !== before) last = { before, after: change(before) };
+    if (last.after === undefined) continue;
+    state.setSection(section, last.after);
+    changedCount += 1;
+  }
+  return changedCount;
+}
+
+function bumpVersion(state: StoreState): void {
+  const { cluster } = state;
+  assert(cluster !== undefined, 'the version begins with the cluster');
+  state.setCluster({ ...cluster, version: { generation: cluster.version.generation, value: cluster.version.value + 1 } });
+}
+
+function refuse(code: ErrorCode, why: string): Refusal {
+  return { type: 'refused', code, why };
+}
