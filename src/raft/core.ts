@@ -205,8 +205,9 @@ export class RaftCore {
 
   send(to: NodeId, body: Body, term: Term = this.term): void {
     const message: Message = { from: this.id, to, term, ...body };
-    // Votes and acknowledgements promise what is on disk: they wait for it. Persist BEFORE send.
-    const isPromise = body.type === 'appendReply' || body.type === 'voteReply' || body.type === 'preVoteReply';
+    // Votes and acknowledgements promise what is on disk: they wait for it. Persist BEFORE send. So does a request for
+    // votes: a candidate that forgot its term in a crash would campaign in it again, win it again, and lead it twice.
+    const isPromise = body.type === 'appendReply' || body.type === 'vote' || body.type === 'voteReply' || body.type === 'preVoteReply';
     if (isPromise) this.#replies.push(message);
     else this.#messages.push(message);
   }

@@ -59,9 +59,14 @@ export function errorFromWire(error: ServiceError, endpoint: string): SeqError {
       return new SeqError('PROTOCOL', `the error detail from ${endpoint} cannot be read`, { cause, endpoint, definite: false });
     }
   }
-  const code = CODE_OF[error.code] ?? 'PROTOCOL';
+  const code = isBrokenConnection(error) ? 'UNAVAILABLE' : (CODE_OF[error.code] ?? 'PROTOCOL');
   const what = error.details === '' ? status[error.code] : error.details;
   return new SeqError(code, `${endpoint}: ${what}`, { cause: error, endpoint, definite: false });
+}
+
+/** grpc-js calls a connection that broke while writing INTERNAL: only ECONNRESET and ETIMEDOUT become UNAVAILABLE there. */
+function isBrokenConnection(error: ServiceError): boolean {
+  return error.code === status.INTERNAL && error.details.includes('Received RST_STREAM');
 }
 
 export function errorToDetail(error: SeqError, routingVersion?: Version): ErrorDetail {

@@ -14,6 +14,8 @@ const BACKOFF_BASE_MS = 50;
 const BACKOFF_MAX_MS = 500;
 /** An attempt never gets longer than this, in ms, however slow the leader's disk. */
 const ATTEMPT_TIMEOUT_MAX_MS = 2_000;
+/** A retry with less time than this, in ms, would be cut short and only turn "certainly not" into "unknown". */
+const RETRY_MIN_MS = 20;
 
 /**
  * Keeps the books of one call: the time left, the attempts made, and whether any of them may have been carried out.
@@ -57,6 +59,7 @@ export class CallBudget {
    * timed out: a leader whose disk takes longer than one attempt must still get to answer.
    */
   get attemptMs(): number {
+    if (this.#attempts > 0 && this.#leftMs < RETRY_MIN_MS) return 0;
     const patienceMs = Math.min(ATTEMPT_TIMEOUT_MAX_MS, this.#attemptTimeoutMs * 2 ** Math.min(this.#timeouts, 10));
     return Math.max(0, Math.min(patienceMs, this.#leftMs));
   }

@@ -1,0 +1,148 @@
+// `npm start`, `npm test` and `npm run build` on a fresh clone: installs and compiles when needed, then goes on.
+// Plain Node without a dependency, for it runs before there are any.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dist = join(root, 'dist');
+const main = join(dist, 'src', 'cli', 'main.js');
+const lock = join(dist, '.boot-lock');
+
+const NODE_MIN = [20, 19];
+/** A lock is touched this often while its owner works, and one that was not touched for this long has lost its owner. */
+const LOCK_TOUCH_EVERY_MS = 2_000;
+const LOCK_STALE_AFTER_MS = 15_000;
+const LOCK_CHECK_EVERY_MS = 200;
+/** How long another start may install and compile before this one gives up. */
+const LOCK_WAIT_LIMIT_MS = 600_000;
+
+const [task, ...args] = process.argv.slice(2);
+const TASKS = { start: startDev, test: runTests, build: () => undefined };
+if (!Object.hasOwn(TASKS, task ?? '')) stop(`usage: node scripts/boot.mjs ${Object.keys(TASKS).join('|')} [arguments]`, 2);
+checkNode();
+process.chdir(root);
+await withLock(prepare);
+await TASKS[task]();
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
+  stop(`seqsvr needs Node ${NODE_MIN.join('.')} or newer, and this is ${process.versions.node} (${process.execPath}). Get one from https://nodejs.org`, 1);
+}
+
+async function prepare() {
+  await install();
+  removeStaleOutputs();
+  await run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.'], 'the sources do not compile');
+  chmodSync(main, 0o755);
+}
+
+/** Installs exactly what the lockfile says, unless that was done before: a second start needs no network. */
+async function install() {
+  const stamp = join(root, 'node_modules', '.seqsvr-lock');
+  const wanted = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  console.error('installing dependencies (once)...');
+  // --include=dev: NODE_ENV=production or omit=dev would leave the compiler out.
+  const flags = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  // The very npm that started this, when one did; pnpm and yarn set the same variable and know no `ci`.
+  const npm = process.env['npm_execpath'] ?? '';
+  if (/^npm-cli\.[cm]?js$/.test(basename(npm))) await run(process.execPath, [npm, ...flags], 'npm ci failed');
+  else await run('npm', flags, 'npm ci failed', { shell: process.platform === 'win32' });
+  writeFileSync(stamp, wanted);
+}
+
+/** Removes what was compiled from a source that is gone: an old test would still run, an old module still be found. */
+function removeStaleOutputs() {
+  for (const folder of ['src', 'test', 'examples']) {
+    if (!existsSync(join(dist, folder))) continue;
+    for (const name of readdirSync(join(dist, folder), { recursive: true })) {
+      const source = /^(.+)\.(?:js|d\.ts)(?:\.map)?$/.exec(name)?.[1];
+      if (source !== undefined && !existsSync(join(root, folder, `${source}.ts`))) rmSync(join(dist, folder, name));
+    }
+  }
+}
+
+/** In this very process: then npm's child is the supervisor itself, and a signal to it is one to the cluster. */
+async function startDev() {
+  process.argv = [process.argv[0], main, 'dev', ...args];
+  await import(pathToFileURL(main).href);
+}
+
+async function runTests() {
+  const summary = join(dist, '.test-summary');
+  rmSync(summary, { force: true });
+  const files = args.some((arg) => arg.endsWith('.test.js')) ? [] : ['dist/test/**/*.test.js'];
+  const mocha = join('node_modules', 'mocha', 'bin', 'mocha.js');
+  const child = spawn(process.execPath, ['--enable-source-maps', mocha, ...files, '--reporter', './test/reporter.mjs', ...args], {
+    stdio: 'inherit',
+    env: { ...process.env, SEQSVR_TEST_SUMMARY: summary },
+  });
+  // Ctrl-C reaches both; a SIGTERM only this process.
+  process.on('SIGTERM', () => child.kill('SIGTERM')).on('SIGINT', () => undefined);
+  const code = await exitCodeOf(child);
+  // A test file that cannot even be loaded ends mocha without a word to its reporter.
+  if (!existsSync(summary)) console.log('0 passed, 1 failed');
+  process.exitCode = existsSync(summary) ? code : code || 1;
+}
+
+/** Two starts at once must not install or compile into each other. Waits for the other one; an abandoned lock is taken over. */
+async function withLock(work) {
+  mkdirSync(dist, { recursive: true });
+  const giveUpAt = Date.now() + LOCK_WAIT_LIMIT_MS;
+  for (let isTold = false; !tryLock(); isTold = true) {
+    if (!isTold) console.error('another start is installing or compiling here; waiting for it...');
+    if (Date.now() > giveUpAt) stop(`still locked after ${LOCK_WAIT_LIMIT_MS / 60_000} minutes; if nothing runs here, remove ${lock}`, 1);
+    await new Promise((resolve) => setTimeout(resolve, LOCK_CHECK_EVERY_MS));
+  }
+  const touching = setInterval(() => utimesSync(lock, new Date(), new Date()), LOCK_TOUCH_EVERY_MS);
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  process.once('exit', unlock);
+  try {
+    await work();
+  } finally {
+    clearInterval(touching);
+    unlock();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('exit', unlock);
+  }
+}
+
+function tryLock() {
+  try {
+    mkdirSync(lock);
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > LOCK_STALE_AFTER_MS) unlock();
+    return false;
+  }
+}
+
+function unlock() {
+  rmSync(lock, { recursive: true, force: true });
+}
+
+function interrupt() {
+  process.exit(130);
+}
+
+async function run(command, commandArgs, failure, options = {}) {
+  const code = await exitCodeOf(spawn(command, commandArgs, { stdio: 'inherit', cwd: root, ...options }));
+  if (code !== 0) stop(failure, code);
+}
+
+function exitCodeOf(child) {
+  return new Promise((resolve) => {
+    child.once('error', (error) => stop(`${child.spawnfile} cannot be run: ${error.message}`, 1));
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+function stop(message, code) {
+  console.error(message);
+  process.exit(code);
+}

@@ -1,0 +1,127 @@
+import type { Clock, Instant } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
+import type { Observer } from '../base/observe.js';
+import { Lease } from '../model/lease.js';
+import type { Renewal } from '../store/client.js';
+import type { AllocEvent } from './events.js';
+
+/** DESIGN 3.3: what one renewal may take, in ms, before the next one is sent. */
+export const RENEW_ATTEMPT_TIMEOUT_MS = 200;
+/** How soon a failed renewal is repeated, in ms. */
+export const RENEW_RETRY_AFTER_MS = 50;
+/** Renewals on their way at once. A reply may come however late, so without a bound a silent store would collect them. */
+const ATTEMPTS_IN_FLIGHT_MAX = 8;
+
+export interface LeaseKeeperOptions {
+  readonly clock: Clock;
+  /** The pace of renewals, in ms; never slower than a quarter of the lease that the last renewal brought. */
+  readonly renewEveryMs: number;
+  readonly observe: Observer<AllocEvent>;
+  /** Exactly one attempt on the wire, sent before it returns. */
+  readonly renewOnce: (timeoutMs: number) => Promise<Renewal>;
+  /** Takes the table in, BEFORE the lease counts: a lease on an old table would serve what was given away. May throw a SeqError. */
+  readonly adopt: (renewal: Renewal) => void;
+  readonly onRenewed: () => void;
+  readonly onError: (error: SeqError) => void;
+}
+
+/**
+ * Keeps the lease of one incarnation alive. Timers only decide when to ask; whether the lease holds is computed from
+ * the clock by whoever serves a request, after the request was received (`isValidAt`), and never kept in a flag: a
+ * paused process runs its socket callbacks before its timers.
+ */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  readonly #clock: Clock;
+  #lease = Lease.none;
+  #paceMs: number;
+  #attempt = 0;
+  #inFlightCount = 0;
+  #cancelNext: () => void = () => {};
+  #isStopped = false;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#paceMs = options.renewEveryMs;
+  }
+
+  isValidAt(now: Instant): boolean {
+    return this.#lease.isValidAt(now);
+  }
+
+  leftMsAt(now: Instant): number {
+    return this.#lease.leftMsAt(now);
+  }
+
+  /** Sends a renewal now and keeps renewing until stop(). */
+  start(): void {
+    this.#send();
+  }
+
+  /** Sends a renewal now, out of turn: to learn the newest table, or that we are no longer who we think we are. */
+  renewNow(): void {
+    if (!this.#isStopped) this.#send();
+  }
+
+  /** No more renewals. The lease is left to run out by itself. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelNext();
+  }
+
+  #send(): void {
+    // No reply and no error, for whatever reason: the next attempt goes out all the same.
+    this.#sendAfter(RENEW_ATTEMPT_TIMEOUT_MS + RENEW_RETRY_AFTER_MS);
+    if (this.#inFlightCount >= ATTEMPTS_IN_FLIGHT_MAX) return;
+    const attempt = ++this.#attempt;
+    this.#inFlightCount += 1;
+    // The lease counts from here: the clock is read BEFORE the send, and this reading stays with this very attempt.
+    const sentAt = this.#clock.now();
+    void this.#options.renewOnce(RENEW_ATTEMPT_TIMEOUT_MS).then(
+      (renewal) => this.#renewed({ attempt, sentAt, renewal }),
+      (error: unknown) => this.#failed(attempt, error),
+    );
+  }
+
+  #renewed({ attempt, sentAt, renewal }: { readonly attempt: number; readonly sentAt: Instant; readonly renewal: Renewal }): void {
+    if (this.#isStopped) return;
+    const error = caught(() => this.#options.adopt(renewal));
+    if (error !== undefined) return this.#failed(attempt, error);
+    // adopt() may have found out that this incarnation is over.
+    if (this.#isStopped) return;
+    this.#inFlightCount -= 1;
+    const { leaseMs } = renewal.lease;
+    this.#lease = this.#lease.later(Lease.renewed({ sentAt, leaseMs }));
+    this.#paceMs = Math.min(this.#options.renewEveryMs, leaseMs / 4);
+    const now = this.#clock.now();
+    const tookMs = now.monoMs - sentAt.monoMs;
+    if (attempt === this.#attempt) this.#sendAfter(this.#paceMs - tookMs);
+    this.#options.observe({ type: 'leaseRenewed', leftMs: this.#lease.leftMsAt(now), tookMs });
+    this.#options.onRenewed();
+  }
+
+  #failed(attempt: number, error: unknown): void {
+    this.#inFlightCount -= 1;
+    if (!SeqError.is(error)) throw error;
+    if (this.#isStopped) return;
+    // A late failure must not disturb the timing of a newer attempt.
+    if (attempt === this.#attempt) this.#sendAfter(RENEW_RETRY_AFTER_MS);
+    this.#options.observe({ type: 'renewalFailed', error, leftMs: this.#lease.leftMsAt(this.#clock.now()) });
+    this.#options.onError(error);
+  }
+
+  #sendAfter(delayMs: number): void {
+    this.#cancelNext();
+    this.#cancelNext = this.#clock.after(Math.max(0, delayMs), () => this.#send());
+  }
+}
+
+function caught(act: () => void): unknown {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}

@@ -1,0 +1,196 @@
+import type { Clock, Instant } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
+import type { AllocId, Epoch, Incarnation, SectionId, Seq, Slot } from '../model/ids.js';
+import { toSeq } from '../model/ids.js';
+import type { RoutingTable } from '../model/routing.js';
+import type { Assignment, Registration } from '../store/client.js';
+import type { CurrentSeq } from './counters.js';
+import { Ownership, type OwnershipOptions } from './ownership.js';
+import type { SectionAllocator } from './section-allocator.js';
+
+/** How many calls may wait for raises in all sections together. */
+const WAITERS_MAX = 20_000;
+/** What callers are told to wait, in ms, when nobody serves the section or this node has no lease: about one renewal. */
+const NOBODY_RETRY_AFTER_MS = 100;
+/** What callers of a section that is changing hands are told to wait, in ms: about one commit. */
+const MOVING_RETRY_AFTER_MS = 20;
+
+/** A call for `count` numbers of one uid. */
+export interface Ask {
+  readonly section: SectionId;
+  readonly slot: Slot;
+  /** At least 1. */
+  readonly count: number;
+  /** The highest number that the caller has seen for the uid; 0: none. */
+  readonly floor: bigint;
+}
+
+/** Numbers handed out: [first, last], taken in `epoch` of their section. */
+export interface Taken {
+  readonly first: Seq;
+  readonly last: Seq;
+  readonly epoch: Epoch;
+}
+
+export interface Current extends CurrentSeq {
+  readonly epoch: Epoch;
+}
+
+/** Whoever waits for an answer, and until when. */
+export interface Patience {
+  /** On the clock's monotonic axis, in ms. */
+  readonly deadlineMs: number;
+  isCancelled(): boolean;
+}
+
+/**
+ * One run of one AllocSvr: hands out numbers of the sections that it owns while it holds a valid lease.
+ *
+ * Whatever is refused is refused before a number was taken, hence definitely: UNAVAILABLE (no lease, no owner, a
+ * section that changes hands, a floor above the counter), NOT_OWNER with the owner to go to, OUT_OF_RANGE,
+ * RESOURCE_EXHAUSTED and TIMEOUT when the window was not raised in time.
+ */
+export class AllocNode {
+  readonly id: AllocId;
+  readonly #clock: Clock;
+  readonly #observe: OwnershipOptions['observe'];
+  readonly #ownership: Ownership;
+  #waiterCount = 0;
+  #handedOutCount = 0;
+
+  constructor(options: OwnershipOptions) {
+    this.id = options.id;
+    this.#clock = options.clock;
+    this.#observe = options.observe;
+    this.#ownership = new Ownership(options);
+  }
+
+  /** Registers with the store and resolves with the first lease. Throws as Ownership.start() does. */
+  start(options: { readonly address: string }): Promise<void> {
+    return this.#ownership.start(options);
+  }
+
+  /** Stops serving, seals and releases everything; resolves when that is answered or after `withinMs`. */
+  drain(options: { readonly withinMs: number }): Promise<void> {
+    return this.#ownership.drain(options);
+  }
+
+  /** Ends everything at once; nothing is released. */
+  stop(): void {
+    this.#ownership.stop();
+  }
+
+  /** Takes in a table and its windows, unless they are old. Throws PROTOCOL when they make no sense. */
+  adopt(assignment: Assignment): void {
+    this.#ownership.adopt(assignment);
+  }
+
+  /** Hands out numbers: at once when the window holds them, otherwise as soon as a raise is committed. */
+  next(ask: Ask, patience: Patience): Taken | Promise<Taken> {
+    return this.tryNext(ask, this.#clock.now()) ?? this.#nextLater(ask, patience);
+  }
+
+  /** As next(), but undefined when the window must be raised first. `now`: read after the request was received. */
+  tryNext({ section, slot, count, floor }: Ask, now: Instant): Taken | undefined {
+    const allocator = this.#allocatorFor(section, now);
+    if (floor > 0n) this.#checkFloor({ allocator, floor, current: allocator.current(slot).seq });
+    const first = allocator.take(slot, count);
+    if (first === undefined) return undefined;
+    this.#handedOutCount += count;
+    return { first, last: toSeq(first + BigInt(count - 1)), epoch: allocator.epoch };
+  }
+
+  /** The last number handed out for a uid. */
+  current({ section, slot, floor }: Omit<Ask, 'count'>): Current {
+    const allocator = this.#allocatorFor(section, this.#clock.now());
+    const { seq, exact } = allocator.current(slot);
+    this.#checkFloor({ allocator, floor, current: seq });
+    return { seq, exact, epoch: allocator.epoch };
+  }
+
+  get incarnation(): Incarnation {
+    return this.#ownership.incarnation;
+  }
+
+  /** Undefined until the store answered. */
+  get registration(): Registration | undefined {
+    return this.#ownership.registration;
+  }
+
+  /** The newest table seen; undefined before the first. */
+  get table(): RoutingTable | undefined {
+    return this.#ownership.table;
+  }
+
+  isServingAt(now: Instant): boolean {
+    return this.#ownership.refusalAt(now) === undefined;
+  }
+
+  leaseLeftMsAt(now: Instant): number {
+    return this.#ownership.leaseLeftMsAt(now);
+  }
+
+  get sectionCount(): number {
+    return this.#ownership.sectionCount;
+  }
+
+  get residentUidCount(): number {
+    return this.#ownership.residentUidCount;
+  }
+
+  /** Numbers handed out since the process started. */
+  get handedOutCount(): number {
+    return this.#handedOutCount;
+  }
+
+  async #nextLater(ask: Ask, patience: Patience): Promise<Taken> {
+    if (this.#waiterCount >= WAITERS_MAX) {
+      throw new SeqError('RESOURCE_EXHAUSTED', `${WAITERS_MAX} calls wait for raises already`, { retryAfterMs: NOBODY_RETRY_AFTER_MS });
+    }
+    this.#waiterCount += 1;
+    try {
+      for (;;) {
+        const allocator = this.#allocatorFor(ask.section, this.#clock.now());
+        this.#observe({ type: 'windowEmpty', section: allocator.section, epoch: allocator.epoch });
+        await allocator.waitForWindow({ slot: ask.slot, count: ask.count, deadlineMs: patience.deadlineMs });
+        if (patience.isCancelled()) throw new SeqError('ABORTED', 'the caller went away while it waited', { definite: true });
+        // What was true before the wait need not be true after it: lease, epoch and seal are asked again.
+        const taken = this.tryNext(ask, this.#clock.now());
+        if (taken !== undefined) return taken;
+      }
+    } finally {
+      this.#waiterCount -= 1;
+    }
+  }
+
+  /** The open allocator of a section that this node may serve at `now`, or throws why not. */
+  #allocatorFor(section: SectionId, now: Instant): SectionAllocator {
+    const refusal = this.#ownership.refusalAt(now);
+    if (refusal !== undefined) throw unavailable(refusal, NOBODY_RETRY_AFTER_MS);
+    const allocator = this.#ownership.get(section);
+    if (allocator === undefined) throw this.#notOwner(section);
+    if (!allocator.isOpen) throw unavailable(`section ${section} is changing hands`, MOVING_RETRY_AFTER_MS);
+    return allocator;
+  }
+
+  #notOwner(section: SectionId): SeqError {
+    const { alloc } = this.#ownership.ownerOf(section);
+    // Our own name without a window is a former run of ours, whose epoch has not been retired yet.
+    if (alloc === undefined || alloc.id === this.id) return unavailable(`nobody serves section ${section} now`, NOBODY_RETRY_AFTER_MS);
+    const redirect = { id: alloc.id, address: alloc.address };
+    return new SeqError('NOT_OWNER', `section ${section} belongs to '${alloc.id}' at ${alloc.address}`, { redirect });
+  }
+
+  /** No answer is ever at or below its call's floor. The call is refused; the section goes on, for a caller may lie. */
+  #checkFloor({ allocator, floor, current }: { readonly allocator: SectionAllocator; readonly floor: bigint; readonly current: Seq }): void {
+    if (floor <= current) return;
+    const { section, epoch } = allocator;
+    this.#observe({ type: 'floorAboveCurrent', section, epoch, floor, current });
+    this.#ownership.confirm();
+    throw unavailable(`the caller has seen ${floor}, but section ${section} stands at ${current} for this uid`, NOBODY_RETRY_AFTER_MS);
+  }
+}
+
+function unavailable(message: string, retryAfterMs: number): SeqError {
+  return new SeqError('UNAVAILABLE', message, { definite: true, retryAfterMs });
+}

@@ -1,0 +1,216 @@
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
+import type { Epoch, SectionId, Seq, Slot } from '../model/ids.js';
+import { type CurrentSeq, SectionCounters } from './counters.js';
+import { Preallocator } from './preallocator.js';
+
+/** How many calls may wait for the window of one section; more are told to come back. */
+export const WAITERS_PER_SECTION_MAX = 1_000;
+/** What the turned-away are told to wait, in ms: a few commits. */
+const QUEUE_FULL_RETRY_AFTER_MS = 50;
+
+interface Waiter {
+  readonly needed: Seq;
+  wake(): void;
+  fail(error: SeqError): void;
+}
+
+export interface AllocatorOptions {
+  readonly section: SectionId;
+  readonly epoch: Epoch;
+  readonly uidCount: number;
+  readonly base: Seq;
+  readonly maxSeq: Seq;
+  readonly raiseBy: bigint;
+  readonly clock: Clock;
+  /** Told when a raise is due; the receiver calls takeRaise() in its own time. */
+  readonly onRaiseDue: (allocator: SectionAllocator) => void;
+}
+
+/**
+ * The numbers of one section for one epoch: one object, once, for as long as this incarnation has the epoch. A lapsed
+ * lease does not touch it. `sealed` and `lost` are for ever: nothing is taken or raised after that.
+ */
+export class SectionAllocator {
+  readonly section: SectionId;
+  readonly epoch: Epoch;
+  readonly #counters: SectionCounters;
+  readonly #prealloc: Preallocator;
+  readonly #clock: Clock;
+  readonly #onRaiseDue: (allocator: SectionAllocator) => void;
+  #state: 'open' | 'sealed' | 'lost' = 'open';
+  #waiters: Waiter[] = [];
+  /** What the raise in flight asks for; kept when its outcome is unknown, for the retry must be identical. */
+  #raisingTo: Seq | undefined;
+  #isInFlight = false;
+  /** No raise starts until resumeRaising(): the last one failed. */
+  #isHeld = false;
+  /** The next raise is due when trueMax gets here. */
+  #dueAt: bigint;
+
+  constructor(options: AllocatorOptions) {
+    const { uidCount, base, maxSeq, raiseBy, clock } = options;
+    this.section = options.section;
+    this.epoch = options.epoch;
+    this.#counters = new SectionCounters({ uidCount, base, maxSeq });
+    this.#prealloc = new Preallocator({ raiseBy, trueMax: base, nowMs: clock.nowMs() });
+    this.#clock = clock;
+    this.#onRaiseDue = options.onRaiseDue;
+    this.#dueAt = maxSeq - this.#prealloc.lowWater;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  get maxSeq(): Seq {
+    return this.#counters.maxSeq;
+  }
+
+  get trueMax(): Seq {
+    return this.#counters.trueMax;
+  }
+
+  get residentUidCount(): number {
+    return this.#counters.residentUidCount;
+  }
+
+  current(slot: Slot): CurrentSeq {
+    return this.#counters.current(slot);
+  }
+
+  /** The first of `count` numbers, or undefined when the window is too small: wait then. Throws OUT_OF_RANGE. */
+  take(slot: Slot, count: number): Seq | undefined {
+    assert(this.#state === 'open', 'a sealed or lost epoch never serves again');
+    const first = this.#counters.next(slot, count);
+    if (this.#counters.trueMax >= this.#dueAt) this.#nudge();
+    return first;
+  }
+
+  /**
+   * Resolves when the window may be large enough for `count` numbers, or when this object was sealed or lost: whoever
+   * waited must check everything again. Rejects with TIMEOUT at `deadlineMs` of the clock, with RESOURCE_EXHAUSTED at
+   * once when WAITERS_PER_SECTION_MAX wait already; both are definite. Throws OUT_OF_RANGE.
+   */
+  waitForWindow({ slot, count, deadlineMs }: { readonly slot: Slot; readonly count: number; readonly deadlineMs: number }): Promise<void> {
+    assert(this.#state === 'open', 'a sealed or lost epoch never raises again');
+    const needed = this.#counters.neededFor(slot, count);
+    if (this.#waiters.length >= WAITERS_PER_SECTION_MAX) {
+      const message = `${WAITERS_PER_SECTION_MAX} calls wait for section ${this.section} already`;
+      return Promise.reject(new SeqError('RESOURCE_EXHAUSTED', message, { retryAfterMs: QUEUE_FULL_RETRY_AFTER_MS }));
+    }
+    return new Promise((resolve, reject) => {
+      const leftMs = deadlineMs - this.#clock.nowMs();
+      const cancel = this.#clock.after(Math.max(0, leftMs), () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        reject(new SeqError('TIMEOUT', `max_seq of section ${this.section} was not raised to ${needed} in time`, { definite: true }));
+      });
+      const waiter: Waiter = {
+        needed,
+        wake: () => {
+          cancel();
+          resolve();
+        },
+        fail: (error) => {
+          cancel();
+          reject(error);
+        },
+      };
+      this.#waiters.push(waiter);
+      this.#nudge();
+    });
+  }
+
+  /**
+   * What to ask of the store now, or undefined when no raise is due. One is in flight from here until raised(),
+   * raiseFailed() or raiseRefused(); a retry after an unknown outcome asks for the very same.
+   */
+  takeRaise(): Seq | undefined {
+    if (this.#state !== 'open' || this.#isHeld || this.#isInFlight) return undefined;
+    if (this.#raisingTo === undefined) {
+      this.#measure();
+      const { trueMax, maxSeq } = this.#counters;
+      const needed = this.#waiters.reduce((most, waiter) => (waiter.needed > most ? waiter.needed : most), trueMax);
+      this.#raisingTo = this.#prealloc.target({ trueMax, maxSeq, needed });
+    }
+    this.#isInFlight = this.#raisingTo !== undefined;
+    return this.#raisingTo;
+  }
+
+  /** Measures the rate; called about once a second. */
+  sample(): void {
+    this.#measure();
+    if (this.#state === 'open' && this.#counters.trueMax > this.#counters.base && this.#counters.trueMax >= this.#dueAt) this.#nudge();
+  }
+
+  /** The raise was committed: only now may numbers above the old ceiling leave. Wakes who waited, in order. */
+  raised(maxSeq: Seq): void {
+    if (this.#state !== 'open') return; // The epoch ended while the raise was under way.
+    this.#raisingTo = undefined;
+    this.#isInFlight = false;
+    this.learnMaxSeq(maxSeq);
+  }
+
+  /** A table or a raise told what is committed for this epoch. */
+  learnMaxSeq(maxSeq: Seq): void {
+    if (this.#state !== 'open') return;
+    this.#counters.raiseTo(maxSeq);
+    this.#dueAt = this.#counters.maxSeq - this.#prealloc.lowWater;
+    const woken = this.#waiters.filter(({ needed }) => needed <= this.#counters.maxSeq);
+    this.#waiters = this.#waiters.filter(({ needed }) => needed > this.#counters.maxSeq);
+    for (const waiter of woken) waiter.wake();
+    if (this.#waiters.length > 0) this.#nudge();
+  }
+
+  /** The outcome is unknown: nothing is assumed, and nothing is asked until resumeRaising(). */
+  raiseFailed(): void {
+    this.#isInFlight = false;
+    this.#isHeld = true;
+  }
+
+  /** The store refused: the calls that wait for more than there is get `error`, which is definite, when one is given. */
+  raiseRefused(error: SeqError | undefined): void {
+    this.#raisingTo = undefined;
+    this.#isInFlight = false;
+    this.#isHeld = true;
+    if (error === undefined) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.fail(error);
+  }
+
+  /** Tries again what failed, if it is still wanted. */
+  resumeRaising(): void {
+    this.#isHeld = false;
+    const isWanted = this.#raisingTo !== undefined || this.#waiters.length > 0 || this.#counters.trueMax >= this.#dueAt;
+    if (this.#state === 'open' && isWanted) this.#onRaiseDue(this);
+  }
+
+  /** Ends serving and raising for good and returns the highest number handed out. A repeat returns the same. */
+  seal(): Seq {
+    if (this.#state === 'open') this.#end('sealed');
+    return this.#counters.trueMax;
+  }
+
+  /** The epoch is over: this memory must never serve again, also when the same owner gets the section back. */
+  lose(): void {
+    this.#end('lost');
+  }
+
+  #measure(): void {
+    this.#prealloc.sample({ trueMax: this.#counters.trueMax, nowMs: this.#clock.nowMs() });
+    this.#dueAt = this.#counters.maxSeq - this.#prealloc.lowWater;
+  }
+
+  #nudge(): void {
+    if (this.#raisingTo === undefined && !this.#isHeld) this.#onRaiseDue(this);
+  }
+
+  #end(state: 'sealed' | 'lost'): void {
+    this.#state = state;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.wake();
+  }
+}

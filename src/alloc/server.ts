@@ -1,0 +1,134 @@
+import type { Clock } from '../base/clock.js';
+import { every } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
+import type { Observer } from '../base/observe.js';
+import type { Random } from '../base/random.js';
+import { type Incarnation, parseAllocId } from '../model/ids.js';
+import { Health } from '../rpc/health.js';
+import { GrpcServer, Handlers, splitAddress } from '../rpc/server.js';
+import { StoreClient } from '../store/client.js';
+import type { AllocEvent } from './events.js';
+import { AllocNode } from './node.js';
+import { AllocService } from './service.js';
+
+/** How long sealing and releasing may hold up a clean stop, in ms. */
+const DRAIN_LIMIT_MS = 2_000;
+/** How often health is brought up to date, in ms. It is advice for load balancers; calls ask the lease itself. */
+const HEALTH_EVERY_MS = 100;
+/** Addresses that a server can listen on and nobody can dial. */
+const WILDCARD_HOSTS = new Set(['0.0.0.0', '[::]']);
+
+export interface AllocServerOptions {
+  /** The name of this AllocSvr: 1 to 63 of [A-Za-z0-9._-], unique within the set. */
+  readonly id: string;
+  /** `host:port` for clients; port 0 takes a free one. */
+  readonly listen: string;
+  /** `host:port` that clients are told to dial; `listen` unless given. */
+  readonly advertise?: string;
+  /** Failure domain; '' for none. */
+  readonly zone: string;
+  /** `host:port` of StoreSvrs, at least one. */
+  readonly stores: readonly string[];
+  /** The pace of lease renewals, in ms; at most a quarter of the lease. */
+  readonly renewEveryMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observe: Observer<AllocEvent>;
+  /** This process must end: its incarnation was superseded, or it met a bug. */
+  readonly onFatal: (error: unknown) => void;
+  /** The program's version, for GetStatus. */
+  readonly version?: string;
+}
+
+/** An AllocSvr: one run of one process, on one address. */
+export class AllocServer {
+  /** `host:port` that clients dial. */
+  readonly address: string;
+  readonly #server: GrpcServer;
+  readonly #node: AllocNode;
+  readonly #store: StoreClient;
+  readonly #health: Health;
+  readonly #stopHealth: () => void;
+
+  private constructor(parts: {
+    readonly address: string;
+    readonly server: GrpcServer;
+    readonly node: AllocNode;
+    readonly store: StoreClient;
+    readonly health: Health;
+    readonly clock: Clock;
+  }) {
+    this.address = parts.address;
+    this.#server = parts.server;
+    this.#node = parts.node;
+    this.#store = parts.store;
+    this.#health = parts.health;
+    const refresh = (): void => this.#health.set(this.#node.isServingAt(parts.clock.now()));
+    this.#stopHealth = every(parts.clock, HEALTH_EVERY_MS, refresh);
+  }
+
+  /**
+   * Listens, registers, and resolves when it holds its first lease; waits for the StoreSvrs as long as it takes.
+   * Throws INVALID_ARGUMENT for a bad name or address, a port in use, or a pace that cannot keep the set's lease.
+   */
+  static async start(options: AllocServerOptions): Promise<AllocServer> {
+    const { clock, random, observe, zone, renewEveryMs, onFatal } = options;
+    const id = parseAllocId(options.id);
+    if (options.advertise !== undefined) splitAddress(options.advertise);
+    const store = new StoreClient({ endpoints: options.stores, clock, random });
+    const node = new AllocNode({ id, zone, renewEveryMs, store, clock, random, observe, onFatal });
+    const handlers = new Handlers({ clock, onBug: onFatal, routingVersion: () => node.table?.version });
+    const services = new AllocService({ node, clock, version: options.version ?? '' }).services(handlers);
+    const health = new Health(['seqsvr.v1.SeqService', 'seqsvr.v1.RouteService']);
+    // Listens BEFORE it registers: a port in use is a plain message, and never costs a former run its place.
+    const server = await listen({ address: options.listen, services: [...services, health.service(handlers)], clock }, () => shut(node, store));
+    const address = options.advertise ?? server.address;
+    const alloc = new AllocServer({ address, server, node, store, health, clock });
+    try {
+      if (WILDCARD_HOSTS.has(splitAddress(address).host)) {
+        throw new SeqError('INVALID_ARGUMENT', `clients cannot dial ${address}: say with advertise which address they can`);
+      }
+      await node.start({ address });
+    } catch (error) {
+      alloc.cut();
+      throw error;
+    }
+    health.set(node.isServingAt(clock.now()));
+    return alloc;
+  }
+
+  get incarnation(): Incarnation {
+    return this.#node.incarnation;
+  }
+
+  /** Stops serving, seals every section, releases them with their true maxima, and closes; takes no more than a few seconds. */
+  async drainAndStop(): Promise<void> {
+    this.#stopHealth();
+    this.#health.close();
+    await this.#node.drain({ withinMs: DRAIN_LIMIT_MS });
+    shut(this.#node, this.#store);
+    await this.#server.close();
+  }
+
+  /** Ends at once, as a crash would: nothing is released. */
+  cut(): void {
+    this.#stopHealth();
+    this.#health.close();
+    shut(this.#node, this.#store);
+    this.#server.cut();
+  }
+}
+
+async function listen(options: Parameters<typeof GrpcServer.start>[0], onFailure: () => void): Promise<GrpcServer> {
+  try {
+    return await GrpcServer.start(options);
+  } catch (error) {
+    onFailure();
+    throw error;
+  }
+}
+
+function shut(node: AllocNode, store: StoreClient): void {
+  node.stop();
+  store.close();
+}

@@ -1,0 +1,167 @@
+import type { Clock } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
+import { locate } from '../model/geometry.js';
+import { parseCount, parseUid } from '../model/ids.js';
+import type { RoutingTable } from '../model/routing.js';
+import { isNewer, NO_VERSION } from '../model/version.js';
+import { tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
+import { AdminServiceService, type AllocStatus, type GetStatusRequest, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
+import type * as common from '../rpc/gen/seqsvr/v1/common.js';
+import {
+  type CurrentRequest,
+  type CurrentResponse,
+  type GetRouteRequest,
+  type GetRouteResponse,
+  type NextManyItem,
+  type NextManyRequest,
+  type NextManyResponse,
+  type NextRequest,
+  type NextResponse,
+  RouteServiceService,
+  SeqServiceService,
+} from '../rpc/gen/seqsvr/v1/seq.js';
+import type { Handlers, Service } from '../rpc/server.js';
+import { errorToDetail } from '../rpc/status.js';
+import { type Item, nextMany } from './next-many.js';
+import type { AllocNode, Ask, Patience, Taken } from './node.js';
+
+/** How many numbers one call may ask for (seq.proto). */
+export const COUNT_MAX = 1_000_000;
+/** How many uids one batch may carry (seq.proto). */
+export const UIDS_PER_REQUEST_MAX = 10_000;
+/** What callers are told to wait, in ms, while this node starts. */
+const STARTING_RETRY_AFTER_MS = 200;
+
+export interface ServiceOptions {
+  readonly node: AllocNode;
+  readonly clock: Clock;
+  /** The program's version, for GetStatus. */
+  readonly version: string;
+}
+
+/** The gateway of an AllocSvr: what comes in is parsed here and trusted after. */
+export class AllocService {
+  readonly #node: AllocNode;
+  readonly #clock: Clock;
+  readonly #version: string;
+  readonly #startedAtMs: number;
+  /** The newest table as it goes over the wire; made once a version. */
+  #wireTable: { readonly of: RoutingTable; readonly wire: common.RoutingTable } | undefined;
+
+  constructor(options: ServiceOptions) {
+    this.#node = options.node;
+    this.#clock = options.clock;
+    this.#version = options.version;
+    this.#startedAtMs = options.clock.nowMs();
+  }
+
+  services(handlers: Handlers): Service[] {
+    return [
+      {
+        definition: SeqServiceService,
+        implementation: {
+          next: handlers.unary<NextRequest, NextResponse>((request, context) => this.#next(request, context)),
+          nextMany: handlers.unary<NextManyRequest, NextManyResponse>((request, context) => this.#nextMany(request, context)),
+          current: handlers.unary<CurrentRequest, CurrentResponse>((request) => this.#current(request)),
+        },
+      },
+      {
+        definition: RouteServiceService,
+        implementation: { getRoute: handlers.unary<GetRouteRequest, GetRouteResponse>((request) => this.#getRoute(request)) },
+      },
+      {
+        definition: AdminServiceService,
+        implementation: { getStatus: handlers.unary<GetStatusRequest, GetStatusResponse>(() => this.#getStatus()) },
+      },
+    ];
+  }
+
+  #next(request: NextRequest, patience: Patience): NextResponse | Promise<NextResponse> {
+    const count = parseCount(request.count === 0 ? 1 : request.count, COUNT_MAX);
+    const taken = this.#node.next({ ...this.#placeOf(request.uid), count, floor: request.floor }, patience);
+    if (taken instanceof Promise) return taken.then((later) => this.#toNextResponse(later, request));
+    return this.#toNextResponse(taken, request);
+  }
+
+  #toNextResponse({ first, last, epoch }: Taken, request: NextRequest): NextResponse {
+    return { first, last, epoch: BigInt(epoch), routing: this.#tableFor(request.routingVersion) };
+  }
+
+  #nextMany(request: NextManyRequest, patience: Patience): NextManyResponse | Promise<NextManyResponse> {
+    const { length } = request.uids;
+    if (length > UIDS_PER_REQUEST_MAX) throw new SeqError('INVALID_ARGUMENT', `a batch has at most ${UIDS_PER_REQUEST_MAX} uids, got ${length}`);
+    const asks = request.uids.map((uid) => this.#askOrError(uid));
+    const items = nextMany({ node: this.#node, clock: this.#clock, asks, patience });
+    if (items instanceof Promise) return items.then((later) => this.#toManyResponse(later, request));
+    return this.#toManyResponse(items, request);
+  }
+
+  #toManyResponse(items: readonly Item[], request: NextManyRequest): NextManyResponse {
+    return { items: items.map((item) => this.#toWireItem(item)), routing: this.#tableFor(request.routingVersion) };
+  }
+
+  #toWireItem(item: Item): NextManyItem {
+    if (item instanceof SeqError) return { seq: 0n, error: errorToDetail(item, this.#node.table?.version) };
+    return { seq: item.first, error: undefined };
+  }
+
+  #current(request: CurrentRequest): CurrentResponse {
+    const { seq, exact, epoch } = this.#node.current({ ...this.#placeOf(request.uid), floor: request.floor });
+    return { seq, exact, epoch: BigInt(epoch), routing: this.#tableFor(request.routingVersion) };
+  }
+
+  #getRoute(request: GetRouteRequest): GetRouteResponse {
+    if (this.#node.table === undefined) throw starting('this AllocSvr has no routing table yet');
+    return { routing: this.#tableFor(request.routingVersion) };
+  }
+
+  #getStatus(): GetStatusResponse {
+    const uptimeMs = BigInt(Math.floor(this.#clock.nowMs() - this.#startedAtMs));
+    const clusterId = this.#node.registration?.clusterId ?? '';
+    const role = { $case: 'alloc', value: this.#allocStatus() } as const;
+    return { name: this.#node.id, clusterId, version: this.#version, pid: process.pid, uptimeMs, role };
+  }
+
+  #allocStatus(): AllocStatus {
+    const node = this.#node;
+    const now = this.#clock.now();
+    return {
+      allocId: node.id,
+      incarnation: node.incarnation,
+      isServing: node.isServingAt(now),
+      leaseLeftMs: BigInt(Math.floor(node.leaseLeftMsAt(now))),
+      sectionCount: node.sectionCount,
+      routingVersion: node.table === undefined ? undefined : versionToWire(node.table.version),
+      handedOutCount: BigInt(node.handedOutCount),
+      residentUidCount: BigInt(node.residentUidCount),
+    };
+  }
+
+  #placeOf(uid: bigint) {
+    const { registration } = this.#node;
+    if (registration === undefined) throw starting('this AllocSvr has not reached its StoreSvrs yet');
+    return locate(registration.geometry, parseUid(uid));
+  }
+
+  /** One bad uid of a batch fails alone. */
+  #askOrError(uid: bigint): Ask | SeqError {
+    try {
+      return { ...this.#placeOf(uid), count: 1, floor: 0n };
+    } catch (error) {
+      if (SeqError.is(error)) return error;
+      throw error;
+    }
+  }
+
+  /** The newest table, but only for a caller whose own is older. */
+  #tableFor(version: common.Version | undefined): common.RoutingTable | undefined {
+    const { table } = this.#node;
+    if (table === undefined || !isNewer(table.version, version === undefined ? NO_VERSION : versionFromWire(version))) return undefined;
+    if (this.#wireTable?.of !== table) this.#wireTable = { of: table, wire: tableToWire(table) };
+    return this.#wireTable.wire;
+  }
+}
+
+function starting(message: string): SeqError {
+  return new SeqError('UNAVAILABLE', message, { definite: true, retryAfterMs: STARTING_RETRY_AFTER_MS });
+}

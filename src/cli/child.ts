@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { messageOf } from '../base/errors.js';
+import type { DevNode } from './dev-layout.js';
+import { type ReadyMessage, SUPERVISED_ENV } from './process.js';
+
+/** How much of the end of a log a failure message may quote, in lines and in characters. */
+const QUOTED_LINES_MAX = 8;
+const QUOTED_CHARS_MAX = 4_000;
+
+export interface ChildSpec extends DevNode {
+  readonly configFile: string;
+  readonly logFile: string;
+}
+
+/** One run of one node's process. */
+export class Child {
+  readonly spec: ChildSpec;
+  /** Settles once it serves; never rejects, and stays open when the process ends before. */
+  readonly ready: Promise<void>;
+  /** Settles once it is gone, with a phrase for people: 'was killed by SIGKILL'. Never rejects. */
+  readonly gone: Promise<string>;
+  readonly #process: ChildProcess;
+  #isReady = false;
+  #isGone = false;
+
+  /** `program`: the file to run with this very Node. Its output goes to a new log file; the one before is kept. */
+  constructor(options: { readonly spec: ChildSpec; readonly program: string }) {
+    this.spec = options.spec;
+    const log = openLog(options.spec.logFile);
+    this.#process = spawn(process.execPath, [options.program, 'start', '--config', options.spec.configFile], {
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...process.env, [SUPERVISED_ENV]: '1' },
+    });
+    closeSync(log);
+    this.ready = new Promise((resolve) => {
+      this.#process.on('message', (message: ReadyMessage) => {
+        if (message.type !== 'ready') return;
+        this.#isReady = true;
+        resolve();
+      });
+    });
+    this.gone = new Promise((resolve) => {
+      const end = (how: string): void => {
+        this.#isGone = true;
+        resolve(how);
+      };
+      this.#process.once('exit', (code, signal) => end(signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`));
+      this.#process.once('error', (error) => end(`could not be started: ${messageOf(error)}`));
+    });
+  }
+
+  /** 0 when it could not be started. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** It said that it serves, and it is still there. */
+  get isServing(): boolean {
+    return this.#isReady && !this.#isGone;
+  }
+
+  /** A process that is gone already is left alone. */
+  signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (!this.#isGone) this.#process.kill(signal);
+  }
+
+  /** The end of its log, for a message about its death. */
+  lastWords(): string {
+    if (!existsSync(this.spec.logFile)) return '';
+    const text = readFileSync(this.spec.logFile, 'utf8').slice(-QUOTED_CHARS_MAX).trimEnd();
+    return text.split('\n').slice(-QUOTED_LINES_MAX).join('\n');
+  }
+}
+
+/** A new file for each start and one old one kept: that bounds what the logs of a dev cluster take. */
+function openLog(file: string): number {
+  if (existsSync(file)) renameSync(file, `${file}.1`);
+  return openSync(file, 'w');
+}

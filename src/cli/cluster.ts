@@ -1,0 +1,46 @@
+import { systemClock } from '../base/clock.js';
+import { showVersion } from '../model/version.js';
+import { ChannelPool } from '../rpc/channel.js';
+import { type ClusterView, type NodeView, viewOf } from './cluster-view.js';
+import { formatAge } from './duration.js';
+import { EXIT } from './exit.js';
+import { inspectCluster } from './inspect.js';
+import type { ConnectionArgs } from './options.js';
+import { type Output, print } from './output.js';
+import { type Column, renderTable } from './table.js';
+
+const COLUMNS: readonly Column<NodeView>[] = [
+  { title: 'NAME', cell: ({ name }) => name },
+  { title: 'ROLE', cell: ({ role }) => role },
+  { title: 'ADDRESS', cell: ({ address }) => address },
+  { title: 'STATE', cell: ({ state }) => state },
+  { title: 'TERM', cell: ({ term }) => textOf(term) },
+  { title: 'COMMIT/APPLIED', cell: ({ commitIndex, appliedIndex }) => (commitIndex === undefined ? '' : `${commitIndex}/${appliedIndex}`) },
+  { title: 'LAG', cell: ({ lag }) => textOf(lag) },
+  { title: 'SECTIONS', cell: ({ sections }) => textOf(sections) },
+  { title: 'PID', cell: ({ pid }) => textOf(pid) },
+  { title: 'UPTIME', cell: ({ uptimeMs }) => (uptimeMs === undefined ? '' : formatAge(uptimeMs)) },
+];
+
+/** `seqctl cluster status`: exit 0 only when the cluster is healthy. */
+export async function clusterStatus(args: ConnectionArgs, output: Output): Promise<number> {
+  const pool = new ChannelPool({ clock: systemClock });
+  try {
+    const inspection = await inspectCluster(args.endpoints, { pool, clock: systemClock, timeoutMs: args.timeoutMs });
+    const view = viewOf(inspection);
+    print(output, args.output, { kind: 'ClusterStatus', body: view, table: tableOf(view) });
+    return view.health === 'healthy' ? EXIT.ok : EXIT.unhealthy;
+  } finally {
+    pool.close();
+  }
+}
+
+function tableOf(view: ClusterView): string {
+  const head = `cluster ${view.clusterId} is ${view.health}, routing version ${showVersion(view.routingVersion)}\n`;
+  const problems = view.problems.map((problem) => `  ${problem}\n`).join('');
+  return `${head}${problems}\n${renderTable(COLUMNS, view.nodes)}`;
+}
+
+function textOf(value: bigint | number | undefined): string {
+  return value === undefined ? '' : String(value);
+}

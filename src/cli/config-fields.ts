@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { messageOf, SeqError } from '../base/errors.js';
+import { parseName, show } from '../model/ids.js';
+import { splitAddress } from '../rpc/server.js';
+import { parseDurationMs } from './duration.js';
+
+/** One key of a config file: `parse` turns what the file has into a value, or throws INVALID_ARGUMENT with the rule. */
+export function field<Value>(parse: (raw: unknown) => Value) {
+  return z.unknown().transform((raw, context): Value => {
+    try {
+      if (raw === undefined) throw new SeqError('INVALID_ARGUMENT', 'is required');
+      return parse(raw);
+    } catch (error) {
+      // A bug in a parser is not the user's mistake.
+      if (!(error instanceof SeqError)) throw error;
+      context.issues.push({ code: 'custom', message: messageOf(error), input: raw });
+      return z.NEVER;
+    }
+  });
+}
+
+/** The same, for a key that may be left out: then it is as if the file had `fallback`. */
+export function fieldOr<Value>(fallback: unknown, parse: (raw: unknown) => Value) {
+  return field(parse).prefault(fallback);
+}
+
+export const nameField = field((raw) => parseName(text(raw), 'name'));
+export const pathField = field((raw) => text(raw));
+
+/** `host:port` to listen on; port 0 means any free one. */
+export const listenField = field(address);
+
+/** `host:port` that others dial: no wildcard host, no port 0. */
+export const dialField = field(dialable);
+
+export function durationOr(fallback: string) {
+  return fieldOr(fallback, parseDurationMs);
+}
+
+/** Whole numbers of any size: a number, or text for those above 2^53. */
+export function bigintOr(fallback: bigint, range: { readonly from: bigint; readonly to: bigint }) {
+  return fieldOr(fallback.toString(), (raw) => {
+    const isWhole = Number.isSafeInteger(raw) || (typeof raw === 'string' && /^-?\d{1,40}$/.test(raw));
+    const value = isWhole ? BigInt(raw as number | string) : undefined;
+    if (value === undefined || value < range.from || value > range.to) {
+      throw invalid(`must be a whole number in [${range.from}, ${range.to}] (as text above 2^53), got ${show(raw)}`);
+    }
+    return value;
+  });
+}
+
+export function integer(raw: unknown, range: { readonly from: number; readonly to: number }): number {
+  if (typeof raw !== 'number' || !Number.isInteger(raw) || raw < range.from || raw > range.to) {
+    throw invalid(`must be a whole number in [${range.from}, ${range.to}], got ${show(raw)}`);
+  }
+  return raw;
+}
+
+/** '1%', '10000ppm' or a bare number of ppm -> parts per million. */
+export function parsePpm(raw: unknown): number {
+  const match = typeof raw === 'number' ? [raw, raw, 'ppm'] : typeof raw === 'string' ? /^(\d{1,7}(?:\.\d{1,6})?)(%|ppm)$/.exec(raw) : null;
+  const ppm = match === null ? Number.NaN : Math.round(Number(match[1]) * (match[2] === '%' ? 10_000 : 1));
+  if (!Number.isSafeInteger(ppm) || ppm < 0) throw invalid(`must be a share such as '1%' or '10000ppm', got ${show(raw)}`);
+  return ppm;
+}
+
+export function text(raw: unknown): string {
+  if (typeof raw !== 'string' || raw === '') throw invalid(`must be text, got ${show(raw)}`);
+  return raw;
+}
+
+export function invalid(message: string): SeqError {
+  return new SeqError('INVALID_ARGUMENT', message);
+}
+
+export function isWildcard(listen: string): boolean {
+  return ['0.0.0.0', '[::]', '*'].includes(splitAddress(listen).host);
+}
+
+function address(raw: unknown): string {
+  const value = text(raw);
+  splitAddress(value);
+  return value;
+}
+
+function dialable(raw: unknown): string {
+  const value = address(raw);
+  if (isWildcard(value)) throw invalid(`others must be able to dial it, got the wildcard ${show(raw)}`);
+  if (splitAddress(value).port === 0) throw invalid(`others must be able to dial it, got port 0 in ${show(raw)}`);
+  return value;
+}

@@ -1,0 +1,227 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { messageOf, SeqError } from '../base/errors.js';
+import { checkGeometry, DEFAULT_GEOMETRY, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
+import { parseName, UID_MAX } from '../model/ids.js';
+import { checkElection, checkLeaseTerms, DEFAULT_LEASE_TERMS, DEFAULT_RENEW_EVERY_MS, type LeaseTerms } from '../model/lease.js';
+import * as fields from './config-fields.js';
+import { formatDuration, parseDurationMs } from './duration.js';
+
+/** How far one raise lifts max_seq unless configured (the article's step); more than the maximum only wastes numbers. */
+export const DEFAULT_RAISE_BY = 10_000n;
+const RAISE_BY_MAX = 2n ** 32n;
+export const DEFAULT_HEARTBEAT_MS = 100;
+/** The shortest election timeout; the longest is twice as much. */
+export const DEFAULT_ELECTION_MIN_MS = 500;
+/** A follower must be able to miss heartbeats without calling an election. */
+const HEARTBEATS_PER_ELECTION_MIN = 3;
+const NODE_ID_MAX = 2 ** 32 - 1;
+
+/** A voter of the Raft group, as every store of the cluster lists it. */
+export interface StoreMemberConfig {
+  readonly id: number;
+  readonly name: string;
+  /** `host:port` that other stores dial. */
+  readonly peerAddress: string;
+  /** `host:port` that AllocSvrs, clients and tools dial. */
+  readonly address: string;
+}
+
+/** One StoreSvr process. */
+export interface StoreConfig {
+  readonly role: 'store';
+  readonly name: string;
+  /** The cluster's id, 32 hex digits, the same in all its stores. */
+  readonly cluster: string;
+  readonly nodeId: number;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly peerListen: string;
+  readonly advertise: string;
+  readonly peerAdvertise: string;
+  readonly members: readonly StoreMemberConfig[];
+  readonly geometry: { readonly firstUid: bigint; readonly lastUid: bigint; readonly uidsPerSection: number };
+  readonly lease: LeaseTerms;
+  readonly raiseBy: bigint;
+  readonly heartbeatMs: number;
+  /** An election timeout is drawn from [electionMinMs, electionMaxMs). */
+  readonly electionMinMs: number;
+  readonly electionMaxMs: number;
+}
+
+/** One AllocSvr process. */
+export interface AllocConfig {
+  readonly role: 'alloc';
+  readonly name: string;
+  readonly listen: string;
+  /** What clients dial. Undefined: the address it listens on. */
+  readonly advertise: string | undefined;
+  /** Failure domain; '' means none. */
+  readonly zone: string;
+  /** Addresses of stores to begin with. */
+  readonly stores: readonly string[];
+  readonly renewEveryMs: number;
+}
+
+export type NodeConfig = StoreConfig | AllocConfig;
+
+/** Reads and checks one config file. Throws INVALID_ARGUMENT that names file, key, value and rule. */
+export function loadConfig(file: string): NodeConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new SeqError('INVALID_ARGUMENT', `the config file '${file}' cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  return parseConfig(text, file);
+}
+
+/** `file` is only named in messages; a relative dataDir counts from the current folder. */
+export function parseConfig(text: string, file: string): NodeConfig {
+  const raw = readYaml(text, file);
+  const role = typeof raw === 'object' && raw !== null && 'role' in raw ? raw.role : undefined;
+  if (role !== 'store' && role !== 'alloc') {
+    throw new SeqError('INVALID_ARGUMENT', `${file}: role: must be 'store' or 'alloc', got ${role === undefined ? 'nothing' : JSON.stringify(role)}`);
+  }
+  const parsed = role === 'store' ? storeSchema.safeParse(raw) : allocSchema.safeParse(raw);
+  if (!parsed.success) {
+    throw new SeqError('INVALID_ARGUMENT', parsed.error.issues.map((issue) => `${file}: ${describe(issue)}`).join('\n'));
+  }
+  try {
+    return parsed.data.role === 'store' ? toStoreConfig(parsed.data) : toAllocConfig(parsed.data);
+  } catch (cause) {
+    if (!(cause instanceof SeqError)) throw cause;
+    throw cause.with({ message: `${file}: ${cause.message}` });
+  }
+}
+
+const memberSchema = z.strictObject({
+  id: fields.field((raw) => fields.integer(raw, { from: 1, to: NODE_ID_MAX })),
+  name: fields.nameField,
+  peerAddress: fields.dialField,
+  address: fields.dialField,
+});
+
+const geometrySchema = z.strictObject({
+  firstUid: fields.bigintOr(DEFAULT_GEOMETRY.firstUid, { from: 0n, to: UID_MAX }),
+  lastUid: fields.bigintOr(DEFAULT_GEOMETRY.lastUid, { from: 0n, to: UID_MAX }),
+  uidsPerSection: fields.fieldOr(DEFAULT_GEOMETRY.uidsPerSection, (raw) => fields.integer(raw, { from: 1, to: UIDS_PER_SECTION_MAX })),
+});
+
+const storeSchema = z.strictObject({
+  role: z.literal('store'),
+  name: fields.nameField,
+  cluster: fields.field((raw) => {
+    if (typeof raw !== 'string' || !/^[0-9a-f]{32}$/.test(raw)) throw fields.invalid(`must be 32 hex digits in quotes, got ${JSON.stringify(raw)}`);
+    return raw;
+  }),
+  nodeId: fields.field((raw) => fields.integer(raw, { from: 1, to: NODE_ID_MAX })),
+  dataDir: fields.pathField,
+  listen: fields.listenField,
+  peerListen: fields.listenField,
+  advertise: fields.dialField.optional(),
+  peerAdvertise: fields.dialField.optional(),
+  members: z.array(memberSchema, 'must be a list'),
+  geometry: geometrySchema.prefault({}),
+  lease: fields.durationOr(formatDuration(DEFAULT_LEASE_TERMS.leaseMs)),
+  drift: fields.fieldOr(DEFAULT_LEASE_TERMS.driftPpm, fields.parsePpm),
+  leaseMargin: fields.durationOr(formatDuration(DEFAULT_LEASE_TERMS.marginMs)),
+  raiseBy: fields.bigintOr(DEFAULT_RAISE_BY, { from: 1n, to: RAISE_BY_MAX }),
+  heartbeat: fields.durationOr(formatDuration(DEFAULT_HEARTBEAT_MS)),
+  election: fields.durationOr(formatDuration(DEFAULT_ELECTION_MIN_MS)),
+});
+
+const allocSchema = z.strictObject({
+  role: z.literal('alloc'),
+  name: fields.nameField,
+  listen: fields.listenField,
+  advertise: fields.dialField.optional(),
+  zone: fields.fieldOr('', (raw) => (raw === '' ? '' : parseName(fields.text(raw), 'zone'))),
+  stores: z.array(fields.dialField, 'must be a list of addresses').min(1, 'must name at least one store, got none'),
+  renewEvery: fields.fieldOr(formatDuration(DEFAULT_RENEW_EVERY_MS), (raw) => {
+    const ms = parseDurationMs(raw);
+    if (ms < 10 || ms > 60_000) throw fields.invalid(`must be 10ms to 1m, got ${String(raw)}`);
+    return ms;
+  }),
+});
+
+/** The rules that tie several keys together. */
+function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
+  const own = checkMembers(raw);
+  checkGeometry(raw.geometry);
+  const lease: LeaseTerms = { leaseMs: raw.lease, driftPpm: raw.drift, marginMs: raw.leaseMargin };
+  checkLeaseTerms(lease);
+  if (raw.heartbeat < 1 || raw.heartbeat * HEARTBEATS_PER_ELECTION_MIN > raw.election) {
+    throw fields.invalid(
+      `heartbeat must be at least 1ms, and ${HEARTBEATS_PER_ELECTION_MIN} of them must fit in election: ` +
+        `${raw.heartbeat}ms x ${HEARTBEATS_PER_ELECTION_MIN} > ${raw.election}ms`,
+    );
+  }
+  const electionMaxMs = raw.election * 2;
+  checkElection({ leaseMs: raw.lease, electionMaxMs });
+  const { role, name, cluster, nodeId, listen, peerListen, members, geometry, raiseBy } = raw;
+  return {
+    ...{ role, name, cluster, nodeId, listen, peerListen, members, geometry, lease, raiseBy },
+    dataDir: resolve(raw.dataDir),
+    advertise: own.address,
+    peerAdvertise: own.peerAddress,
+    heartbeatMs: raw.heartbeat,
+    electionMinMs: raw.election,
+    electionMaxMs,
+  };
+}
+
+/** Throws unless the voters make a Raft group and this node is the one among them that it says it is. */
+function checkMembers(raw: z.infer<typeof storeSchema>): StoreMemberConfig {
+  if (![1, 3, 5].includes(raw.members.length)) throw fields.invalid(`members: a set has 1, 3 or 5 voters, got ${raw.members.length}`);
+  for (const key of ['id', 'name', 'peerAddress', 'address'] as const) {
+    const values = raw.members.map((member) => member[key]);
+    const twice = values.find((value, index) => values.indexOf(value) !== index);
+    if (twice !== undefined) throw fields.invalid(`members: every ${key} must be there once, got ${twice} twice`);
+  }
+  const own = raw.members.find(({ id }) => id === raw.nodeId);
+  if (own === undefined) throw fields.invalid(`nodeId: must be the id of one of the members, got ${raw.nodeId}`);
+  if (own.name !== raw.name) throw fields.invalid(`name: must be that of member ${own.id}, '${own.name}', got '${raw.name}'`);
+  checkAdvertised('advertise', raw.advertise, own.address);
+  checkAdvertised('peerAdvertise', raw.peerAdvertise, own.peerAddress);
+  return own;
+}
+
+function checkAdvertised(key: string, given: string | undefined, listed: string): void {
+  if (given !== undefined && given !== listed) throw fields.invalid(`${key}: must be what the members list has for this node, ${listed}, got ${given}`);
+}
+
+function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
+  if (raw.advertise === undefined && fields.isWildcard(raw.listen)) {
+    throw fields.invalid(`advertise: is required when listen is a wildcard, got listen ${raw.listen}`);
+  }
+  return {
+    role: 'alloc',
+    name: raw.name,
+    listen: raw.listen,
+    advertise: raw.advertise,
+    zone: raw.zone,
+    stores: raw.stores,
+    renewEveryMs: raw.renewEvery,
+  };
+}
+
+function readYaml(text: string, file: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (cause) {
+    if (!(cause instanceof YAMLParseError)) throw cause;
+    const [firstLine] = cause.message.split('\n');
+    throw new SeqError('INVALID_ARGUMENT', `${file}: is not YAML: ${firstLine}`, { cause });
+  }
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const at = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+  return issue.code === 'unrecognized_keys'
+    ? `${at}unknown key ${issue.keys.map((key) => `'${key}'`).join(', ')}; a misspelt key would change nothing, so it is refused`
+    : `${at}${issue.message}`;
+}

@@ -1,0 +1,172 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Clock, sleep, systemClock } from '../base/clock.js';
+import { systemRandom } from '../base/random.js';
+import type { ChildSpec } from './child.js';
+import { readyText, toldOf } from './dev-words.js';
+import {
+  type ClusterRecord,
+  checkStores,
+  configOf,
+  DEFAULT_PORT,
+  DEFAULT_STORES,
+  type DevNode,
+  layOut,
+  newRecord,
+  type PortSlot,
+  parseRecord,
+  portSlotsOf,
+} from './dev-layout.js';
+import { waitUntilServing } from './dev-ready.js';
+import { EXIT } from './exit.js';
+import { anyFreePort, FrontDoor, isPortFree } from './front-door.js';
+import type { Output } from './output.js';
+import { isAlive, PidFile, type ProcessMark } from './pid-file.js';
+import { listenForQuit } from './quit.js';
+import { Supervisor } from './supervisor.js';
+
+export interface DevOptions {
+  readonly data: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Undefined: as many as the data has. */
+  readonly stores: number | undefined;
+  readonly allocs: number;
+  readonly restart: boolean;
+}
+
+/** How long children of a supervisor that was killed may take to notice, in ms, before they are killed too. */
+const ORPHANS_LIMIT_MS = 3_000;
+const ORPHANS_CHECK_EVERY_MS = 50;
+
+/** `seqsvr dev`: a whole cluster on loopback until Ctrl-C. Throws before anything runs, or after stopping what ran. */
+export async function dev(options: DevOptions, output: Output): Promise<number> {
+  const dataDir = resolve(options.data);
+  mkdirSync(join(dataDir, 'config'), { recursive: true });
+  mkdirSync(join(dataDir, 'logs'), { recursive: true });
+  const pidFile = PidFile.acquire(join(dataDir, 'pid'));
+  try {
+    await outliveOrphans(pidFile.orphans, systemClock);
+    return await run({ ...options, data: dataDir }, pidFile, output);
+  } finally {
+    pidFile.release();
+  }
+}
+
+async function run(options: DevOptions, pidFile: PidFile, output: Output): Promise<number> {
+  const clock = systemClock;
+  const record = recordOf(options);
+  const nodes = layOut({ stores: record.stores, allocs: options.allocs });
+  // The door's port decides the ports of the nodes, and the door asks the supervisor which of them serve.
+  let portsServing: () => readonly number[] = () => [];
+  const door = await FrontDoor.open({ port: options.port, clock, targets: () => portsServing() });
+  try {
+    const basePort = options.port === 0 ? DEFAULT_PORT : options.port;
+    const ports = await choosePorts(portSlotsOf(nodes, { ports: record.ports, basePort }));
+    const supervisor = new Supervisor({
+      specs: writeConfigs({ ...record, ports: { ...record.ports, ...ports } }, nodes, options.data),
+      program: fileURLToPath(new URL('main.js', import.meta.url)),
+      restart: options.restart,
+      clock,
+      observe: (event) => output.out(`${toldOf(event)}\n`),
+      onPids: (pids) => pidFile.setChildren(pids),
+    });
+    portsServing = () => supervisor.serving('alloc').map(({ spec }) => ports[spec.name] ?? 0);
+    output.out(`starting ${record.stores} stores and ${options.allocs} AllocSvrs on ${options.data}\n`);
+    await superviseUntilAsked({ supervisor, ports, clock, pidFile, output }, () =>
+      readyText({ supervisor, ports, doorPort: door.port, dataDir: options.data, restart: options.restart }),
+    );
+    return EXIT.ok;
+  } finally {
+    await door.close();
+  }
+}
+
+interface Scene {
+  readonly supervisor: Supervisor;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly clock: Clock;
+  readonly pidFile: PidFile;
+  readonly output: Output;
+}
+
+/** Starts the nodes, waits for the wish to end, stops them. Throws what kept them from serving, after stopping what ran. */
+async function superviseUntilAsked({ supervisor, ports, clock, pidFile, output }: Scene, whatToTell: () => string): Promise<void> {
+  const giveUp = new AbortController();
+  const cut = (): never => {
+    supervisor.cut();
+    pidFile.release();
+    process.exit(EXIT.interrupted);
+  };
+  const quit = listenForQuit({ clock, onSecond: cut });
+  const startUp = async (): Promise<string> => {
+    await supervisor.start('store');
+    await supervisor.start('alloc');
+    const allocs = supervisor.serving('alloc').map(({ spec }) => ({ name: spec.name, address: `127.0.0.1:${ports[spec.name]}` }));
+    await waitUntilServing(allocs, clock, giveUp.signal);
+    output.out(whatToTell());
+    return quit.asked;
+  };
+  try {
+    // Who wants to end while it starts need not wait until it serves.
+    const reason = await Promise.race([startUp(), quit.asked]);
+    output.out(`stopping (${reason}): AllocSvrs give their sections back, then the stores end; once more to cut\n`);
+  } finally {
+    giveUp.abort();
+    await supervisor.stop();
+    quit.dispose();
+  }
+}
+
+/** What the data remembers, or a new cluster. Throws INVALID_ARGUMENT when it cannot be what was asked for. */
+function recordOf(options: DevOptions): ClusterRecord {
+  const file = join(options.data, 'cluster.json');
+  if (!existsSync(file)) return newRecord({ clusterId: systemRandom.id128(), stores: options.stores ?? DEFAULT_STORES });
+  const record = parseRecord(readFileSync(file, 'utf8'), file);
+  checkStores(record, options.stores);
+  return record;
+}
+
+/** The first free candidate of each listener, none twice. */
+async function choosePorts(slots: readonly PortSlot[]): Promise<Record<string, number>> {
+  const chosen: Record<string, number> = {};
+  const taken = new Set<number>();
+  for (const { listener, candidates } of slots) {
+    for (const candidate of candidates) {
+      const port = candidate === 0 ? await anyFreePort() : candidate;
+      if (taken.has(port) || !(await isPortFree(port))) continue;
+      chosen[listener] = port;
+      taken.add(port);
+      break;
+    }
+  }
+  return chosen;
+}
+
+/** Writes cluster.json and every node's config file. The id reaches the disk BEFORE any node uses it. */
+function writeConfigs(record: ClusterRecord, nodes: readonly DevNode[], dataDir: string): ChildSpec[] {
+  const file = join(dataDir, 'cluster.json');
+  writeFileSync(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`, { flush: true });
+  renameSync(`${file}.new`, file);
+  return nodes.map((node) => {
+    const configFile = join(dataDir, 'config', `${node.name}.yaml`);
+    writeFileSync(configFile, configOf(node, { record, nodes, ports: record.ports, dataDir: join(dataDir, node.name) }));
+    return { ...node, configFile, logFile: join(dataDir, 'logs', `${node.name}.log`) };
+  });
+}
+
+/** Children end by themselves when their supervisor is killed; one that was paused then cannot, and holds its files. */
+async function outliveOrphans(orphans: readonly ProcessMark[], clock: Clock): Promise<void> {
+  await untilGone(orphans, clock);
+  // Without a start time a pid might be anybody's by now.
+  const stuck = orphans.filter((orphan) => orphan.startedAt !== '' && isAlive(orphan));
+  for (const { pid } of stuck) process.kill(pid, 'SIGKILL');
+  // Even a killed process holds its ports and its lock until it is gone.
+  await untilGone(stuck, clock);
+}
+
+async function untilGone(marks: readonly ProcessMark[], clock: Clock): Promise<void> {
+  const endMs = clock.nowMs() + ORPHANS_LIMIT_MS;
+  while (marks.some(isAlive) && clock.nowMs() < endMs) await sleep(clock, ORPHANS_CHECK_EVERY_MS);
+}

@@ -1,0 +1,56 @@
+import { type ErrorCode, messageOf, SeqError } from '../base/errors.js';
+
+/** What the shell learns. Part of the interface: scripts depend on it. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, unhealthy: 4, unsafe: 5, denied: 6, interrupted: 130 } as const;
+
+const EXIT_OF: Readonly<Record<ErrorCode, number>> = {
+  INVALID_ARGUMENT: EXIT.usage,
+  OUT_OF_RANGE: EXIT.failed,
+  NOT_OWNER: EXIT.unreachable,
+  NOT_LEADER: EXIT.unreachable,
+  UNAVAILABLE: EXIT.unreachable,
+  TIMEOUT: EXIT.unreachable,
+  ABORTED: EXIT.interrupted,
+  RESOURCE_EXHAUSTED: EXIT.failed,
+  UNAUTHENTICATED: EXIT.denied,
+  PERMISSION_DENIED: EXIT.denied,
+  PROTOCOL: EXIT.failed,
+  CLOSED: EXIT.unreachable,
+};
+
+/** What to do next, where the error itself does not say so. */
+const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
+  UNAVAILABLE: "is the cluster running? 'npm start' starts one here; --endpoints names another; 'seqctl cluster status' shows its health",
+  TIMEOUT: "try a longer --timeout; 'seqctl cluster status' shows the cluster's health",
+  OUT_OF_RANGE: 'this uid can have no more numbers; use another uid',
+  RESOURCE_EXHAUSTED: 'try again in a moment',
+  PROTOCOL: 'is it a seqsvr of the same version that answers there?',
+};
+
+export function exitCodeOf(error: unknown): number {
+  return error instanceof SeqError ? EXIT_OF[error.code] : EXIT.failed;
+}
+
+/** What, why, what to do. A stack trace only for whoever asked for it. */
+export function explain(error: unknown, options: { readonly debug: boolean }): string {
+  const code = error instanceof SeqError ? ` ${error.code}` : '';
+  const lines = [`error${code}: ${messageOf(error)}`];
+  const advice = error instanceof SeqError ? ADVICE[error.code] : 'this may be a bug; --debug shows where it happened';
+  if (advice !== undefined) lines.push(advice);
+  if (error instanceof SeqError && error.maybeAllocated) lines.push('a number may have been handed out and lost: a gap, never a repeat');
+  if (options.debug && error instanceof Error) lines.push(withCauses(error));
+  return lines.join('\n');
+}
+
+/** How many causes a trace shows: a chain that loops must not print for ever. */
+const CAUSES_MAX = 8;
+
+function withCauses(error: Error): string {
+  const stacks: string[] = [];
+  let at: unknown = error;
+  for (let depth = 0; depth < CAUSES_MAX && at instanceof Error; depth += 1) {
+    stacks.push(`${depth === 0 ? '' : 'caused by '}${at.stack ?? at.message}`);
+    at = at.cause;
+  }
+  return stacks.join('\n');
+}

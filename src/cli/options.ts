@@ -1,0 +1,62 @@
+import type { Options } from 'yargs';
+import { SeqError } from '../base/errors.js';
+import { DEFAULT_PORT } from './dev-layout.js';
+import { parseDurationMs } from './duration.js';
+import type { Format } from './output.js';
+
+/** What a command that talks to a cluster gets. */
+export interface ConnectionArgs {
+  readonly endpoints: readonly string[];
+  /** For the whole command, in ms. */
+  readonly timeoutMs: number;
+  readonly output: Format;
+}
+
+/** The same as the command line has them. */
+export interface ConnectionFlags {
+  readonly endpoints: string;
+  readonly timeout: string;
+  readonly output: string;
+}
+
+export const CONNECTION_OPTIONS = {
+  endpoints: fromEnv('endpoints', {
+    type: 'string',
+    default: `127.0.0.1:${DEFAULT_PORT}`,
+    describe: 'where to ask first: host:port, several with commas',
+    group: 'Connection:',
+    requiresArg: true,
+  }),
+  timeout: fromEnv('timeout', {
+    type: 'string',
+    default: '5s',
+    describe: 'for the whole command, such as 500ms, 2s or 5m',
+    group: 'Connection:',
+    requiresArg: true,
+  }),
+  output: fromEnv('output', { alias: 'o', type: 'string', default: 'table', describe: 'table or json', group: 'Output:', requiresArg: true }),
+} as const satisfies Record<string, Options>;
+
+/** Throws INVALID_ARGUMENT with the value and the rule. */
+export function parseConnection(flags: ConnectionFlags): ConnectionArgs {
+  const endpoints = flags.endpoints.split(',').map((endpoint) => endpoint.trim());
+  if (endpoints.some((endpoint) => endpoint === '')) {
+    throw new SeqError('INVALID_ARGUMENT', `--endpoints is host:port, several with commas, got '${flags.endpoints}'`);
+  }
+  const timeoutMs = parseDurationMs(flags.timeout);
+  if (timeoutMs < 1) throw new SeqError('INVALID_ARGUMENT', `--timeout must be at least 1ms, got '${flags.timeout}'`);
+  const { output } = flags;
+  if (output !== 'table' && output !== 'json') throw new SeqError('INVALID_ARGUMENT', `--output must be table or json, got '${output}'`);
+  return { endpoints, timeoutMs, output };
+}
+
+/**
+ * An option that SEQSVR_<NAME> sets when the flag is absent. Done by hand: yargs' own env() takes every SEQSVR_*
+ * variable for an option, and strict() then refuses those of other commands.
+ */
+export function fromEnv<Given extends Options & { readonly describe: string }>(name: string, options: Given): Given {
+  const variable = `SEQSVR_${name.replaceAll('-', '_').toUpperCase()}`;
+  const value = process.env[variable];
+  const described = { ...options, describe: `${options.describe} [env ${variable}]` };
+  return value === undefined || value === '' ? described : { ...described, default: value };
+}

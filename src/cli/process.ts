@@ -1,0 +1,110 @@
+import type { Clock } from '../base/clock.js';
+import { messageOf, SeqError } from '../base/errors.js';
+import type { Random } from '../base/random.js';
+import type { Log } from '../ops/log.js';
+import { EXIT, exitCodeOf } from './exit.js';
+
+/** Set by the dev supervisor in its children. */
+export const SUPERVISED_ENV = 'SEQSVR_SUPERVISED';
+/** How long a clean stop may take, in ms; after it the process ends anyway. A kill -9 loses nothing, so this is courtesy. */
+export const STOP_LIMIT_MS = 8_000;
+
+/** What a composition root gets from the process it runs in. */
+export interface ProcessContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Ends the process at once: for a storage error, a broken invariant, an incarnation that was superseded. */
+  fail(error: unknown): never;
+}
+
+/** A node that serves. */
+export interface Running {
+  /** `host:port` that clients or AllocSvrs dial. */
+  readonly address: string;
+  /** Drains and closes. Called at most once. */
+  stop(): Promise<void>;
+}
+
+/** What a child tells its supervisor over the IPC channel. */
+export interface ReadyMessage {
+  readonly type: 'ready';
+  readonly address: string;
+}
+
+export interface ProcessOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The process itself; tests bring a stand-in. */
+  readonly host: ProcessHost;
+  readonly serve: (context: ProcessContext) => Promise<Running>;
+}
+
+/** What the life cycle needs of `process`. */
+export interface ProcessHost {
+  readonly isSupervised: boolean;
+  /** False once the supervisor is gone. */
+  isConnected(): boolean;
+  on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'disconnect', handle: () => void): void;
+  on(event: 'uncaughtException' | 'unhandledRejection', handle: (error: unknown) => void): void;
+  send(message: ReadyMessage): void;
+  exit(code: number): never;
+}
+
+/**
+ * Runs one node until a signal stops it, and with it the process: the promise never resolves.
+ * SIGTERM or SIGINT: stop within STOP_LIMIT_MS, then exit 0; a second one cuts. Any uncaught error: exit 1 at once.
+ * Supervised: SIGINT and SIGHUP are the supervisor's business, and without a supervisor the process ends at once.
+ * Rejects with what `serve` rejected with: nothing ran yet, so the command explains it.
+ */
+export async function runProcess({ clock, random, log, host, serve }: ProcessOptions): Promise<never> {
+  let running: Running | undefined;
+  let isStopping = false;
+
+  const fail = (error: unknown): never => {
+    log.write('fatal', 'processFailed', { error });
+    return host.exit(error instanceof SeqError && running === undefined ? exitCodeOf(error) : EXIT.failed);
+  };
+  const stop = (signal: string): void => {
+    if (isStopping) return host.exit(EXIT.interrupted);
+    isStopping = true;
+    log.write('info', 'processStopping', { signal });
+    if (running === undefined) return host.exit(EXIT.ok);
+    clock.after(STOP_LIMIT_MS, () => fail(new Error(`stopping took longer than ${STOP_LIMIT_MS}ms`)));
+    running.stop().then(() => {
+      log.write('info', 'processStopped');
+      host.exit(EXIT.ok);
+    }, fail);
+  };
+
+  host.on('uncaughtException', fail);
+  host.on('unhandledRejection', fail);
+  host.on('SIGTERM', () => stop('SIGTERM'));
+  host.on('SIGINT', () => (host.isSupervised ? undefined : stop('SIGINT')));
+  host.on('SIGHUP', () => (host.isSupervised ? undefined : stop('SIGHUP')));
+  if (host.isSupervised) {
+    host.on('disconnect', () => host.exit(EXIT.failed));
+    // The supervisor may have died before the line above.
+    if (!host.isConnected()) host.exit(EXIT.failed);
+  }
+
+  const started = await serve({ clock, random, log, fail });
+  running = started;
+  log.write('info', 'processReady', { address: started.address, pid: process.pid });
+  host.send({ type: 'ready', address: started.address });
+  return new Promise(() => undefined);
+}
+
+export const systemProcess: ProcessHost = {
+  isSupervised: process.env[SUPERVISED_ENV] === '1',
+  isConnected: () => process.connected,
+  on: (event: string, handle: (error: unknown) => void) => void process.on(event, handle),
+  send: (message) => void process.send?.(message, undefined, undefined, onSent),
+  exit: (code) => process.exit(code),
+};
+
+/** A message that cannot be sent means that the supervisor is gone; 'disconnect' says so too and ends the process. */
+function onSent(error: Error | null): void {
+  if (error !== null) process.stderr.write(`the supervisor did not hear that this node is ready: ${messageOf(error)}\n`);
+}

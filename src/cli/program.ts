@@ -1,0 +1,168 @@
+import yargs, { type Argv } from 'yargs';
+import { messageOf } from '../base/errors.js';
+import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
+import { EXIT, exitCodeOf, explain } from './exit.js';
+import { CONNECTION_OPTIONS, fromEnv, parseConnection } from './options.js';
+import { type Format, type Output, print } from './output.js';
+import { programVersion } from './version.js';
+
+/** Commands are only chosen while the line is parsed, and run after: so a usage error is never mistaken for a failure. */
+type Choose = (run: () => Promise<number>) => void;
+
+const LINE_WIDTH_MAX = 120;
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+export interface ProgramOptions {
+  readonly name: 'seqsvr' | 'seqctl';
+  readonly output: Output;
+}
+
+/** Runs one command line and gives its exit code. Never throws: it explains on stderr. */
+export async function runProgram(args: readonly string[], { name, output }: ProgramOptions): Promise<number> {
+  let chosen: (() => Promise<number>) | undefined;
+  try {
+    await buildProgram(args, name, output, (run) => {
+      chosen = run;
+    }).parseAsync();
+  } catch (error) {
+    output.talk(`error: ${messageOf(error)}\nsee '${name} --help'`);
+    return EXIT.usage;
+  }
+  // Nothing chosen and nothing wrong: --help or --version was printed.
+  if (chosen === undefined) return EXIT.ok;
+  try {
+    return await chosen();
+  } catch (error) {
+    output.talk(explain(error, { debug: args.includes('--debug') }));
+    return exitCodeOf(error);
+  }
+}
+
+/** The whole command tree. What a command needs to run is imported when it runs: --help does not wait for gRPC. */
+export function buildProgram(args: readonly string[], name: string, output: Output, choose: Choose): Argv {
+  const program = yargs([...args])
+    .scriptName(name)
+    .usage('$0 <command>\n\nA replicated sequence service: every uid has a 64-bit number that only ever grows.')
+    .option('debug', { type: 'boolean', default: false, describe: 'show where an error happened' })
+    .version(programVersion())
+    .strict()
+    .recommendCommands()
+    .demandCommand(1, 'which command?')
+    .exitProcess(false)
+    .fail(false)
+    .wrap(Math.min(LINE_WIDTH_MAX, process.stdout.columns ?? LINE_WIDTH_MAX))
+    .parserConfiguration({ 'duplicate-arguments-array': false })
+    .example('$0 dev', 'start a whole cluster on this machine')
+    .example('$0 seq next 42', 'take a number for uid 42')
+    .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
+  for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVersion]) add(program, output, choose);
+  return program as Argv;
+}
+
+function addDev(program: Argv, output: Output, choose: Choose): void {
+  program.command(
+    'dev',
+    'start a whole cluster on this machine, each node a process of its own',
+    (command) =>
+      command
+        .option('data', fromEnv('data', { type: 'string', default: './seqsvr-data', describe: 'folder for data, configs and logs', requiresArg: true }))
+        .option('port', fromEnv('port', { type: 'number', default: DEFAULT_PORT, describe: 'the address clients use first (0: any free)', requiresArg: true }))
+        .option('stores', { type: 'number', describe: `StoreSvrs: 1, 3 or 5 (default ${DEFAULT_STORES}, or what the data has)`, requiresArg: true })
+        .option('allocs', { type: 'number', default: DEFAULT_ALLOCS, describe: 'AllocSvrs', requiresArg: true })
+        .option('restart', { type: 'boolean', default: true, describe: 'start a node that died again (--no-restart: leave it down)' })
+        .example('$0 dev', `three stores and three AllocSvrs behind 127.0.0.1:${DEFAULT_PORT}`)
+        .example('$0 dev --data /var/tmp/seq --port 7700 --no-restart', 'other data, another port, and what dies stays dead'),
+    (args) => {
+      const { data, port, stores, allocs, restart } = args;
+      choose(async () => (await import('./dev.js')).dev({ data, port, stores, allocs, restart }, output));
+    },
+  );
+}
+
+function addStart(program: Argv, _output: Output, choose: Choose): void {
+  program.command(
+    'start',
+    'run one node, a store or an AllocSvr, until SIGTERM',
+    (command) =>
+      command
+        .option('config', fromEnv('config', { type: 'string', demandOption: true, describe: 'the config file (YAML)', requiresArg: true }))
+        .option('log-level', fromEnv('log-level', { choices: LOG_LEVELS, default: 'info' as const, describe: 'drop log lines below it' }))
+        .example('$0 start --config /etc/seqsvr/store.yaml', 'see deploy/config for files with every key explained'),
+    (args) =>
+      choose(async () => (await import('./start.js')).start({ config: args.config, logLevel: args.logLevel })),
+  );
+}
+
+function addSeq(program: Argv, output: Output, choose: Choose): void {
+  program.command('seq', 'take and read numbers', (group) =>
+    group
+      .options(CONNECTION_OPTIONS)
+      .demandCommand(1, 'seq next or seq current?')
+      .command(
+        'next <uid>',
+        'take the next number of a uid, or a range of them',
+        (command) =>
+          command
+            .positional('uid', { type: 'string', demandOption: true, describe: 'the user key, a whole number in [0, 2^64)' })
+            .option('count', { alias: 'n', type: 'string', describe: 'how many neighbouring numbers', requiresArg: true })
+            .example('$0 seq next 42', 'prints one number')
+            .example('$0 seq next 42 -n 100 -o json', 'takes a hundred; JSON has "first" and "last"'),
+        (args) => choose(async () => (await import('./seq.js')).seqNext({ ...parseConnection(args), uid: args.uid, count: args.count }, output)),
+      )
+      .command(
+        'current <uid>',
+        'read the last number handed out for a uid',
+        (command) =>
+          command
+            .positional('uid', { type: 'string', demandOption: true, describe: 'the user key' })
+            .example('$0 seq current 42', 'hands nothing out'),
+        (args) => choose(async () => (await import('./seq.js')).seqCurrent({ ...parseConnection(args), uid: args.uid }, output)),
+      )
+      .example('$0 seq next 42', 'take a number for uid 42'),
+  );
+}
+
+function addCluster(program: Argv, output: Output, choose: Choose): void {
+  program.command('cluster', 'look at the whole cluster', (group) =>
+    group
+      .options(CONNECTION_OPTIONS)
+      .demandCommand(1, 'cluster status?')
+      .command(
+        'status',
+        'every node, and one word for all: healthy, degraded, unavailable or unknown',
+        (command) => command.example('$0 cluster status', 'exit code 0 only when healthy, else 4'),
+        (args) => choose(async () => (await import('./cluster.js')).clusterStatus(parseConnection(args), output)),
+      )
+      .example('$0 cluster status -o json', 'the same for a program'),
+  );
+}
+
+function addRoute(program: Argv, output: Output, choose: Choose): void {
+  program.command('route', 'look at the routing table', (group) =>
+    group
+      .options(CONNECTION_OPTIONS)
+      .demandCommand(1, 'route show?')
+      .command(
+        'show',
+        'which AllocSvr serves which uids',
+        (command) => command.example('$0 route show --endpoints 10.0.0.7:7070', 'the table as that node has it'),
+        (args) => choose(async () => (await import('./route.js')).routeShow(parseConnection(args), output)),
+      )
+      .example('$0 route show', 'one line for neighbouring sections of one owner'),
+  );
+}
+
+function addVersion(program: Argv, output: Output, choose: Choose): void {
+  program.command(
+    'version',
+    'the version of this program',
+    (command) => command.options({ output: CONNECTION_OPTIONS.output }).example('$0 version -o json', 'for a program'),
+    (args) =>
+      choose(() => {
+        const version = programVersion();
+        const format: Format = args.output === 'json' ? 'json' : 'table';
+        print(output, format, { kind: 'Version', body: { version, node: process.version }, table: `seqsvr ${version} (node ${process.version})\n` });
+        return Promise.resolve(EXIT.ok);
+      }),
+  );
+}

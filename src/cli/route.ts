@@ -1,0 +1,69 @@
+import { systemClock } from '../base/clock.js';
+import type { RoutingTable } from '../model/routing.js';
+import { showVersion } from '../model/version.js';
+import { ChannelPool } from '../rpc/channel.js';
+import { EXIT } from './exit.js';
+import { fetchTable } from './inspect.js';
+import type { ConnectionArgs } from './options.js';
+import { type Output, print } from './output.js';
+import { type Column, renderTable } from './table.js';
+
+/** Neighbouring sections with one owner, with the uids that they hold. */
+export interface RouteLine {
+  readonly firstSection: number;
+  readonly lastSection: number;
+  readonly firstUid: bigint;
+  readonly lastUid: bigint;
+  /** '' while nobody owns them. */
+  readonly alloc: string;
+  readonly address: string;
+  readonly epoch: number;
+}
+
+const COLUMNS: readonly Column<RouteLine>[] = [
+  { title: 'SECTIONS', cell: ({ firstSection, lastSection }) => `${firstSection}..${lastSection}` },
+  { title: 'UIDS', cell: ({ firstUid, lastUid }) => `${firstUid}..${lastUid}` },
+  { title: 'ALLOC', cell: ({ alloc }) => alloc },
+  { title: 'ADDRESS', cell: ({ address }) => address },
+  { title: 'EPOCH', cell: ({ epoch }) => String(epoch) },
+];
+
+/** `seqctl route show`. */
+export async function routeShow(args: ConnectionArgs, output: Output): Promise<number> {
+  const pool = new ChannelPool({ clock: systemClock });
+  try {
+    const table = await fetchTable(args.endpoints, { pool, clock: systemClock, timeoutMs: args.timeoutMs });
+    const routes = routeLinesOf(table);
+    const { version, geometry, stores, allocs } = table;
+    print(output, args.output, {
+      kind: 'RoutingTable',
+      body: { version, geometry, stores, allocs, routes },
+      table: `routing version ${showVersion(version)}\n\n${renderTable(COLUMNS, routes)}`,
+    });
+    return EXIT.ok;
+  } finally {
+    pool.close();
+  }
+}
+
+/** The runs of a table, each with the uids it covers. */
+export function routeLinesOf({ geometry, allocs, runs }: RoutingTable): RouteLine[] {
+  const size = BigInt(geometry.uidsPerSection);
+  let nextSection = 0;
+  return runs.map((run) => {
+    const firstSection = nextSection;
+    nextSection += run.sectionCount;
+    const end = geometry.firstUid + BigInt(nextSection) * size - 1n;
+    const owner = run.alloc === undefined ? undefined : allocs[run.alloc];
+    return {
+      firstSection,
+      lastSection: nextSection - 1,
+      firstUid: geometry.firstUid + BigInt(firstSection) * size,
+      // The last section may be shorter than the others.
+      lastUid: end < geometry.lastUid ? end : geometry.lastUid,
+      alloc: owner?.id ?? '',
+      address: owner?.address ?? '',
+      epoch: run.epoch,
+    };
+  });
+}

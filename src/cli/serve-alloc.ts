@@ -1,0 +1,39 @@
+import type { AllocEvent } from '../alloc/events.js';
+import { AllocServer } from '../alloc/server.js';
+import { eventLogger, type LogLevel } from '../ops/log.js';
+import type { AllocConfig } from './config.js';
+import type { ProcessContext, Running } from './process.js';
+import { programVersion } from './version.js';
+
+/** What happens all the time in a healthy AllocSvr is for debugging; what an operator has to hear of is more. */
+const LEVELS = {
+  leaseRenewed: 'debug',
+  maxSeqRaised: 'debug',
+  windowEmpty: 'debug',
+  registerFailed: 'warn',
+  renewalFailed: 'warn',
+  watchEnded: 'warn',
+  raiseFailed: 'warn',
+  raiseRefused: 'warn',
+  releaseFailed: 'warn',
+  floorAboveCurrent: 'error',
+  fatal: 'fatal',
+} as const satisfies { readonly [Type in AllocEvent['type']]?: LogLevel };
+
+/** Composition root of an AllocSvr: the only place where its clock, its dice and its sockets are chosen. */
+export async function serveAlloc(config: AllocConfig, context: ProcessContext): Promise<Running> {
+  const server = await AllocServer.start({
+    id: config.name,
+    listen: config.listen,
+    ...(config.advertise === undefined ? {} : { advertise: config.advertise }),
+    zone: config.zone,
+    stores: [...config.stores],
+    renewEveryMs: config.renewEveryMs,
+    clock: context.clock,
+    random: context.random,
+    observe: eventLogger<AllocEvent>(context.log.component('alloc'), LEVELS),
+    onFatal: (error) => context.fail(error),
+    version: programVersion(),
+  });
+  return { address: server.address, stop: () => server.drainAndStop() };
+}

@@ -1,0 +1,53 @@
+import { SeqError } from '../base/errors.js';
+import type { Seq, Uid } from '../model/ids.js';
+import type { CallOptions } from '../rpc/channel.js';
+import { needTable, persist, type Way } from './call.js';
+import type { CallScope } from './call-scope.js';
+import { type Chunk, Many } from './many.js';
+
+/** How many requests of one nextMany are under way at once. */
+const REQUESTS_MAX = 32;
+
+/** Sends one NextMany request. */
+export type SendMany = (address: string, uids: Uid[], options: CallOptions) => Promise<(Seq | SeqError)[]>;
+
+/**
+ * One number for each uid, in the order asked: grouped by owner, in rounds, until each item has its number or the
+ * budget of `scope` is over. What fails, fails alone, as a SeqError in its place. Rejects as a whole only with
+ * INVALID_ARGUMENT (a uid outside the set; nothing was sent), ABORTED or CLOSED.
+ */
+export async function callMany(way: Way, scope: CallScope, uids: readonly Uid[], send: SendMany): Promise<(Seq | SeqError)[]> {
+  const many = new Many(uids);
+  try {
+    await persist(way, scope, () => playRound(way, scope, many, send));
+  } catch (error) {
+    if (!(error instanceof SeqError) || endsAll(error)) throw error;
+    many.giveUp({ stop: scope.stopError, error });
+  }
+  return many.results();
+}
+
+/** Asks for every item that is left, each once. Throws the error that decides how to go on when items are left. */
+async function playRound(way: Way, scope: CallScope, many: Many, send: SendMany): Promise<void> {
+  await needTable(way, scope);
+  const queue = many.plan((uid) => way.cache.pick(uid));
+  const worker = async (): Promise<void> => {
+    for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) await sendChunk(scope, many, chunk, send);
+  };
+  await Promise.all(Array.from({ length: Math.min(REQUESTS_MAX, queue.length) }, worker));
+  const error = many.leftover();
+  if (error !== undefined) throw error;
+}
+
+async function sendChunk(scope: CallScope, many: Many, chunk: Chunk, send: SendMany): Promise<void> {
+  try {
+    many.take(chunk, await send(chunk.address, many.uidsOf(chunk), scope.attempt()), false);
+  } catch (error) {
+    if (!(error instanceof SeqError)) throw error;
+    many.take(chunk, error, scope.stopError !== undefined);
+  }
+}
+
+function endsAll(error: SeqError): boolean {
+  return error.code === 'INVALID_ARGUMENT' || error.code === 'ABORTED' || error.code === 'CLOSED';
+}

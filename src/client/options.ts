@@ -1,0 +1,123 @@
+import { type Clock, systemClock } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
+import { type Random, systemRandom } from '../base/random.js';
+import { parseUid, show, type Uid } from '../model/ids.js';
+import { splitAddress } from '../rpc/server.js';
+
+export interface RetryOptions {
+  /** How often one call tries before it gives up, the first time included; in [1, 1000]. A followed redirect belongs to its try. Default 32. */
+  readonly maxAttempts?: number;
+  /** Ceiling of the first wait, in ms, in [1, 60000]; doubles with each wait (full jitter). Default 10. */
+  readonly baseMs?: number;
+  /** Ceiling of every wait, in ms, in [baseMs, 60000]. Default 500. */
+  readonly maxMs?: number;
+}
+
+export interface SeqClientOptions {
+  /** Some nodes of the cluster, `host:port` each, 1 to 64: AllocSvrs or StoreSvrs. One that lives is enough. */
+  readonly endpoints: readonly string[];
+  /** Budget of a whole call in ms, routing, waiting and every retry included; in [1, 600000]. Default 5000. */
+  readonly timeoutMs?: number;
+  readonly retry?: RetryOptions;
+  /** For tests. Default: the clock of this machine. */
+  readonly clock?: Clock;
+  /** For tests. Default: Math.random. */
+  readonly random?: Random;
+}
+
+export interface CallOptions {
+  /** Ends the call with ABORTED; `cause` is the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Replaces the client's `timeoutMs` for this call. */
+  readonly timeoutMs?: number;
+}
+
+/** SeqClientOptions, checked and complete. */
+export interface ClientConfig {
+  readonly endpoints: readonly string[];
+  readonly timeoutMs: number;
+  readonly retry: Required<RetryOptions>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** How many numbers one range may have: the wire's own limit. */
+export const RANGE_COUNT_MAX = 1_000_000;
+/** How many uids one nextMany may name; it is cut into calls of at most `NEXT_MANY_CHUNK_MAX`. */
+export const NEXT_MANY_UIDS_MAX = 1_000_000;
+
+const ENDPOINTS_MAX = 64;
+const TIMEOUT_MAX_MS = 600_000;
+const CLIENT_KEYS: ReadonlySet<string> = new Set(['endpoints', 'timeoutMs', 'retry', 'clock', 'random']);
+const RETRY_KEYS: ReadonlySet<string> = new Set(['maxAttempts', 'baseMs', 'maxMs']);
+const CALL_KEYS: ReadonlySet<string> = new Set(['signal', 'timeoutMs']);
+
+/** Fills in the defaults. Throws INVALID_ARGUMENT, with the value and the rule, for anything that is not as documented. */
+export function parseClientOptions(options: SeqClientOptions): ClientConfig {
+  checkObject(options, 'options', CLIENT_KEYS);
+  return {
+    endpoints: parseEndpoints(options.endpoints),
+    timeoutMs: parseWhole(options.timeoutMs ?? 5_000, { what: 'timeoutMs', min: 1, max: TIMEOUT_MAX_MS }),
+    retry: parseRetry(options.retry ?? {}),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+  };
+}
+
+/** Throws INVALID_ARGUMENT unless the options are as documented. */
+export function parseCallOptions(options: CallOptions | undefined, defaultTimeoutMs: number): { timeoutMs: number; signal: AbortSignal | undefined } {
+  if (options === undefined) return { timeoutMs: defaultTimeoutMs, signal: undefined };
+  checkObject(options, 'call options', CALL_KEYS);
+  const { signal, timeoutMs } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid(`signal must be an AbortSignal, got ${show(signal)}`);
+  return { timeoutMs: parseWhole(timeoutMs ?? defaultTimeoutMs, { what: 'timeoutMs', min: 1, max: TIMEOUT_MAX_MS }), signal };
+}
+
+/** Throws INVALID_ARGUMENT unless it is an array of at most NEXT_MANY_UIDS_MAX uids, each one well-formed. */
+export function parseUids(values: readonly unknown[]): Uid[] {
+  if (!Array.isArray(values)) throw invalid(`uids must be an array, got ${show(values)}`);
+  if (values.length > NEXT_MANY_UIDS_MAX) throw invalid(`nextMany takes at most ${NEXT_MANY_UIDS_MAX} uids, got ${values.length}`);
+  return values.map(parseUid);
+}
+
+function parseEndpoints(endpoints: unknown): string[] {
+  if (!Array.isArray(endpoints) || endpoints.length === 0 || endpoints.length > ENDPOINTS_MAX) {
+    throw invalid(
+      `endpoints must be an array of 1 to ${ENDPOINTS_MAX} host:port, got ${Array.isArray(endpoints) ? endpoints.length : show(endpoints)}`,
+    );
+  }
+  for (const endpoint of endpoints as unknown[]) {
+    if (typeof endpoint !== 'string') throw invalid(`an endpoint must be a string, host:port, got ${show(endpoint)}`);
+    if (splitAddress(endpoint).port === 0) throw invalid(`an endpoint needs a port in [1, 65535], got ${show(endpoint)}`);
+  }
+  return [...new Set(endpoints as string[])];
+}
+
+function parseRetry(retry: RetryOptions): Required<RetryOptions> {
+  checkObject(retry, 'retry', RETRY_KEYS);
+  const baseMs = parseWhole(retry.baseMs ?? 10, { what: 'retry.baseMs', min: 1, max: 60_000 });
+  return {
+    maxAttempts: parseWhole(retry.maxAttempts ?? 32, { what: 'retry.maxAttempts', min: 1, max: 1_000 }),
+    baseMs,
+    maxMs: parseWhole(retry.maxMs ?? Math.max(500, baseMs), { what: 'retry.maxMs', min: baseMs, max: 60_000 }),
+  };
+}
+
+function parseWhole(value: unknown, rule: { readonly what: string; readonly min: number; readonly max: number }): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < rule.min || value > rule.max) {
+    throw invalid(`${rule.what} must be a whole number in [${rule.min}, ${rule.max}], got ${show(value)}`);
+  }
+  return value;
+}
+
+/** A misspelt option that was silently ignored would be a timeout that nobody set. */
+function checkObject(value: unknown, what: string, keys: ReadonlySet<string>): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} must be an object, got ${show(value)}`);
+  for (const key of Object.keys(value)) {
+    if (!keys.has(key)) throw invalid(`${what} has an unknown key '${key}'; known are ${[...keys].join(', ')}`);
+  }
+}
+
+function invalid(message: string): SeqError {
+  return new SeqError('INVALID_ARGUMENT', message);
+}

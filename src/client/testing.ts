@@ -1,0 +1,270 @@
+import { unreachable } from '../base/assert.js';
+import { type Clock, systemClock } from '../base/clock.js';
+import { type ErrorCode, optional, type Redirect, SeqError } from '../base/errors.js';
+import { checkGeometry, contains, DEFAULT_GEOMETRY, type Geometry, SECTIONS_MAX, sectionCountOf, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
+import { parseAllocId, parseUid, SEQ_MAX, toEpoch, type Uid, UID_MAX } from '../model/ids.js';
+import type { RoutingTable } from '../model/routing.js';
+import { isNewer, NO_VERSION } from '../model/version.js';
+import { tableToWire, versionFromWire } from '../rpc/codec.js';
+import type * as common from '../rpc/gen/seqsvr/v1/common.js';
+import * as wire from '../rpc/gen/seqsvr/v1/seq.js';
+import { GrpcServer, Handlers, type Service } from '../rpc/server.js';
+import { errorToDetail } from '../rpc/status.js';
+import { RANGE_COUNT_MAX } from './options.js';
+
+export type MemorySeqMethod = 'next' | 'nextMany' | 'current' | 'getRoute';
+
+/** What goes wrong with one call. */
+export type MemorySeqFault =
+  /** Refused with this error; nothing is handed out. */
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly redirect?: Redirect; readonly retryAfterMs?: number }
+  /** Served after this many ms. */
+  | { readonly type: 'delay'; readonly delayMs: number }
+  /** Served, and the answer is lost: the caller sees a broken connection and cannot know. */
+  | { readonly type: 'dropReply' };
+
+export interface MemorySeqInjection {
+  readonly method: MemorySeqMethod;
+  readonly fault: MemorySeqFault;
+  /** How many calls it hits, the next ones of that method. Default 1; Infinity: all. */
+  readonly times?: number;
+}
+
+export interface MemorySeqServerOptions {
+  readonly faults?: readonly MemorySeqInjection[];
+  /** First uid of the set. Default 0. */
+  readonly firstUid?: bigint;
+  /** Last uid of the set, inclusive. Default 2^32-1, or as far as a set reaches from `firstUid`. */
+  readonly lastUid?: bigint;
+  readonly clock?: Clock;
+}
+
+/** gRPC's UNAVAILABLE, as a broken connection looks to its caller: a bare status without our trailer. */
+const BROKEN_CONNECTION = { code: 14, details: 'the reply was dropped by a MemorySeqServer' };
+/** The wire's limit for one NextMany. */
+const UIDS_MAX = 10_000;
+
+/**
+ * A seqsvr for tests: the real gRPC services on a free port of 127.0.0.1, numbers from a Map, faults on demand.
+ * It stores nothing and replicates nothing.
+ *
+ *   await using server = await MemorySeqServer.start();
+ *   await using client = await SeqClient.connect({ endpoints: [server.address] });
+ *   server.inject({ method: 'next', fault: { type: 'error', code: 'UNAVAILABLE' }, times: 2 });
+ *   await client.next(42n); // 1n, at the third attempt
+ */
+export class MemorySeqServer {
+  readonly #clock: Clock;
+  readonly #lastSeqs = new Map<Uid, bigint>();
+  readonly #callCounts: Record<MemorySeqMethod, number> = { next: 0, nextMany: 0, current: 0, getRoute: 0 };
+  readonly #cutDelayed = new Set<() => void>();
+  #faults: { readonly method: MemorySeqMethod; readonly fault: MemorySeqFault; times: number }[] = [];
+  #server: GrpcServer | undefined;
+  #table: RoutingTable;
+  #closing: Promise<void> | undefined;
+
+  private constructor(geometry: Geometry, clock: Clock) {
+    this.#clock = clock;
+    this.#table = { version: { generation: 1, value: 1 }, geometry, allocs: [], stores: [], runs: [] };
+  }
+
+  /** Throws INVALID_ARGUMENT for a uid range that makes no sense. */
+  static async start(options: MemorySeqServerOptions = {}): Promise<MemorySeqServer> {
+    const geometry = geometryOf(options);
+    const clock = options.clock ?? systemClock;
+    const memory = new MemorySeqServer(geometry, clock);
+    for (const injection of options.faults ?? []) memory.inject(injection);
+    const server = await GrpcServer.start({ address: '127.0.0.1:0', services: memory.#services(), clock });
+    memory.#server = server;
+    const alloc = { id: parseAllocId('memory'), address: server.address, zone: '' };
+    memory.#table = { ...memory.#table, allocs: [alloc], runs: [{ sectionCount: sectionCountOf(geometry), alloc: 0, epoch: toEpoch(1) }] };
+    return memory;
+  }
+
+  /** `host:port`, for the `endpoints` of a client. */
+  get address(): string {
+    return this.#server?.address ?? '';
+  }
+
+  /** Calls received so far, the ones that a fault hit included. */
+  get callCounts(): Readonly<Record<MemorySeqMethod, number>> {
+    return { ...this.#callCounts };
+  }
+
+  /** The table that replies carry and GetRoute tells. */
+  get table(): RoutingTable {
+    return this.#table;
+  }
+
+  /** Tells another table from now on, such as one that names another server. It must be newer to be believed. */
+  setTable(table: RoutingTable): void {
+    this.#table = table;
+  }
+
+  /** Makes the next calls of a method go wrong, after the faults that were injected before. */
+  inject({ method, fault, times = 1 }: MemorySeqInjection): void {
+    this.#faults.push({ method, fault, times });
+  }
+
+  /** Forgets every fault that has not hit yet. */
+  heal(): void {
+    this.#faults = [];
+  }
+
+  /** The last number handed out for the uid; 0n: none yet. */
+  lastSeqOf(uid: bigint | number | string): bigint {
+    return this.#lastSeqs.get(parseUid(uid)) ?? 0n;
+  }
+
+  /** Sets a counter, such as one near its end (2^63-1), or two servers that take over from one another. */
+  setLastSeq(uid: bigint | number | string, seq: bigint): void {
+    this.#lastSeqs.set(parseUid(uid), seq);
+  }
+
+  /** Ends delayed calls as if the connection broke, and frees the port. Closing twice is fine. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    for (const cut of this.#cutDelayed) cut();
+    this.#cutDelayed.clear();
+    await this.#server?.close();
+  }
+
+  #services(): Service[] {
+    const handlers = new Handlers({ clock: this.#clock, onBug: throwLater });
+    const next = handlers.unary((request: wire.NextRequest) => this.#next(request));
+    const nextMany = handlers.unary((request: wire.NextManyRequest) => this.#nextMany(request));
+    const current = handlers.unary((request: wire.CurrentRequest) => this.#current(request));
+    const getRoute = handlers.unary((request: wire.GetRouteRequest) => ({ routing: this.#newerThan(request.routingVersion) }));
+    return [
+      {
+        definition: wire.SeqServiceService,
+        implementation: {
+          next: this.#withFaults('next', next, handlers),
+          nextMany: this.#withFaults('nextMany', nextMany, handlers),
+          current: this.#withFaults('current', current, handlers),
+        },
+      },
+      { definition: wire.RouteServiceService, implementation: { getRoute: this.#withFaults('getRoute', getRoute, handlers) } },
+    ];
+  }
+
+  #withFaults<Request, Response>(method: MemorySeqMethod, serve: Unary<Request, Response>, handlers: Handlers): Unary<Request, Response> {
+    return (call, callback) => {
+      this.#callCounts[method]++;
+      const fault = this.#takeFault(method);
+      switch (fault?.type) {
+        case undefined:
+          return serve(call, callback);
+        case 'error': {
+          const refuse = handlers.unary<Request, Response>(() => {
+            throw refusal(fault);
+          });
+          return refuse(call, callback);
+        }
+        case 'delay':
+          return this.#later(fault.delayMs, { serve: () => serve(call, callback), cut: () => callback(BROKEN_CONNECTION) });
+        case 'dropReply':
+          return serve(call, (error) => callback(error ?? BROKEN_CONNECTION));
+        default:
+          return unreachable(fault);
+      }
+    };
+  }
+
+  #takeFault(method: MemorySeqMethod): MemorySeqFault | undefined {
+    const found = this.#faults.find((fault) => fault.method === method && fault.times > 0);
+    if (found === undefined) return undefined;
+    found.times--;
+    if (found.times === 0) this.#faults = this.#faults.filter((fault) => fault !== found);
+    return found.fault;
+  }
+
+  #later(delayMs: number, { serve, cut }: { readonly serve: () => void; readonly cut: () => void }): void {
+    const cancel = this.#clock.after(delayMs, () => {
+      this.#cutDelayed.delete(cutNow);
+      serve();
+    });
+    const cutNow = (): void => {
+      cancel();
+      cut();
+    };
+    this.#cutDelayed.add(cutNow);
+  }
+
+  #next({ uid, count, floor, routingVersion }: wire.NextRequest): wire.NextResponse {
+    const { first, last } = this.#take(uid, count === 0 ? 1 : count, floor);
+    return { first, last, epoch: 1n, routing: this.#newerThan(routingVersion) };
+  }
+
+  #nextMany({ uids, routingVersion }: wire.NextManyRequest): wire.NextManyResponse {
+    if (uids.length > UIDS_MAX) throw new SeqError('INVALID_ARGUMENT', `at most ${UIDS_MAX} uids, got ${uids.length}`);
+    return { items: uids.map((uid) => this.#item(uid)), routing: this.#newerThan(routingVersion) };
+  }
+
+  #item(uid: bigint): wire.NextManyItem {
+    try {
+      return { seq: this.#take(uid, 1, 0n).first };
+    } catch (error) {
+      if (!(error instanceof SeqError)) throw error;
+      return { seq: 0n, error: errorToDetail(error) };
+    }
+  }
+
+  #current({ uid, routingVersion }: wire.CurrentRequest): wire.CurrentResponse {
+    return { seq: this.#lastSeqs.get(this.#parse(uid)) ?? 0n, exact: true, epoch: 1n, routing: this.#newerThan(routingVersion) };
+  }
+
+  #take(wireUid: bigint, count: number, floor: bigint): { first: bigint; last: bigint } {
+    const uid = this.#parse(wireUid);
+    if (count > RANGE_COUNT_MAX) throw new SeqError('INVALID_ARGUMENT', `count must be at most ${RANGE_COUNT_MAX}, got ${count}`);
+    const before = this.#lastSeqs.get(uid) ?? 0n;
+    if (floor > before) throw new SeqError('UNAVAILABLE', `floor ${floor} is above the last number ${before}`, { definite: true });
+    const last = before + BigInt(count);
+    if (last > SEQ_MAX) throw new SeqError('OUT_OF_RANGE', `the counter of uid ${uid} is at ${before}, ${count} more would pass ${SEQ_MAX}`);
+    this.#lastSeqs.set(uid, last);
+    return { first: before + 1n, last };
+  }
+
+  #parse(wireUid: bigint): Uid {
+    const uid = parseUid(wireUid);
+    if (!contains(this.#table.geometry, uid)) throw new SeqError('INVALID_ARGUMENT', `uid ${uid} lies outside the set`);
+    return uid;
+  }
+
+  #newerThan(version: common.Version | undefined): common.RoutingTable | undefined {
+    const known = version === undefined ? NO_VERSION : versionFromWire(version);
+    return isNewer(this.#table.version, known) ? tableToWire(this.#table) : undefined;
+  }
+}
+
+type Unary<Request, Response> = ReturnType<typeof Handlers.prototype.unary<Request, Response>>;
+
+function geometryOf({ firstUid = 0n, lastUid }: MemorySeqServerOptions): Geometry {
+  const first = parseUid(firstUid);
+  const last = lastUid === undefined ? first + DEFAULT_GEOMETRY.lastUid : parseUid(lastUid);
+  const geometry = { firstUid: first, lastUid: last > UID_MAX ? UID_MAX : last, uidsPerSection: DEFAULT_GEOMETRY.uidsPerSection };
+  // A wide set gets long sections, so that it stays within the number of sections that a set may have.
+  const isWide = geometry.lastUid - first > BigInt(SECTIONS_MAX) * BigInt(geometry.uidsPerSection);
+  const wide = isWide ? { ...geometry, uidsPerSection: UIDS_PER_SECTION_MAX } : geometry;
+  checkGeometry(wide);
+  return wide;
+}
+
+function refusal({ code, redirect, retryAfterMs }: Extract<MemorySeqFault, { type: 'error' }>): SeqError {
+  return new SeqError(code, `${code} was injected`, { definite: true, ...optional('redirect', redirect), ...optional('retryAfterMs', retryAfterMs) });
+}
+
+/** A bug in the double must fail the test that meets it. */
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/base/clock.js';
+import type { SectionId } from '../../src/model/ids.js';
+import { RoutingIndex } from '../../src/model/routing.js';
+import { ChannelPool } from '../../src/rpc/channel.js';
+import { tableFromWire } from '../../src/rpc/codec.js';
+import { AdminServiceService, type AllocStatus, type StoreStatus } from '../../src/rpc/gen/seqsvr/v1/admin.js';
+import { RouteServiceService } from '../../src/rpc/gen/seqsvr/v1/seq.js';
+import { NodeProcess } from './node-process.js';
+import { freePorts } from './ports.js';
+import { until } from './until.js';
+
+const ASK_LIMIT_MS = 1_000;
+const LEADER_LIMIT_MS = 20_000;
+const SERVING_LIMIT_MS = 60_000;
+const LOG_LINES_SHOWN = 40;
+
+export interface ClusterOptions {
+  readonly stores?: number;
+  readonly allocs?: number;
+  /** Laid over the config of every store: the keys of a config file. */
+  readonly storeConfig?: Readonly<Record<string, unknown>>;
+  readonly allocConfig?: Readonly<Record<string, unknown>>;
+}
+
+/** A real cluster: every node its own process, with data of its own, on loopback. */
+export class TestCluster {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'seqsvr-test-'));
+  readonly #nodes = new Map<string, NodeProcess>();
+  readonly #addresses = new Map<string, string>();
+  readonly #pool = new ChannelPool({ clock: systemClock });
+  readonly storeNames: readonly string[];
+  readonly allocNames: readonly string[];
+
+  private constructor(options: ClusterOptions) {
+    this.storeNames = namesOf('store', options.stores ?? 3);
+    this.allocNames = namesOf('alloc', options.allocs ?? 3);
+  }
+
+  /** Resolves once every section has an owner that serves, and every AllocSvr has a share. Leaves nothing behind when that fails. */
+  static async start(options: ClusterOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(options);
+    try {
+      await cluster.#layOut(options);
+      await cluster.startAll();
+      return cluster;
+    } catch (error) {
+      console.error(cluster.lastWords());
+      await cluster.dispose();
+      throw error;
+    }
+  }
+
+  /** Starts every node that is not running, and waits until the whole cluster serves. */
+  async startAll(): Promise<void> {
+    await Promise.all([...this.#nodes.values()].filter(({ isRunning }) => !isRunning).map((node) => node.start()));
+    await this.untilServing();
+  }
+
+  start(name: string): Promise<void> {
+    return this.#node(name).start();
+  }
+
+  /** kill -9. Resolves once the process is gone. */
+  async kill(name: string): Promise<void> {
+    await this.#node(name).stop('SIGKILL');
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all(this.#running().map((node) => node.stop('SIGKILL')));
+  }
+
+  /** A clean stop of everything, AllocSvrs first. Returns what each process ended with: 0 when it was content. */
+  async stopAll(): Promise<ReadonlyMap<string, number | string | null>> {
+    const ends = new Map<string, number | string | null>();
+    for (const names of [this.allocNames, this.storeNames]) {
+      await Promise.all(names.map(async (name) => void ends.set(name, await this.#node(name).stop('SIGTERM'))));
+    }
+    return ends;
+  }
+
+  addressOf(name: string): string {
+    return this.#addresses.get(name) ?? fail(`no node is called ${name}`);
+  }
+
+  /** Where clients begin. */
+  get endpoints(): string[] {
+    return this.allocNames.map((name) => this.addressOf(name));
+  }
+
+  /** The name of the store that leads now, as it says itself. */
+  leader(): Promise<string> {
+    return until('a store leads', LEADER_LIMIT_MS, async () => {
+      const leading = await Promise.all(
+        this.storeNames.map(async (name) => ({
+          name,
+          status: this.#node(name).isRunning ? await this.storeStatus(name).catch(() => undefined) : undefined,
+        })),
+      );
+      const sorted = leading
+        .filter(({ status }) => status?.raftRole === 'leader')
+        .sort((one, other) => Number(other.status!.term - one.status!.term));
+      return sorted[0]?.name;
+    });
+  }
+
+  async storeStatus(name: string): Promise<StoreStatus> {
+    const { role } = await this.#status(name);
+    return role?.$case === 'store' ? role.value : fail(`${name} is no store`);
+  }
+
+  async allocStatus(name: string): Promise<AllocStatus> {
+    const { role } = await this.#status(name);
+    return role?.$case === 'alloc' ? role.value : fail(`${name} is no AllocSvr`);
+  }
+
+  /** The sections that a node owns, by the table that `teller` has. */
+  async sectionsOf(owner: string, teller: string): Promise<SectionId[]> {
+    const { routing } = await this.#pool.to(this.addressOf(teller)).call(RouteServiceService.getRoute, {}, { timeoutMs: ASK_LIMIT_MS });
+    const index = new RoutingIndex(tableFromWire(routing ?? fail(`${teller} has no table`)));
+    const count = index.table.runs.reduce((sum, { sectionCount }) => sum + sectionCount, 0);
+    return Array.from({ length: count }, (_, section) => section as SectionId).filter((section) => index.ownerOf(section).alloc?.id === owner);
+  }
+
+  /** Waits until every section has an owner and every running AllocSvr serves a share of them. */
+  async untilServing(): Promise<void> {
+    await until('every section has an owner and every AllocSvr has a share', SERVING_LIMIT_MS, async () => {
+      const { unassignedCount } = await this.storeStatus(await this.leader());
+      const running = this.allocNames.filter((name) => this.#node(name).isRunning);
+      const statuses = await Promise.all(running.map((name) => this.allocStatus(name)));
+      return (unassignedCount === 0 && statuses.every(({ isServing, sectionCount }) => isServing && sectionCount > 0)) || undefined;
+    });
+  }
+
+  /** For a failed test: what each node said last. */
+  lastWords(): string {
+    return [...this.#nodes.values()].map((node) => `--- ${node.name} (pid ${node.pid})\n${node.lastWords(LOG_LINES_SHOWN)}`).join('\n');
+  }
+
+  /** A path in the cluster's folder, which goes with it. */
+  path(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  /** Ends every process by its own pid and removes the data, unless `keep`: then it says where everything is. */
+  async dispose({ keep = false } = {}): Promise<void> {
+    await this.killAll();
+    this.#pool.close();
+    if (keep) console.error(`logs, data and history are in ${this.#folder}`);
+    else rmSync(this.#folder, { recursive: true });
+  }
+
+  async #layOut({ storeConfig, allocConfig }: ClusterOptions): Promise<void> {
+    const ports = await freePorts(this.storeNames.length * 2 + this.allocNames.length);
+    const addressOf = (at: number): string => `127.0.0.1:${ports[at]}`;
+    const cluster = randomBytes(16).toString('hex');
+    const members = this.storeNames.map((name, at) => ({
+      ...{ id: at + 1, name, address: addressOf(at), peerAddress: addressOf(at + this.storeNames.length) },
+    }));
+    mkdirSync(join(this.#folder, 'logs'));
+    for (const { id, name, address, peerAddress } of members) {
+      const own = { role: 'store', name, cluster, nodeId: id, dataDir: join(this.#folder, name), listen: address, peerListen: peerAddress, members };
+      this.#add(name, address, { ...own, ...storeConfig });
+    }
+    for (const [at, name] of this.allocNames.entries()) {
+      const listen = addressOf(at + this.storeNames.length * 2);
+      this.#add(name, listen, { role: 'alloc', name, listen, stores: members.map(({ address }) => address), ...allocConfig });
+    }
+  }
+
+  #add(name: string, address: string, config: object): void {
+    const configFile = join(this.#folder, `${name}.yaml`);
+    // JSON is YAML.
+    writeFileSync(configFile, JSON.stringify(config, undefined, 2));
+    this.#addresses.set(name, address);
+    this.#nodes.set(name, new NodeProcess({ name, configFile, logFolder: join(this.#folder, 'logs') }));
+  }
+
+  #status(name: string) {
+    return this.#pool.to(this.addressOf(name)).call(AdminServiceService.getStatus, {}, { timeoutMs: ASK_LIMIT_MS });
+  }
+
+  #running(): NodeProcess[] {
+    return [...this.#nodes.values()].filter(({ isRunning }) => isRunning);
+  }
+
+  #node(name: string): NodeProcess {
+    return this.#nodes.get(name) ?? fail(`no node is called ${name}`);
+  }
+}
+
+function namesOf(role: string, count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `${role}-${at + 1}`);
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}

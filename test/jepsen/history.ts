@@ -1,0 +1,96 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { messageOf, SeqError } from '../../src/base/errors.js';
+
+/** What became of a call. */
+export type Outcome =
+  /** `next`: the numbers [first, last]. */
+  | { readonly type: 'numbers'; readonly first: bigint; readonly last: bigint }
+  /** `current`: the last number handed out, or with `exact: false` an upper bound of it. */
+  | { readonly type: 'value'; readonly seq: bigint; readonly exact: boolean }
+  /** It certainly did not happen. */
+  | { readonly type: 'refused'; readonly error: string }
+  /** It may have happened, once; nobody will ever know. (A call that is retried inside may have happened more often: see `value`.) */
+  | { readonly type: 'unknown'; readonly error: string };
+
+/** One call as its caller saw it. A range is one operation; each item of a nextMany is one of its own. */
+export interface Operation {
+  readonly id: number;
+  readonly client: string;
+  readonly call: 'next' | 'current';
+  readonly uid: bigint;
+  /** How many numbers were asked for; 0 for `current`. */
+  readonly count: number;
+  /** Nanoseconds on the one monotonic clock of the recorder: read BEFORE the call, and AFTER it came back. */
+  readonly invokedNs: number;
+  readonly returnedNs: number;
+  readonly outcome: Outcome;
+}
+
+/** An operation under way. Exactly one of its methods is to be called, once. */
+export interface Pending {
+  numbers(first: bigint, last: bigint): void;
+  /** Say `exact` only while no call is retried: a number that a lost attempt took is current, and is no operation's answer. */
+  value(seq: bigint, exact: boolean): void;
+  /** A SeqError says by itself if it is definite; anything else leaves the outcome unknown. */
+  failed(error: unknown): void;
+}
+
+/** Records what clients do. All of them must live in this process, for two clocks cannot be compared. */
+export class History {
+  readonly #operations: Operation[] = [];
+  readonly #originNs = process.hrtime.bigint();
+  #begun = 0;
+
+  begin(call: { readonly client: string; readonly call: 'next' | 'current'; readonly uid: bigint; readonly count: number }): Pending {
+    const id = this.#begun++;
+    const invokedNs = this.nowNs();
+    const end = (outcome: Outcome): void => {
+      this.#operations.push({ id, ...call, invokedNs, returnedNs: this.nowNs(), outcome });
+    };
+    return {
+      numbers: (first, last) => end({ type: 'numbers', first, last }),
+      value: (seq, exact) => end({ type: 'value', seq, exact }),
+      failed: (error) => end(outcomeOfError(error)),
+    };
+  }
+
+  nowNs(): number {
+    return Number(process.hrtime.bigint() - this.#originNs);
+  }
+
+  /** In the order in which they ended. */
+  get operations(): readonly Operation[] {
+    return this.#operations;
+  }
+
+  /** Calls that began and have not ended: 0 once every worker is done. */
+  get openCount(): number {
+    return this.#begun - this.#operations.length;
+  }
+
+  /** One JSON object a line; numbers of 64 bits as strings. */
+  save(path: string): void {
+    writeFileSync(path, this.#operations.map((operation) => `${operationToLine(operation)}\n`).join(''));
+  }
+}
+
+export function loadHistory(path: string): Operation[] {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(operationFromLine);
+}
+
+export function operationToLine(operation: Operation): string {
+  return JSON.stringify(operation, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+}
+
+export function operationFromLine(line: string): Operation {
+  const bigints = new Set(['uid', 'first', 'last', 'seq']);
+  return JSON.parse(line, (key, value: unknown) => (bigints.has(key) ? BigInt(value as string) : value)) as Operation;
+}
+
+function outcomeOfError(error: unknown): Outcome {
+  const text = SeqError.is(error) ? `${error.code}: ${error.message}` : messageOf(error);
+  return { type: SeqError.is(error) && error.definite ? 'refused' : 'unknown', error: text };
+}

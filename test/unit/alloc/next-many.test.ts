@@ -1,0 +1,71 @@
+import { expect } from 'chai';
+import { nextMany } from '../../../src/alloc/next-many.js';
+import { AllocNode, type Ask } from '../../../src/alloc/node.js';
+import { SeqError } from '../../../src/base/errors.js';
+import type { AllocId, SectionId, Slot } from '../../../src/model/ids.js';
+import { SeededRandom } from '../seeded-random.js';
+import { VirtualClock } from '../virtual-clock.js';
+import { FakeStore } from './fake-store.js';
+
+describe('nextMany', () => {
+  let clock: VirtualClock;
+  let store: FakeStore;
+  let node: AllocNode;
+
+  const ask = (section: number, slot = 0): Ask => ({ section: section as SectionId, slot: slot as Slot, count: 1, floor: 0n });
+  const run = async (...asks: (Ask | SeqError)[]): Promise<(bigint | string)[]> => {
+    const patience = { deadlineMs: clock.nowMs() + 1000, isCancelled: () => false };
+    const items = await nextMany({ node, clock, asks, patience });
+    return items.map((item) => (item instanceof SeqError ? item.code : item.first));
+  };
+
+  beforeEach(async () => {
+    clock = new VirtualClock();
+    store = new FakeStore();
+    store.assign('a', 0, 1);
+    store.assign('b', 2);
+    node = new AllocNode({
+      id: 'a' as AllocId,
+      zone: '',
+      renewEveryMs: 500,
+      store,
+      clock,
+      random: new SeededRandom(1),
+      observe: () => {},
+      onFatal: () => {},
+    });
+    await node.start({ address: 'a:1' });
+  });
+  afterEach(() => node.stop());
+
+  it('answers in the order asked, a number each time a uid repeats', async () => {
+    expect(await run(ask(0), ask(1), ask(0), ask(0, 7), ask(0))).to.deep.equal([1n, 1n, 2n, 1n, 3n]);
+  });
+
+  it('answers at once when no window is empty', () => {
+    expect(nextMany({ node, clock, asks: [ask(0)], patience: { deadlineMs: 0, isCancelled: () => false } })).to.be.an('array');
+  });
+
+  it('refuses each item by itself', async () => {
+    const bad = new SeqError('INVALID_ARGUMENT', 'bad uid');
+    expect(await run(ask(2), bad, ask(0), ask(3), ask(2, 5))).to.deep.equal(['NOT_OWNER', 'INVALID_ARGUMENT', 1n, 'UNAVAILABLE', 'NOT_OWNER']);
+  });
+
+  it('waits where windows are empty and keeps the order, one place a section in the queue', async () => {
+    const asks = [...Array.from({ length: 2_000 }, () => ask(0)), ask(1), ask(0, 3)];
+    const pending = run(...asks);
+    await clock.elapse(10);
+    const numbers = await pending;
+    expect(numbers.slice(0, 2_000)).to.deep.equal(Array.from({ length: 2_000 }, (_, index) => BigInt(index + 1)));
+    expect(numbers.slice(2_000)).to.deep.equal([1n, 1n]);
+  });
+
+  it('refuses what still waits when the lease ends', async () => {
+    store.held.add('raise');
+    const pending = run(...Array.from({ length: 102 }, () => ask(0)));
+    await clock.settle();
+    clock.stall(3000);
+    store.deliver('raise');
+    expect((await pending).slice(99)).to.deep.equal([100n, 'UNAVAILABLE', 'UNAVAILABLE']);
+  });
+});

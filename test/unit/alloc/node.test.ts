@@ -1,0 +1,577 @@
+import { expect } from 'chai';
+import type { AllocEvent } from '../../../src/alloc/events.js';
+import { AllocNode, type Current, type Patience, type Taken } from '../../../src/alloc/node.js';
+import { SeqError } from '../../../src/base/errors.js';
+import type { AllocId, SectionId, Slot } from '../../../src/model/ids.js';
+import { SeededRandom } from '../seeded-random.js';
+import { VirtualClock } from '../virtual-clock.js';
+import { FakeStore, SUPERSEDED, UNKNOWN } from './fake-store.js';
+
+describe('AllocNode', () => {
+  let clock: VirtualClock;
+  let store: FakeStore;
+  let node: AllocNode;
+  let events: AllocEvent[];
+  let fatal: SeqError[];
+
+  const make = (renewEveryMs = 500): AllocNode =>
+    new AllocNode({
+      id: 'a' as AllocId,
+      zone: '',
+      renewEveryMs,
+      store,
+      clock,
+      random: new SeededRandom(1),
+      observe: (event) => events.push(event),
+      onFatal: (error) => fatal.push(error),
+    });
+  const started = async (...sections: number[]): Promise<void> => {
+    if (sections.length > 0) store.assign('a', ...sections);
+    await node.start({ address: 'a:1' });
+  };
+  const patience = (waitMs = 1000): Patience => ({ deadlineMs: clock.nowMs() + waitMs, isCancelled: () => false });
+  const ask = (section: number, { slot = 0, count = 1, floor = 0n } = {}) => ({ section: section as SectionId, slot: slot as Slot, count, floor });
+  /** The first number, or the error code. Never waits: a call that would is a failure of the test. */
+  const next = (section: number, options = {}): bigint | string => {
+    try {
+      const taken = node.next(ask(section, options), patience());
+      if (taken instanceof Promise) throw new Error('it waits');
+      return taken.first;
+    } catch (error) {
+      if (SeqError.is(error)) return error.code;
+      throw error;
+    }
+  };
+  const refusal = (section: number, options = {}): SeqError => {
+    try {
+      void node.next(ask(section, options), patience());
+    } catch (error) {
+      if (SeqError.is(error)) return error;
+      throw error;
+    }
+    throw new Error('it was not refused');
+  };
+  /** The call's outcome, for a call that may wait. */
+  const later = async (section: number, options = {}, waitMs = 1000): Promise<bigint | string> => {
+    try {
+      return (await node.next(ask(section, options), patience(waitMs))).first;
+    } catch (error) {
+      if (SeqError.is(error)) return error.definite ? error.code : `${error.code}?`;
+      throw error;
+    }
+  };
+  const current = (section: number, slot = 0): Current => node.current({ section: section as SectionId, slot: slot as Slot, floor: 0n });
+  const typesOf = () => events.map(({ type }) => type);
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    store = new FakeStore();
+    events = [];
+    fatal = [];
+    node = make();
+  });
+  afterEach(() => node.stop());
+
+  describe('when it starts', () => {
+    it('registers until the store answers, then serves with its first lease', async () => {
+      store.assign('a', 0);
+      store.failures.set('register', new SeqError('UNAVAILABLE', 'no leader'));
+      const start = node.start({ address: 'a:1' });
+      await clock.elapse(5000);
+      expect(store.counts.register).to.be.greaterThan(3);
+      expect(next(0)).to.equal('UNAVAILABLE');
+      store.failures.clear();
+      await clock.elapse(1000);
+      await start;
+      expect(next(0)).to.equal(1n);
+    });
+
+    it('refuses a pace of renewals that cannot keep the lease of the set, with the arithmetic', async () => {
+      node = make(800);
+      const error = await node.start({ address: 'a:1' }).catch((caught: unknown) => caught);
+      expect(error).to.include({ code: 'INVALID_ARGUMENT' });
+      expect((error as SeqError).message).to.include('800ms x 4 = 3200ms > 3000ms');
+    });
+
+    it('gives up when the store refuses for good, and when it is stopped', async () => {
+      store.failures.set('register', new SeqError('PERMISSION_DENIED', 'you are not welcome'));
+      expect(await node.start({ address: 'a:1' }).catch((error: SeqError) => error.code)).to.equal('PERMISSION_DENIED');
+      store.failures.set('register', SUPERSEDED);
+      expect(await node.start({ address: 'a:1' }).catch((error: SeqError) => error.code)).to.equal('NOT_OWNER');
+      store.failures.set('register', new SeqError('UNAVAILABLE', 'no leader'));
+      const start = node.start({ address: 'a:1' }).catch((error: SeqError) => error.code);
+      await clock.elapse(100);
+      node.stop();
+      expect(await start).to.equal('CLOSED');
+      expect(clock.timerCount).to.equal(0);
+    });
+  });
+
+  describe('a call', () => {
+    it('gets increasing numbers, each uid from its own counter', async () => {
+      await started(0, 1);
+      expect([next(0), next(0), next(0, { slot: 5 }), next(1)]).to.deep.equal([1n, 2n, 1n, 1n]);
+    });
+
+    it('names the owner of a section that is not ours', async () => {
+      store.assign('b', 2);
+      await started(0);
+      expect(refusal(2)).to.deep.include({ code: 'NOT_OWNER', definite: true, redirect: { id: 'b', address: 'b:1' } });
+    });
+
+    it('is told to come back, definitely, when nobody serves the section', async () => {
+      await started(0);
+      const error = refusal(3);
+      expect(error).to.include({ code: 'UNAVAILABLE', definite: true });
+      expect(error.retryAfterMs).to.be.greaterThan(0);
+    });
+
+    it('is not sent to ourselves when the table still names a former run of ours', async () => {
+      store.assign('a', 0);
+      const { table } = store.assignment();
+      await node.start({ address: 'a:1' });
+      node.adopt({ table: { ...table, version: { ...table.version, value: 99 } }, windows: [] });
+      expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true });
+    });
+
+    it('says OUT_OF_RANGE at the end of a counter', async () => {
+      store.sections[0]!.maxSeq = 2n ** 63n - 3n;
+      await started(0);
+      expect(next(0, { count: 2 })).to.equal(2n ** 63n - 2n);
+      expect(refusal(0)).to.include({ code: 'OUT_OF_RANGE', definite: true });
+    });
+  });
+
+  describe('current', () => {
+    it('is exact after the first number and an upper bound before it', async () => {
+      store.sections[0]!.maxSeq = 500n;
+      await started(0);
+      expect(current(0)).to.deep.equal({ seq: 500n, exact: false, epoch: 1 });
+      next(0);
+      expect(current(0)).to.deep.equal({ seq: 501n, exact: true, epoch: 1 });
+    });
+
+    it('needs a lease too', async () => {
+      await started(0);
+      clock.stall(3000);
+      expect(() => current(0))
+        .to.throw()
+        .with.property('code', 'UNAVAILABLE');
+    });
+  });
+
+  describe('the lease', () => {
+    const ends: Record<string, () => void> = {
+      'time passed on all clocks and no timer fired': () => clock.stall(3000),
+      'the wall clock alone says so': () => clock.jumpWall(3000),
+      'the machine was suspended: the monotonic clock stood still': () => clock.suspend(3000),
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      it(`ends serving when ${name}`, async () => {
+        await started(0);
+        expect(next(0)).to.equal(1n);
+        end();
+        expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true });
+      });
+    }
+
+    it('counts from the send, however late the reply', async () => {
+      await started(0);
+      const sentAtMs = clock.nowMs() + 500;
+      store.held.add('renew');
+      await clock.elapse(500);
+      store.failures.set('renew', UNKNOWN);
+      await clock.elapse(2400);
+      store.deliver('renew');
+      await clock.settle();
+      clock.stall(sentAtMs + 2999 - clock.nowMs());
+      expect(next(0)).to.equal(1n);
+      clock.stall(1);
+      expect(next(0)).to.equal('UNAVAILABLE');
+    });
+
+    it('is not extended by a pushed table', async () => {
+      await started(0);
+      clock.stall(2999);
+      store.assign('a', 1);
+      store.push();
+      expect(next(1)).to.equal(1n);
+      clock.stall(1);
+      expect(next(1)).to.equal('UNAVAILABLE');
+    });
+
+    it('only suspends when it lapses: the same counters go on with the next renewal', async () => {
+      await started(0);
+      expect(next(0, { count: 7 })).to.equal(1n);
+      clock.stall(10_000);
+      expect(next(0)).to.equal('UNAVAILABLE');
+      await clock.elapse(1);
+      expect(next(0)).to.equal(8n);
+    });
+  });
+
+  describe('tables', () => {
+    it('are ignored unless they are newer than the newest seen', async () => {
+      await started(0);
+      const old = store.assignment();
+      store.assign('b', 0);
+      store.push();
+      expect(next(0)).to.equal('NOT_OWNER');
+      store.push(old);
+      expect(next(0)).to.equal('NOT_OWNER');
+    });
+
+    it('take a section away for good: A -> B -> A starts above everything, never from old memory', async () => {
+      await started(0);
+      next(0, { count: 60 });
+      store.assign('b', 0);
+      store.push();
+      store.sections[0]!.maxSeq = 777n;
+      store.assign('a', 0);
+      store.push();
+      expect(next(0)).to.equal(778n);
+    });
+
+    it('do so too when the node never saw the table in between', async () => {
+      await started(0);
+      next(0, { count: 60 });
+      store.assign('b', 0);
+      store.assign('a', 0);
+      store.push();
+      // 100 was granted to us, 100 to b.
+      expect(next(0)).to.equal(201n);
+    });
+
+    it('come with a renewal before its lease counts', async () => {
+      await started(0);
+      store.failures.set('renew', UNKNOWN);
+      await clock.elapse(4000);
+      store.assign('b', 0);
+      store.failures.clear();
+      await clock.elapse(300);
+      expect(next(0)).to.equal('NOT_OWNER');
+    });
+
+    it('of a higher generation end this incarnation', async () => {
+      await started(0);
+      store.generation += 1;
+      store.version = 1;
+      store.push();
+      expect(fatal).to.have.length(1);
+      expect(fatal[0]!.message).to.include('generation 1001');
+      expect(next(0)).to.equal('UNAVAILABLE');
+    });
+
+    it('that contradict their windows are refused', async () => {
+      await started(0);
+      const { windows } = store.assignment();
+      store.assign('b', 0);
+      expect(() => node.adopt({ table: store.assignment().table, windows })).to.throw("but the table gives it to 'b' at epoch 2");
+      expect(next(0), 'as before').to.equal(1n);
+    });
+
+    it('that give back what was given up end this incarnation: an epoch is opened at most once', async () => {
+      await started(0);
+      const { table, windows } = store.assignment();
+      const at = (value: number, runs = table.runs) => ({ ...table, runs, version: { ...table.version, value } });
+      node.adopt({ table: at(50), windows: [] });
+      node.adopt({ table: at(51), windows });
+      expect(fatal.map(({ message }) => message)).to.have.length(1);
+      expect(fatal[0]!.message).to.include('whose memory we gave up');
+      expect(next(0)).to.equal('UNAVAILABLE');
+    });
+  });
+
+  describe('an empty window', () => {
+    it('makes the call wait for the raise, and the number leaves only after it is committed', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waiting = later(0);
+      await clock.settle();
+      let isAnswered = false;
+      void waiting.then(() => {
+        isAnswered = true;
+      });
+      await clock.elapse(100);
+      expect(isAnswered).to.equal(false);
+      expect(current(0).seq).to.equal(100n);
+      store.deliver('raise');
+      expect(await waiting).to.equal(101n);
+    });
+
+    it('wakes its waiters in order', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waiting = [later(0), later(0, { count: 3 }), later(0)];
+      await clock.settle();
+      store.deliver('raise');
+      expect(await Promise.all(waiting)).to.deep.equal([101n, 102n, 105n]);
+    });
+
+    it('ends the wait at the deadline of the call, definitely', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waiting = later(0, {}, 200);
+      await clock.elapse(200);
+      expect(await waiting).to.equal('TIMEOUT');
+    });
+
+    it('serves a range that is larger than any window', async () => {
+      await started(0);
+      const waiting = later(0, { count: 1_000_000 });
+      await clock.settle();
+      expect(await waiting).to.equal(1n);
+      expect(next(0)).to.equal(1_000_001n);
+    });
+
+    it('does not give up on a raise whose outcome is unknown', async () => {
+      await started(0);
+      store.failures.set('raise', UNKNOWN);
+      next(0, { count: 100 });
+      const waiting = later(0);
+      await clock.elapse(300);
+      store.failures.clear();
+      await clock.elapse(300);
+      expect(await waiting).to.equal(101n);
+      expect(new Set(store.raises.map(([raise]) => raise!.to)).size, 'each retry was identical').to.equal(1);
+    });
+
+    it('takes nothing for a waiter when the lease ended before the raise came', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waiting = later(0, {}, 60_000);
+      await clock.settle();
+      clock.stall(3000);
+      store.deliver('raise');
+      expect(await waiting).to.equal('UNAVAILABLE');
+    });
+
+    it('takes nothing for a caller who went away', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waiting = Promise.resolve(node.next(ask(0), { deadlineMs: clock.nowMs() + 1000, isCancelled: () => true })).catch(
+        (error: SeqError) => error.code,
+      );
+      await clock.settle();
+      store.deliver('raise');
+      expect(await waiting).to.equal('ABORTED');
+      expect(current(0).seq).to.equal(100n);
+    });
+
+    it('sends a waiter to the new owner when the epoch is lost while the raise is in flight', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waiting = later(0);
+      await clock.settle();
+      store.assign('b', 0);
+      store.push();
+      expect(await waiting).to.equal('NOT_OWNER');
+      store.deliver('raise');
+      await clock.settle();
+      store.assign('a', 0);
+      store.push();
+      expect(next(0)).to.equal(store.sections[0]!.base + 1n);
+    });
+
+    it('learns the newest table when the store says that the section is not ours', async () => {
+      await started(0);
+      store.assign('b', 0);
+      next(0, { count: 100 });
+      const waiting = later(0);
+      await clock.settle();
+      expect(await waiting).to.equal('NOT_OWNER');
+    });
+  });
+
+  describe('a floor', () => {
+    it('at or below the counter changes nothing', async () => {
+      await started(0);
+      next(0, { count: 5 });
+      expect(next(0, { floor: 5n })).to.equal(6n);
+    });
+
+    it('above the counter refuses that call and no other', async () => {
+      await started(0);
+      next(0, { count: 5 });
+      expect(refusal(0, { floor: 6n })).to.include({ code: 'UNAVAILABLE', definite: true });
+      expect(typesOf()).to.include('floorAboveCurrent');
+      expect(next(0)).to.equal(6n);
+    });
+
+    it('above the counter starts one confirmation a second, however many come', async () => {
+      await started(0);
+      const before = store.counts.renew;
+      for (let call = 0; call < 50; call++) refusal(0, { floor: 600n });
+      await clock.settle();
+      expect(store.counts.renew).to.equal(before + 1);
+    });
+
+    it('ends this incarnation when the confirmation shows that it is over', async () => {
+      await started(0);
+      store.failures.set('renew', SUPERSEDED);
+      refusal(0, { floor: 6n });
+      await clock.settle();
+      expect(fatal).to.have.length(1);
+      expect(next(0)).to.equal('UNAVAILABLE');
+    });
+  });
+
+  describe('being superseded', () => {
+    for (const kind of ['renew', 'raise', 'release'] as const) {
+      it(`is fatal when ${kind} says so, and nothing is served after it`, async () => {
+        await started(0);
+        store.failures.set(kind, SUPERSEDED);
+        if (kind === 'raise') next(0, { count: 90 });
+        if (kind === 'release') {
+          store.planMove(0);
+          store.push();
+        }
+        await clock.elapse(600);
+        expect(fatal.map(({ code }) => code)).to.deep.equal(['NOT_OWNER']);
+        expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true });
+        await clock.elapse(60_000);
+        expect(fatal).to.have.length(1);
+        expect(clock.timerCount).to.equal(0);
+      });
+    }
+  });
+
+  describe('a planned move', () => {
+    it('seals in one tick and releases the true maximum', async () => {
+      await started(0, 1);
+      next(0, { count: 42 });
+      store.planMove(0);
+      store.push();
+      expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true, retryAfterMs: 20 });
+      expect(next(1)).to.equal(1n);
+      await clock.settle();
+      expect(store.releases).to.deep.equal([[{ firstSection: 0, sectionCount: 1, epoch: 1, trueMax: 42n }]]);
+    });
+
+    it('sends callers to the new owner once the table says so', async () => {
+      await started(0);
+      store.planMove(0);
+      store.push();
+      await clock.settle();
+      store.assign('b', 0);
+      store.push();
+      expect(refusal(0)).to.deep.include({ code: 'NOT_OWNER', redirect: { id: 'b', address: 'b:1' } });
+    });
+
+    it('stays sealed whatever becomes of the release, and repeats identical values', async () => {
+      await started(0);
+      next(0, { count: 42 });
+      store.failures.set('release', UNKNOWN);
+      store.planMove(0);
+      store.push();
+      await clock.elapse(3000);
+      expect(next(0)).to.equal('UNAVAILABLE');
+      expect(store.releases.length).to.be.greaterThan(2);
+      expect(new Set(store.releases.map(([run]) => run!.trueMax))).to.deep.equal(new Set([42n]));
+    });
+
+    it('is done when a repeated release is refused because the first one got through', async () => {
+      await started(0);
+      store.lost.add('release');
+      store.planMove(0);
+      store.push();
+      await clock.settle();
+      store.lost.clear();
+      await clock.elapse(100);
+      expect([store.counts.release, store.counts.load]).to.deep.equal([2, 1]);
+      expect(fatal).to.deep.equal([]);
+      expect(node.sectionCount).to.equal(0);
+    });
+
+    it('whose release is refused although the section is ours ends this incarnation', async () => {
+      await started(0);
+      store.planMove(0);
+      // A release below base is impossible.
+      store.sections[0]!.base = 50n;
+      store.push();
+      await clock.settle();
+      expect(fatal.map(({ message }) => message)).to.deep.equal(['the release of section 0 at epoch 1 was refused, yet it is ours']);
+    });
+
+    it('wakes who waits for a raise: the caller is told to come back', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waiting = later(0);
+      await clock.settle();
+      store.planMove(0);
+      store.push();
+      expect(await waiting).to.equal('UNAVAILABLE');
+    });
+  });
+
+  describe('draining', () => {
+    it('stops serving at once and releases everything with its true maxima in one request', async () => {
+      await started(0, 1, 3);
+      next(1, { count: 9 });
+      const drained = node.drain({ withinMs: 2000 });
+      expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true });
+      await drained;
+      expect(store.releases.map((runs) => runs.map(({ firstSection, trueMax }) => [firstSection, trueMax]))).to.deep.equal([
+        [
+          [0, 0n],
+          [1, 9n],
+          [3, 0n],
+        ],
+      ]);
+    });
+
+    it('takes no longer than it is given', async () => {
+      await started(0);
+      store.failures.set('release', UNKNOWN);
+      let isDone = false;
+      void node.drain({ withinMs: 2000 }).then(() => {
+        isDone = true;
+      });
+      await clock.elapse(1999);
+      expect(isDone).to.equal(false);
+      await clock.elapse(1);
+      expect(isDone).to.equal(true);
+    });
+
+    it('gives back what it is handed meanwhile', async () => {
+      await started(0);
+      store.held.add('release');
+      const drained = node.drain({ withinMs: 2000 });
+      await clock.settle();
+      store.assign('a', 2);
+      store.push();
+      store.held.clear();
+      store.deliver('release');
+      await drained;
+      expect(store.sections.map(({ owner }) => owner)).to.deep.equal([undefined, undefined, undefined, undefined]);
+    });
+  });
+
+  it('counts what it handed out and what it keeps in memory', async () => {
+    await started(0, 1);
+    next(0, { count: 10 });
+    next(1);
+    expect([node.handedOutCount, node.residentUidCount, node.sectionCount]).to.deep.equal([11, 2048, 2]);
+  });
+
+  it('raises ahead of need in steady state: no call waits', async () => {
+    store.raiseBy = 1000n;
+    await started(0);
+    let last: Taken | undefined;
+    for (let call = 0; call < 20_000; call++) {
+      const taken = node.next(ask(0), patience());
+      if (taken instanceof Promise) throw new Error('it waits');
+      expect(taken.first).to.equal((last?.last ?? 0n) + 1n);
+      last = taken;
+      if (call % 200 === 0) await clock.elapse(1);
+    }
+    expect(typesOf()).to.not.include('windowEmpty');
+  });
+});

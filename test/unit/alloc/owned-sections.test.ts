@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+import { OwnedSections } from '../../../src/alloc/owned-sections.js';
+import { SectionAllocator } from '../../../src/alloc/section-allocator.js';
+import type { Epoch, SectionId, Seq, Slot } from '../../../src/model/ids.js';
+import type { WindowRun } from '../../../src/model/window.js';
+import { VirtualClock } from '../virtual-clock.js';
+
+function run(
+  firstSection: number,
+  sectionCount: number,
+  epoch: number,
+  options: { base?: bigint; maxSeq?: bigint; leaving?: boolean } = {},
+): WindowRun {
+  const { base = 0n, maxSeq = base + 100n, leaving = false } = options;
+  return { firstSection: firstSection as SectionId, sectionCount, epoch: epoch as Epoch, base: base as Seq, maxSeq: maxSeq as Seq, leaving };
+}
+
+describe('OwnedSections', () => {
+  let sections: OwnedSections;
+  const get = (section: number) => sections.get(section as SectionId);
+
+  beforeEach(() => {
+    const clock = new VirtualClock();
+    sections = new OwnedSections({
+      open: ({ epoch, base, maxSeq }, section) =>
+        new SectionAllocator({ section, epoch, base, maxSeq, uidCount: 10, raiseBy: 100n, clock, onRaiseDue: () => {} }),
+    });
+  });
+
+  it('opens each section of a run', () => {
+    const { openedCount, lostCount } = sections.adopt([run(0, 2, 1), run(5, 1, 4)]);
+    expect([openedCount, lostCount, sections.count]).to.deep.equal([3, 0, 3]);
+    expect(get(1)?.epoch).to.equal(1);
+    expect(get(5)?.epoch).to.equal(4);
+    expect(get(2)).to.equal(undefined);
+  });
+
+  it('keeps the same object, with its counters, as long as the epoch is the same', () => {
+    sections.adopt([run(0, 1, 1)]);
+    const before = get(0)!;
+    before.take(0 as Slot, 9);
+    sections.adopt([run(0, 2, 1, { maxSeq: 300n })]);
+    expect(get(0)).to.equal(before);
+    expect(before.maxSeq).to.equal(300n);
+    expect(before.trueMax).to.equal(9n);
+  });
+
+  it('destroys what the table no longer names', () => {
+    sections.adopt([run(0, 2, 1)]);
+    const gone = get(1)!;
+    expect(sections.adopt([run(0, 1, 1)]).lostCount).to.equal(1);
+    expect(get(1)).to.equal(undefined);
+    expect(gone.isOpen).to.equal(false);
+  });
+
+  it('does not resurrect old memory when a section comes back at a later epoch (A -> B -> A)', () => {
+    sections.adopt([run(0, 1, 1)]);
+    const old = get(0)!;
+    old.take(0 as Slot, 50);
+    sections.adopt([run(0, 1, 3, { base: 400n })]);
+    const fresh = get(0)!;
+    expect(fresh).to.not.equal(old);
+    expect(old.isOpen).to.equal(false);
+    expect(fresh.take(0 as Slot, 1)).to.equal(401n);
+  });
+
+  it('opens an epoch at most once: what was lost is not made again from base', () => {
+    sections.adopt([run(0, 1, 2)]);
+    sections.adopt([]);
+    const { refused, openedCount } = sections.adopt([run(0, 1, 2)]);
+    expect(refused).to.deep.equal({ section: 0, epoch: 2 });
+    expect(openedCount).to.equal(0);
+    expect(get(0)).to.equal(undefined);
+  });
+
+  it('keeps a sealed section sealed while the table still names it', () => {
+    sections.adopt([run(0, 1, 2)]);
+    get(0)!.seal();
+    sections.adopt([run(0, 1, 2, { maxSeq: 500n })]);
+    expect(get(0)!.isOpen).to.equal(false);
+    expect(get(0)!.maxSeq).to.equal(100n);
+  });
+
+  it('names the open sections that are wanted elsewhere', () => {
+    sections.adopt([run(0, 3, 1)]);
+    get(1)!.seal();
+    const { leaving } = sections.adopt([run(0, 2, 1, { leaving: true }), run(2, 1, 1)]);
+    expect(leaving.map(({ section }) => section)).to.deep.equal([0]);
+  });
+
+  it('treats an epoch that goes back as a broken invariant', () => {
+    sections.adopt([run(0, 1, 5)]);
+    expect(() => sections.adopt([run(0, 1, 4)])).to.throw('Within a generation, `epoch` and `routingVersion` never go back');
+  });
+});

@@ -1,0 +1,185 @@
+import { expect } from 'chai';
+import { type AllocatorOptions, SectionAllocator, WAITERS_PER_SECTION_MAX } from '../../../src/alloc/section-allocator.js';
+import { SeqError } from '../../../src/base/errors.js';
+import type { Epoch, SectionId, Seq, Slot } from '../../../src/model/ids.js';
+import { VirtualClock } from '../virtual-clock.js';
+
+const slot = (value: number): Slot => value as Slot;
+
+describe('SectionAllocator', () => {
+  let clock: VirtualClock;
+  let dueCount: number;
+  let woken: string[];
+
+  const open = (options: Partial<AllocatorOptions> = {}) =>
+    new SectionAllocator({
+      section: 3 as SectionId,
+      epoch: 7 as Epoch,
+      uidCount: 1000,
+      base: 0n as Seq,
+      maxSeq: 100n as Seq,
+      raiseBy: 100n,
+      clock,
+      onRaiseDue: () => {
+        dueCount += 1;
+      },
+      ...options,
+    });
+  const wait = (allocator: SectionAllocator, name: string, count: number, waitMs = 1000) =>
+    void allocator.waitForWindow({ slot: slot(0), count, deadlineMs: clock.nowMs() + waitMs }).then(
+      () => woken.push(name),
+      (error: SeqError) => woken.push(`${name}: ${error.code}`),
+    );
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    dueCount = 0;
+    woken = [];
+  });
+
+  it('asks for a raise at the low-water mark, before the window is empty', () => {
+    const allocator = open();
+    allocator.take(slot(0), 74);
+    expect(dueCount).to.equal(0);
+    allocator.take(slot(0), 1);
+    expect(dueCount).to.equal(1);
+    expect(allocator.takeRaise()).to.equal(175n);
+  });
+
+  it('has one raise in flight', () => {
+    const allocator = open();
+    allocator.take(slot(0), 80);
+    expect(allocator.takeRaise()).to.equal(180n);
+    expect(allocator.takeRaise()).to.equal(undefined);
+    const before = dueCount;
+    allocator.take(slot(0), 20);
+    wait(allocator, 'w', 1);
+    expect(dueCount).to.equal(before);
+  });
+
+  it('lets a number above the old ceiling leave only after the raise', async () => {
+    const allocator = open();
+    allocator.take(slot(0), 100);
+    allocator.takeRaise();
+    expect(allocator.take(slot(0), 1)).to.equal(undefined);
+    allocator.raised(200n as Seq);
+    expect(allocator.take(slot(0), 1)).to.equal(101n);
+  });
+
+  it('wakes who waits in order, and only those whose numbers fit', async () => {
+    const allocator = open();
+    allocator.take(slot(0), 100);
+    wait(allocator, 'first', 1);
+    wait(allocator, 'large', 500);
+    wait(allocator, 'third', 2);
+    allocator.raised(200n as Seq);
+    await clock.settle();
+    expect(woken).to.deep.equal(['first', 'third']);
+    allocator.raised(600n as Seq);
+    await clock.settle();
+    expect(woken).to.deep.equal(['first', 'third', 'large']);
+  });
+
+  it('raises far enough for a range that is larger than any window', async () => {
+    const allocator = open();
+    allocator.take(slot(0), 10);
+    wait(allocator, 'range', 1_000_000);
+    const to = allocator.takeRaise();
+    expect(to).to.equal(1_000_110n);
+    allocator.raised(to!);
+    expect(allocator.take(slot(0), 1_000_000)).to.equal(11n);
+  });
+
+  it('gives up at the deadline of the call, definitely', async () => {
+    const allocator = open();
+    allocator.take(slot(0), 100);
+    const error = allocator.waitForWindow({ slot: slot(0), count: 1, deadlineMs: clock.nowMs() + 50 }).catch((caught: unknown) => caught);
+    await clock.elapse(50);
+    expect(await error).to.include({ code: 'TIMEOUT', definite: true });
+    expect(clock.timerCount).to.equal(0);
+  });
+
+  it('turns callers away with advice when the queue is full', async () => {
+    const allocator = open();
+    allocator.take(slot(0), 100);
+    for (let index = 0; index < WAITERS_PER_SECTION_MAX; index++) wait(allocator, 'w', 1);
+    const error = await allocator.waitForWindow({ slot: slot(0), count: 1, deadlineMs: clock.nowMs() + 50 }).catch((caught: unknown) => caught);
+    expect(error).to.include({ code: 'RESOURCE_EXHAUSTED', definite: true, retryAfterMs: 50 });
+    allocator.raised(1000n as Seq);
+    await clock.settle();
+    expect(woken).to.have.length(WAITERS_PER_SECTION_MAX);
+  });
+
+  it('repeats the identical raise after an unknown outcome, and not before it is told to', () => {
+    const allocator = open();
+    allocator.take(slot(0), 80);
+    expect(allocator.takeRaise()).to.equal(180n);
+    allocator.raiseFailed();
+    allocator.take(slot(0), 15);
+    expect(allocator.takeRaise(), 'held').to.equal(undefined);
+    allocator.resumeRaising();
+    expect(allocator.takeRaise(), 'the same, though more is gone by now').to.equal(180n);
+  });
+
+  it('tells who waits when the store refuses for good', async () => {
+    const allocator = open();
+    allocator.take(slot(0), 100);
+    wait(allocator, 'w', 1);
+    allocator.takeRaise();
+    allocator.raiseRefused(new SeqError('OUT_OF_RANGE', 'no more'));
+    await clock.settle();
+    expect(woken).to.deep.equal(['w: OUT_OF_RANGE']);
+  });
+
+  it('takes the committed ceiling from a table of the same epoch', () => {
+    const allocator = open();
+    allocator.learnMaxSeq(150n as Seq);
+    expect(allocator.take(slot(0), 150)).to.equal(1n);
+  });
+
+  for (const end of ['seal', 'lose'] as const) {
+    it(`never serves or raises again after ${end}, and wakes who waits to be told`, async () => {
+      const allocator = open();
+      allocator.take(slot(0), 100);
+      wait(allocator, 'w', 1);
+      expect(allocator.takeRaise()).to.equal(201n);
+      allocator[end]();
+      await clock.settle();
+      expect(woken).to.deep.equal(['w']);
+      expect(() => allocator.take(slot(0), 1)).to.throw('never serves again');
+      expect(allocator.takeRaise()).to.equal(undefined);
+      dueCount = 0;
+      allocator.resumeRaising();
+      expect(dueCount).to.equal(0);
+    });
+
+    it(`drops a raise that is answered after ${end}`, () => {
+      const allocator = open();
+      allocator.take(slot(0), 100);
+      allocator.takeRaise();
+      allocator[end]();
+      allocator.raised(200n as Seq);
+      expect(allocator.maxSeq).to.equal(100n);
+    });
+  }
+
+  it('states the same true maximum each time it is sealed', () => {
+    const allocator = open({ base: 40n as Seq });
+    allocator.take(slot(0), 7);
+    expect(allocator.seal()).to.equal(47n);
+    expect(allocator.seal()).to.equal(47n);
+  });
+
+  it('raises ahead by the rate that it measured', () => {
+    const allocator = open({ maxSeq: 1_000_000n as Seq });
+    for (let second = 0; second < 60; second++) {
+      allocator.take(slot(0), 1_000);
+      clock.advance(1000);
+      allocator.sample();
+    }
+    allocator.take(slot(0), 938_000);
+    clock.advance(1000);
+    expect(dueCount).to.be.greaterThan(0);
+    expect(Number(allocator.takeRaise())).to.be.greaterThan(1_050_000);
+  });
+});

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { SeqError } from '../../../src/base/errors.js';
+import { type AllocConfig, loadConfig, parseConfig, type StoreConfig } from '../../../src/cli/config.js';
+
+const CLUSTER = '0123456789abcdef0123456789abcdef';
+const STORE = `
+role: store
+name: a
+cluster: '${CLUSTER}'
+nodeId: 1
+dataDir: /data/a
+listen: 127.0.0.1:1
+peerListen: 127.0.0.1:2
+members: [{ id: 1, name: a, peerAddress: '127.0.0.1:2', address: '127.0.0.1:1' }]
+`;
+const ALLOC = `
+role: alloc
+name: b
+listen: 127.0.0.1:3
+stores: ['127.0.0.1:1']
+`;
+
+/** The text with one top-level line replaced, or added. */
+function withLine(text: string, line: string): string {
+  const key = line.slice(0, line.indexOf(':'));
+  const lines = text.split('\n').filter((old) => !old.startsWith(`${key}:`));
+  return [...lines, line].join('\n');
+}
+
+function refusalOf(text: string): string {
+  try {
+    parseConfig(text, 'x.yaml');
+  } catch (error) {
+    expect(SeqError.is(error, 'INVALID_ARGUMENT'), String(error)).to.equal(true);
+    return (error as SeqError).message;
+  }
+  throw new Error('the config was accepted');
+}
+
+describe('config', () => {
+  it('gives a store the defaults of the design', () => {
+    const config = parseConfig(STORE, 'x.yaml') as StoreConfig;
+    expect(config).to.deep.equal({
+      role: 'store',
+      name: 'a',
+      cluster: CLUSTER,
+      nodeId: 1,
+      dataDir: '/data/a',
+      listen: '127.0.0.1:1',
+      peerListen: '127.0.0.1:2',
+      advertise: '127.0.0.1:1',
+      peerAdvertise: '127.0.0.1:2',
+      members: [{ id: 1, name: 'a', peerAddress: '127.0.0.1:2', address: '127.0.0.1:1' }],
+      geometry: { firstUid: 0n, lastUid: 2n ** 32n - 1n, uidsPerSection: 100_000 },
+      lease: { leaseMs: 3000, driftPpm: 10_000, marginMs: 100 },
+      raiseBy: 10_000n,
+      heartbeatMs: 100,
+      electionMinMs: 500,
+      electionMaxMs: 1000,
+    });
+  });
+
+  it('gives an AllocSvr the defaults of the design', () => {
+    const config = parseConfig(ALLOC, 'x.yaml') as AllocConfig;
+    expect(config).to.deep.equal({
+      ...{ role: 'alloc', name: 'b', listen: '127.0.0.1:3', advertise: undefined, zone: '', stores: ['127.0.0.1:1'], renewEveryMs: 500 },
+    });
+  });
+
+  it('reads 64-bit uids as text, exactly', () => {
+    const config = parseConfig(`${STORE}\ngeometry: { firstUid: '18446744073709551000', lastUid: '18446744073709551615', uidsPerSection: 7 }`, 'x');
+    expect((config as StoreConfig).geometry).to.deep.equal({ firstUid: 18446744073709551000n, lastUid: 18446744073709551615n, uidsPerSection: 7 });
+  });
+
+  it('reads drift as a percentage, as ppm and as a bare number of ppm', () => {
+    for (const drift of ["'0.5%'", "'5000ppm'", '5000']) {
+      expect((parseConfig(withLine(STORE, `drift: ${drift}`), 'x') as StoreConfig).lease.driftPpm, drift).to.equal(5000);
+    }
+  });
+
+  it('accepts every file that it ships, and these say the defaults', () => {
+    const store = loadConfig('deploy/config/store.yaml') as StoreConfig;
+    const bare = parseConfig(STORE, 'x.yaml') as StoreConfig;
+    for (const key of ['geometry', 'lease', 'raiseBy', 'heartbeatMs', 'electionMinMs'] as const) expect(store[key], key).to.deep.equal(bare[key]);
+    expect((loadConfig('deploy/config/alloc.yaml') as AllocConfig).renewEveryMs).to.equal(500);
+  });
+
+  it('has every key in the files that it ships', () => {
+    const keysOf = (file: string): string[] => [...readFileSync(file, 'utf8').matchAll(/^([a-zA-Z]+):/gm)].map(([, key]) => key as string);
+    expect(keysOf('deploy/config/store.yaml')).to.have.members([
+      ...['role', 'name', 'cluster', 'nodeId', 'dataDir', 'listen', 'peerListen', 'advertise', 'peerAdvertise', 'members'],
+      ...['geometry', 'lease', 'drift', 'leaseMargin', 'raiseBy', 'heartbeat', 'election'],
+    ]);
+    expect(keysOf('deploy/config/alloc.yaml')).to.have.members(['role', 'name', 'listen', 'advertise', 'zone', 'stores', 'renewEvery']);
+  });
+
+  const three = (change: string): string =>
+    withLine(
+      STORE,
+      `members: [{ id: 1, name: a, peerAddress: 'h:2', address: 'h:1' }, { id: 2, name: b, peerAddress: 'h:4', address: 'h:3' }, ${change}]`,
+    );
+  const rows: readonly [string, string, readonly string[]][] = [
+    ['an unknown key', `${STORE}\nlaese: 3s`, ["unknown key 'laese'"]],
+    ['an unknown key of a member', three("{ id: 3, name: c, peerAddress: 'h:6', address: 'h:5', zone: z }"), ['members.2', "unknown key 'zone'"]],
+    ['an unknown key of the geometry', `${STORE}\ngeometry: { first: 1 }`, ['geometry', "unknown key 'first'"]],
+    ['no role', 'name: a', ['role', "'store' or 'alloc'"]],
+    ['another role', 'role: arbiter', ['role', 'arbiter']],
+    ['a missing key', STORE.replace('dataDir: /data/a', ''), ['dataDir', 'is required']],
+    ['a missing list', ALLOC.replace(/stores.*/, ''), ['stores']],
+    ['an empty list', withLine(ALLOC, 'stores: []'), ['stores', 'at least one']],
+    ['a duration without a unit', withLine(STORE, 'lease: 3000'), ['lease', '3000', 'unit']],
+    ['a duration that is not one', withLine(STORE, 'heartbeat: soon'), ['heartbeat', "'soon'"]],
+    ['a name that no terminal can carry', withLine(ALLOC, "name: 'a b'"), ['name', "'a b'"]],
+    ['a cluster id that is a number', withLine(STORE, 'cluster: 12'), ['cluster', '32 hex digits', '12']],
+    ['a port out of range', withLine(STORE, 'listen: 127.0.0.1:70000'), ['listen', '70000']],
+    ['an address that nobody can dial', withLine(ALLOC, "stores: ['0.0.0.0:1']"), ['stores.0', 'wildcard']],
+    ['an alloc that nobody can dial', withLine(ALLOC, 'listen: 0.0.0.0:1'), ['advertise', 'wildcard']],
+    ['an advertised address that the members list denies', withLine(STORE, 'advertise: h:9'), ['advertise', 'h:9', '127.0.0.1:1']],
+    ['a node that is no member', withLine(STORE, 'nodeId: 2'), ['nodeId', '2']],
+    ['a name that is not the member’s', withLine(STORE, 'name: c'), ['name', "'a'", "'c'"]],
+    ['two voters', withLine(STORE, 'members: []'), ['1, 3 or 5', '0']],
+    ['a member twice', three("{ id: 2, name: c, peerAddress: 'h:6', address: 'h:5' }"), ['id', '2 twice']],
+    ['a uid that is no whole number', `${STORE}\ngeometry: { lastUid: 1.5 }`, ['geometry.lastUid', '1.5']],
+    ['a uid range that is upside down', `${STORE}\ngeometry: { firstUid: 2, lastUid: 1 }`, ['2..1']],
+    ['too many sections', `${STORE}\ngeometry: { uidsPerSection: 1 }`, ['1000000 sections']],
+    ['raiseBy 0', withLine(STORE, 'raiseBy: 0'), ['raiseBy', '[1, ', 'got 0']],
+    ['a lease too short to keep', withLine(STORE, 'lease: 10ms'), ['lease must be 50ms', '10ms']],
+    ['a lease that two election rounds outlast', withLine(STORE, 'lease: 2s'), ['2000ms <= 2 x 1000ms']],
+    ['heartbeats that do not fit into an election', withLine(STORE, 'heartbeat: 200ms'), ['200ms x 3 > 500ms']],
+    ['drift beyond the bound', withLine(STORE, 'drift: 30%'), ['drift', '300000']],
+    ['a renewal interval of zero', withLine(ALLOC, 'renewEvery: 0ms'), ['renewEvery', '10ms to 1m']],
+    ['a file that is not YAML', 'role: [', ['is not YAML']],
+    ['a key twice', `${ALLOC}\nname: c`, ['is not YAML', 'unique']],
+  ];
+  for (const [what, text, words] of rows) {
+    it(`refuses ${what}, naming file, key, value and rule`, () => {
+      const message = refusalOf(text);
+      for (const word of ['x.yaml', ...words]) expect(message).to.include(word);
+    });
+  }
+
+  it('tells of all mistakes at once', () => {
+    expect(refusalOf(withLine(withLine(ALLOC, 'listen: 1'), 'renewEvery: 1')).split('\n')).to.have.length(2);
+  });
+
+  it('names a file that is not there', () => {
+    expect(() => loadConfig('/nowhere/x.yaml')).to.throw(SeqError, "'/nowhere/x.yaml' cannot be read");
+  });
+});

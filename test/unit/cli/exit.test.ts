@@ -1,0 +1,36 @@
+import { expect } from 'chai';
+import { InvariantError } from '../../../src/base/assert.js';
+import { SeqError } from '../../../src/base/errors.js';
+import { EXIT, exitCodeOf, explain } from '../../../src/cli/exit.js';
+
+describe('exit', () => {
+  const rows = [
+    ['INVALID_ARGUMENT', EXIT.usage],
+    ['UNAVAILABLE', EXIT.unreachable],
+    ['TIMEOUT', EXIT.unreachable],
+    ['UNAUTHENTICATED', EXIT.denied],
+    ['PERMISSION_DENIED', EXIT.denied],
+    ['ABORTED', EXIT.interrupted],
+    ['OUT_OF_RANGE', EXIT.failed],
+  ] as const;
+  for (const [code, exit] of rows) it(`ends with ${exit} after ${code}`, () => expect(exitCodeOf(new SeqError(code, 'x'))).to.equal(exit));
+  it('ends with 1 after a bug', () => expect(exitCodeOf(new InvariantError('x'))).to.equal(1));
+
+  it('says what, why and what to do', () => {
+    expect(explain(new SeqError('UNAVAILABLE', 'nobody at 127.0.0.1:7070', { definite: true }), { debug: false }).split('\n')).to.deep.equal([
+      'error UNAVAILABLE: nobody at 127.0.0.1:7070',
+      "is the cluster running? 'npm start' starts one here; --endpoints names another; 'seqctl cluster status' shows its health",
+    ]);
+  });
+
+  it('shows a stack trace, with its causes, only to whoever asked for it', () => {
+    const error = new SeqError('PROTOCOL', 'outer', { cause: new Error('inner') });
+    expect(explain(error, { debug: false })).not.to.include('    at ');
+    expect(explain(error, { debug: true })).to.include('    at ').and.to.include('caused by Error: inner');
+  });
+
+  it('says when a number may have been lost', () => {
+    expect(explain(new SeqError('TIMEOUT', 'x'), { debug: false })).to.include('a gap, never a repeat');
+    expect(explain(new SeqError('TIMEOUT', 'x', { definite: true }), { debug: false })).not.to.include('a gap');
+  });
+});

@@ -1,0 +1,97 @@
+import { expect } from 'chai';
+
+async function run(...args: string[]) {
+  let out = '';
+  let talk = '';
+  // yargs prints help through the console.
+  const realLog = console.log;
+  console.log = (text: string) => void (out += `${text}\n`);
+  try {
+    // Imported as the program imports its commands, so that both have the same SeqError, whatever loads the tests.
+    const { runProgram } = await import('../../../src/cli/program.js');
+    const output = { out: (text: string) => void (out += text), talk: (line: string) => void (talk += `${line}\n`) };
+    const code = await runProgram(args, { name: 'seqctl', output });
+    return { code, out, talk };
+  } finally {
+    console.log = realLog;
+  }
+}
+
+describe('program', function () {
+  this.timeout(20_000);
+  const groups: readonly string[][] = [[], ['dev'], ['start'], ['seq'], ['seq', 'next'], ['seq', 'current'], ['cluster'], ['cluster', 'status']];
+  for (const command of [...groups, ['route'], ['route', 'show'], ['version']]) {
+    it(`has an example in the help of '${command.join(' ')}'`, async () => {
+      const { code, out } = await run(...command, '--help');
+      expect(code).to.equal(0);
+      expect(out).to.include('Examples:').and.to.include(`seqctl ${command.join(' ')}`);
+    });
+  }
+
+  const wrong: readonly [readonly string[], string][] = [
+    [[], 'which command?'],
+    [['seq'], 'seq next or seq current?'],
+    [['sqe', 'next', '42'], 'Did you mean seq?'],
+    [['seq', 'nxt', '42'], 'Did you mean next?'],
+    [['seq', 'next'], 'Not enough'],
+    [['seq', 'next', '42', '43'], 'Unknown argument: 43'],
+    [['seq', 'next', '42', '--fast'], 'Unknown argument: fast'],
+    [['seq', 'next', '42', '-o', 'xml'], "--output must be table or json, got 'xml'"],
+    [['seq', 'next', '42', '--timeout', '5'], "got '5'"],
+    [['seq', 'next', '42', '--timeout', '0s'], 'at least 1ms'],
+    [['seq', 'next', '42', '--endpoints', 'localhost'], 'localhost'],
+    [['seq', 'next', '42', '--endpoints', 'a:1,,b:2'], 'several with commas'],
+    [['seq', 'next', 'x'], "uid must be a bigint, a safe integer or a decimal string, got 'x'"],
+    [['seq', 'next', '-1'], "uid must be in [0, 18446744073709551615], got '-1'"],
+    [['seq', 'next', '18446744073709551616'], "got '18446744073709551616'"],
+    [['seq', 'next', '1.5'], "got '1.5'"],
+    [['seq', 'next', '42', '-n', '0'], 'count must be a whole number in [1,'],
+    [['seq', 'next', '42', '-n', 'many'], "count must be a whole number in [1, 1000000], got 'many'"],
+    [['seq', 'current', '-5'], '-5'],
+    [['cluster', 'status', '--endpoints', 'x'], 'an address is host:port'],
+    [['start'], 'config'],
+    [['start', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
+  ];
+  for (const [args, words] of wrong) {
+    it(`refuses '${args.join(' ')}' with exit code 2, saying why on stderr`, async () => {
+      const { code, out, talk } = await run(...args);
+      expect(talk).to.include(words);
+      expect([code, out]).to.deep.equal([2, '']);
+    });
+  }
+
+  it('says in time that nobody answers, with exit code 3', async () => {
+    // Port 1 is reserved: nobody listens there.
+    for (const args of [['seq', 'next', '42'], ['cluster', 'status'], ['route', 'show']]) {
+      const { code, out, talk } = await run(...args, '--endpoints', '127.0.0.1:1', '--timeout', '150ms');
+      expect(talk).to.include('127.0.0.1:1').and.not.to.include('    at ');
+      expect([code, out]).to.deep.equal([3, '']);
+    }
+  });
+
+  it('takes connection flags before the command, too', async () => {
+    expect((await run('--endpoints', '127.0.0.1:1', '--timeout', '50ms', 'route', 'show')).talk).to.include('127.0.0.1:1');
+  });
+
+  it('takes SEQSVR_ variables where a flag is absent, and is not disturbed by those of other commands', async () => {
+    process.env['SEQSVR_ENDPOINTS'] = '127.0.0.1:2';
+    process.env['SEQSVR_SOMETHING_ELSE'] = '1';
+    try {
+      const options = ['route', 'show', '--timeout', '50ms'];
+      const { CONNECTION_OPTIONS, fromEnv } = await import('../../../src/cli/options.js');
+      expect(fromEnv('endpoints', { type: 'string', default: 'x', describe: 'd' } as const).default).to.equal('127.0.0.1:2');
+      expect(CONNECTION_OPTIONS.endpoints.describe).to.include('SEQSVR_ENDPOINTS');
+      expect((await run(...options)).code).to.equal(3);
+    } finally {
+      delete process.env['SEQSVR_ENDPOINTS'];
+      delete process.env['SEQSVR_SOMETHING_ELSE'];
+    }
+  });
+
+  it('prints its version for people and for programs', async () => {
+    expect((await run('version')).out).to.match(/^seqsvr \d+\.\d+\.\d+ \(node v\d+/);
+    const { apiVersion, kind, version } = JSON.parse((await run('version', '-o', 'json')).out);
+    expect([apiVersion, kind]).to.deep.equal(['seqsvr/v1', 'Version']);
+    expect((await run('--version')).out.trim()).to.equal(version);
+  });
+});

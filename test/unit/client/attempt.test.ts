@@ -1,0 +1,138 @@
+import { expect } from 'chai';
+import { SeqError, type SeqErrorOptions } from '../../../src/base/errors.js';
+import { Attempts, type Channels } from '../../../src/client/attempt.js';
+import { RoutingCache } from '../../../src/client/routing-cache.js';
+import { parseUid } from '../../../src/model/ids.js';
+import { tableToWire } from '../../../src/rpc/codec.js';
+import { tableOf } from './tables.js';
+
+const OPTIONS = { timeoutMs: 100 };
+const UID = parseUid(5);
+
+describe('client/attempt', () => {
+  it('sends the version of its table, and none while it has none', async () => {
+    const world = new World({ first: 1n, last: 1n });
+    await world.attempts.next('a:1', { uid: UID, count: 1 }, OPTIONS);
+    world.cache.absorb(tableOf(3, ['a:1']));
+    await world.attempts.next('a:1', { uid: UID, count: 1 }, OPTIONS);
+    expect(world.requests.map((request) => request.routingVersion)).to.deep.equal([undefined, { generation: 7n, value: 3n }]);
+  });
+
+  for (const { title, reply } of [
+    { title: 'fewer numbers than asked', reply: { first: 1n, last: 4n } },
+    { title: 'more numbers than asked', reply: { first: 1n, last: 6n } },
+    { title: 'the number 0', reply: { first: 0n, last: 4n } },
+    { title: 'a number above 2^63-1', reply: { first: 2n ** 63n - 4n, last: 2n ** 63n } },
+  ]) {
+    it(`refuses ${title} as PROTOCOL, and says that numbers may be lost`, async () => {
+      const error = await outcome(new World(reply).attempts.next('a:1', { uid: UID, count: 5 }, OPTIONS));
+      expect(error).to.include({ code: 'PROTOCOL', maybeAllocated: true, endpoint: 'a:1', attempts: 1 });
+    });
+  }
+
+  it('refuses a nextMany answer with another number of items', async () => {
+    const error = await outcome(new World({ items: [{ seq: 1n }] }).attempts.nextMany('a:1', [UID, UID], OPTIONS));
+    expect(error?.message).to.include('1 items for 2 uids');
+  });
+
+  it('turns the errors of items into SeqErrors that know who was asked', async () => {
+    const detail = { code: 'NOT_OWNER', definite: true, retryAfterMs: 0, redirectId: 'b', redirectAddress: 'b:1', message: 'moved' };
+    const [one, two] = await new World({ items: [{ seq: 9n }, { seq: 0n, error: detail }] }).attempts.nextMany('a:1', [UID, UID], OPTIONS);
+    expect(one).to.equal(9n);
+    expect(two).to.include({ code: 'NOT_OWNER', endpoint: 'a:1', attempts: 1 });
+    expect((two as SeqError).redirect).to.deep.equal({ id: 'b', address: 'b:1' });
+  });
+
+  it('drops a redirect that nobody can dial', async () => {
+    for (const address of ['nonsense', 'b:0', 'b:99999', '']) {
+      const error = await outcome(failing('NOT_OWNER', { redirect: { id: 'b', address } }).next('a:1', { uid: UID, count: 1 }, OPTIONS));
+      expect(error).to.include({ code: 'NOT_OWNER', redirect: undefined });
+    }
+  });
+
+  it('takes a node that is closing for UNAVAILABLE, for another one may serve', async () => {
+    const error = await outcome(failing('CLOSED', { definite: true }).next('a:1', { uid: UID, count: 1 }, OPTIONS));
+    expect(error).to.include({ code: 'UNAVAILABLE', definite: true });
+  });
+
+  it('suspects a node that did not answer, not one that refused, and not one that we stopped asking', async () => {
+    for (const { code, definite, outcomes } of [
+      { code: 'UNAVAILABLE', definite: false, outcomes: ['UNAVAILABLE'] },
+      { code: 'TIMEOUT', definite: false, outcomes: ['TIMEOUT'] },
+      { code: 'UNAVAILABLE', definite: true, outcomes: [undefined] },
+      { code: 'OUT_OF_RANGE', definite: true, outcomes: [undefined] },
+      { code: 'ABORTED', definite: false, outcomes: [] },
+    ] as const) {
+      const world = new World(new SeqError(code, 'so it was', { definite }));
+      await outcome(world.attempts.current('a:1', UID, OPTIONS));
+      expect(world.outcomes).to.deep.equal(outcomes);
+    }
+  });
+
+  it('keeps the table that a reply brings, and tells of it once', async () => {
+    const world = new World({ seq: 1n, exact: true, routing: tableToWire(tableOf(2, ['b:1'])) });
+    await world.attempts.current('a:1', UID, OPTIONS);
+    await world.attempts.current('a:1', UID, OPTIONS);
+    expect(world.tables).to.deep.equal(['0.0 -> 7.2']);
+    expect(world.cache.pick(UID)).to.equal('b:1');
+  });
+
+  for (const { title, table } of [
+    { title: 'runs that do not cover the set', table: { ...tableToWire(tableOf(2, ['b:1'])), runs: [] } },
+    { title: 'an address that nobody can dial', table: tableToWire(tableOf(2, ['b'])) },
+    { title: 'no version', table: { ...tableToWire(tableOf(2, ['b:1'])), version: undefined } },
+    { title: 'an AllocSvr without a name', table: { ...tableToWire(tableOf(2, ['b:1'])), allocs: [{ id: '', address: 'b:1', zone: '' }] } },
+    { title: 'a set that cannot be', table: { ...tableToWire(tableOf(2, ['b:1'])), geometry: { firstUid: 5n, lastUid: 1n, uidsPerSection: 1 } } },
+  ]) {
+    it(`drops a table with ${title}: an error of GetRoute, none of a call`, async () => {
+      const world = new World({ seq: 1n, exact: true, routing: table });
+      expect((await outcome(world.attempts.getRoute('a:1', OPTIONS)))?.code).to.equal('PROTOCOL');
+      expect((await world.attempts.current('a:1', UID, OPTIONS)).seq).to.equal(1n);
+      expect(world.cache.table).to.equal(undefined);
+      expect(world.outcomes).to.include('PROTOCOL');
+    });
+  }
+
+  it('does not take "yours is as new" for an answer while it has no table', async () => {
+    const world = new World({});
+    expect(await outcome(world.attempts.getRoute('a:1', OPTIONS))).to.include({ code: 'UNAVAILABLE', definite: true });
+    world.cache.absorb(tableOf(1, ['a:1']));
+    expect(await outcome(world.attempts.getRoute('a:1', OPTIONS))).to.equal(undefined);
+  });
+});
+
+/** Every call gets `reply`, or fails with it. */
+class World {
+  readonly cache = new RoutingCache();
+  readonly requests: { readonly routingVersion?: unknown }[] = [];
+  readonly outcomes: (string | undefined)[] = [];
+  readonly tables: string[] = [];
+  readonly attempts: Attempts;
+
+  constructor(reply: object) {
+    const call = async (_: unknown, request: object): Promise<object> => {
+      this.requests.push(request);
+      if (reply instanceof SeqError) throw reply;
+      return reply;
+    };
+    this.attempts = new Attempts({
+      pool: { to: () => ({ call }) } as unknown as Channels,
+      cache: this.cache,
+      events: {
+        onTable: ({ version }, previous) => this.tables.push(`${previous.generation}.${previous.value} -> ${version.generation}.${version.value}`),
+        onOutcome: (_, error) => this.outcomes.push(error?.code),
+      },
+    });
+  }
+}
+
+function failing(code: 'NOT_OWNER' | 'PROTOCOL' | 'CLOSED', options: SeqErrorOptions, message = 'so it was'): Attempts {
+  return new World(new SeqError(code, message, options)).attempts;
+}
+
+async function outcome(promise: Promise<unknown>): Promise<SeqError | undefined> {
+  return promise.then(
+    () => undefined,
+    (error: SeqError) => error,
+  );
+}

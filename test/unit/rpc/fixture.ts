@@ -1,0 +1,69 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { systemClock } from '../../../src/base/clock.js';
+import { SeqError } from '../../../src/base/errors.js';
+import { type GetRouteRequest, type GetRouteResponse, RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { type CallContext, GrpcServer, Handlers } from '../../../src/rpc/server.js';
+
+export type Answer = (request: GetRouteRequest, context: CallContext) => GetRouteResponse | Promise<GetRouteResponse>;
+
+/** A real server on loopback with one method, which `answer` answers. Port 0: any. */
+export function startServer(answer: Answer, options: { address?: string; onBug?: (error: unknown) => void } = {}): Promise<GrpcServer> {
+  const handlers = new Handlers({ clock: systemClock, onBug: options.onBug ?? (() => undefined) });
+  const implementation = { getRoute: handlers.unary<GetRouteRequest, GetRouteResponse>(answer) };
+  return GrpcServer.start({
+    address: options.address ?? '127.0.0.1:0',
+    services: [{ definition: RouteServiceService, implementation }],
+    clock: systemClock,
+  });
+}
+
+/** A door that a test can wall up: the first `swallowed` connections are accepted and never answered, later ones reach `target`. */
+export class Door {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  acceptedCount = 0;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async open({ swallowed, target }: { swallowed: number; target?: string }): Promise<Door> {
+    const server = createServer();
+    const door = new Door(server);
+    server.on('connection', (socket) => {
+      door.#keep(socket);
+      if (++door.acceptedCount <= swallowed || target === undefined) return;
+      const [host = '', port] = target.split(':');
+      const inner = connect(Number(port), host);
+      door.#keep(inner);
+      socket.pipe(inner).pipe(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return door;
+  }
+
+  get address(): string {
+    const bound = this.#server.address();
+    return typeof bound === 'object' && bound !== null ? `127.0.0.1:${bound.port}` : '';
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => void this.#server.close(() => resolve()));
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket)).on('error', () => socket.destroy());
+  }
+}
+
+/** The error of a call that must fail. */
+export async function errorOf(call: Promise<unknown>): Promise<SeqError> {
+  const outcome = await call.then(
+    (value) => new Error(`it should have failed, and answered ${String(value)}`),
+    (error: unknown) => error,
+  );
+  if (SeqError.is(outcome)) return outcome;
+  throw outcome;
+}

@@ -1,0 +1,135 @@
+import { expect } from 'chai';
+import { systemClock } from '../../../src/base/clock.js';
+import { SeqError } from '../../../src/base/errors.js';
+import { Channel } from '../../../src/rpc/channel.js';
+import { HealthCheckResponse_ServingStatus as Serving, HealthService } from '../../../src/rpc/gen/grpc/health/v1/health.js';
+import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { Health } from '../../../src/rpc/health.js';
+import { GrpcServer, Handlers, splitAddress } from '../../../src/rpc/server.js';
+import { type Answer, errorOf, startServer } from './fixture.js';
+
+const toEnd: (() => unknown)[] = [];
+/** Whatever a test opened ends with it, also when it fails: an open socket would keep the process. */
+const endAll = async (): Promise<void> => {
+  for (const end of toEnd.splice(0).reverse()) await end();
+};
+
+describe('GrpcServer', () => {
+  afterEach(endAll);
+
+  it('says which port is in use and what to do', async () => {
+    const server = await serve(() => ({}));
+    const error = await errorOf(startServer(() => ({}), { address: server.address }));
+    expect(error.code).to.equal('INVALID_ARGUMENT');
+    expect(error.message).to.match(/^cannot listen on 127\.0\.0\.1:\d+: port \d+ is in use by another process/);
+  });
+
+  it('tells the caller nothing of a bug, and its own program everything', async () => {
+    const bugs: unknown[] = [];
+    const bug = new TypeError('secret');
+    for (const answer of [
+      () => {
+        throw bug;
+      },
+      () => Promise.reject(bug),
+    ]) {
+      const server = await serve(answer, (error) => bugs.push(error));
+      const channel = channelTo(server.address);
+      const error = await errorOf(getRoute(channel, 5_000));
+      expect(error).to.include({ code: 'PROTOCOL', definite: false });
+      expect(error.message).not.to.contain('secret');
+    }
+    expect(bugs).to.deep.equal([bug, bug]);
+  });
+
+  it("hands the caller's deadline on as a moment of its own clock", async () => {
+    const seen: { deadlineMs: number; isCancelled: boolean }[] = [];
+    const startMs = systemClock.nowMs();
+    const server = await serve((_, context) => {
+      seen.push({ deadlineMs: context.deadlineMs, isCancelled: context.isCancelled() });
+      return {};
+    });
+    await getRoute(channelTo(server.address), 5_000);
+    expect(seen[0]?.deadlineMs).to.be.within(startMs + 4_000, systemClock.nowMs() + 5_100);
+    expect(seen[0]?.isCancelled).to.equal(false);
+  });
+
+  it('tells its handler that the caller has gone away', async () => {
+    const abort = new AbortController();
+    const isCancelled = await new Promise<() => boolean>((resolve, reject) => {
+      serve((_, context) => {
+        setImmediate(() => resolve(() => context.isCancelled()));
+        return new Promise<never>(() => undefined);
+      })
+        .then((server) => errorOf(getRoute(channelTo(server.address), 5_000, abort.signal)))
+        .catch(reject);
+    });
+    expect(isCancelled()).to.equal(false);
+    abort.abort();
+    for (let turn = 0; turn < 1_000 && !isCancelled(); turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(isCancelled()).to.equal(true);
+  });
+
+  it('takes host:port, IPv6 in brackets, and refuses the rest with the value', () => {
+    expect(splitAddress('localhost:7070')).to.deep.equal({ host: 'localhost', port: 7070 });
+    expect(splitAddress('[::1]:0')).to.deep.equal({ host: '[::1]', port: 0 });
+    for (const bad of ['', 'localhost', 'localhost:', ':7070', 'a:b', 'a:65536', '::1:7070', 'http://a:1', 'a :1', 'a:-1']) {
+      expect(() => splitAddress(bad), bad).to.throw(SeqError, `got '${bad}'`);
+    }
+  });
+});
+
+describe('Health', () => {
+  afterEach(endAll);
+
+  it('is not serving until it is told so, and does not know other services', async () => {
+    const { health, channel } = await startHealth();
+    expect(await check(channel, '')).to.equal(Serving.NOT_SERVING);
+    health.set(true);
+    expect(await check(channel, '')).to.equal(Serving.SERVING);
+    expect(await check(channel, 'seqsvr.v1.SeqService')).to.equal(Serving.SERVING);
+    expect(await check(channel, 'other')).to.equal(Serving.SERVICE_UNKNOWN);
+  });
+
+  it('tells a watcher each change, once, and ends its stream on close', async () => {
+    const { health, channel } = await startHealth();
+    const stream = channel.serverStream(HealthService.watch, { service: '' });
+    const seen: Serving[] = [];
+    const ended = new Promise<void>((resolve) => void stream.on('end', resolve));
+    const first = new Promise<void>((resolve) => void stream.once('data', () => resolve()));
+    stream.on('data', ({ status }: { status: Serving }) => seen.push(status));
+    await first;
+    for (const isServing of [true, true, false, true]) health.set(isServing);
+    health.close();
+    await ended;
+    expect(seen).to.deep.equal([Serving.NOT_SERVING, Serving.SERVING, Serving.NOT_SERVING, Serving.SERVING, Serving.NOT_SERVING]);
+  });
+});
+
+async function startHealth() {
+  const health = new Health(['seqsvr.v1.SeqService']);
+  const handlers = new Handlers({ clock: systemClock, onBug: () => undefined });
+  const server = await GrpcServer.start({ address: '127.0.0.1:0', services: [health.service(handlers)], clock: systemClock });
+  toEnd.push(() => server.cut());
+  return { health, channel: channelTo(server.address) };
+}
+
+async function serve(answer: Answer, onBug: (error: unknown) => void = () => undefined): Promise<GrpcServer> {
+  const server = await startServer(answer, { onBug });
+  toEnd.push(() => server.cut());
+  return server;
+}
+
+function channelTo(address: string): Channel {
+  const channel = new Channel({ address, clock: systemClock });
+  toEnd.push(() => channel.close());
+  return channel;
+}
+
+async function check(channel: Channel, service: string): Promise<Serving> {
+  return (await channel.call(HealthService.check, { service }, { timeoutMs: 5_000 })).status;
+}
+
+function getRoute(channel: Channel, timeoutMs: number, signal?: AbortSignal) {
+  return channel.call(RouteServiceService.getRoute, { routingVersion: undefined }, { timeoutMs, signal });
+}
