@@ -30,7 +30,10 @@ await TASKS[task]();
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
-  stop(`seqsvr needs Node ${NODE_MIN.join('.')} or newer, and this is ${process.versions.node} (${process.execPath}). Get one from https://nodejs.org`, 1);
+  stop(
+    `seqsvr needs Node ${NODE_MIN.join('.')} or newer, and this is ${process.versions.node} (${process.execPath}). Get one from https://nodejs.org`,
+    1,
+  );
 }
 
 async function prepare() {

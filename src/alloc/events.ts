@@ -13,7 +13,7 @@ export type AllocEvent =
   | {
       readonly type: 'tableAdopted';
       readonly version: Version;
-      readonly openedCount: number;
+      /** Sections with memory whose epoch is over. */
       readonly lostCount: number;
       /** Sections that this node serves from now on. */
       readonly ownedCount: number;

@@ -4,88 +4,108 @@ import type { WindowRun } from '../model/window.js';
 import type { SectionAllocator } from './section-allocator.js';
 
 export interface Adoption {
-  readonly openedCount: number;
+  /** Allocators whose epoch is over. */
   readonly lostCount: number;
   /** Open sections that are wanted elsewhere: seal and release them. */
   readonly leaving: readonly SectionAllocator[];
-  /** The first section that the table gives us although its epoch was opened and given up before; it stays closed. */
+  /** A section that the windows give us although its epoch was opened and given up before; it stays closed. */
   readonly refused: { readonly section: SectionId; readonly epoch: Epoch } | undefined;
 }
 
 /**
- * The allocators of one incarnation: which sections it has, at which epoch.
+ * The sections of one incarnation, and the allocators of those that were ever asked for: one that nobody asks for costs
+ * no memory and no time, so that taking over thousands takes no longer than reading the table.
  *
  * Rule: an incarnation opens a (section, epoch) at most once. Memory that was lost is never made again from `base`,
  * for numbers above base have left; and memory of an old epoch never comes back (A -> B -> A).
  */
 export class OwnedSections {
   readonly #open: (run: WindowRun, section: SectionId) => SectionAllocator;
+  /** In section order, as the newest table gave them. */
+  #windows: readonly WindowRun[] = [];
   readonly #allocators = new Map<SectionId, SectionAllocator>();
-  /** The highest epoch ever opened, by section. Epochs only grow, so one number tells all. At most one entry a section. */
+  /** The highest epoch ever opened, by section: epochs only grow, so one number tells all. At most one entry a section. */
   readonly #openedEpochs = new Map<SectionId, Epoch>();
 
-  /** `open` makes the allocator of one section of the run. */
+  /** `open` makes the allocator of one section of a run. */
   constructor(options: { readonly open: (run: WindowRun, section: SectionId) => SectionAllocator }) {
     this.#open = options.open;
   }
 
+  /** The allocator of a section that we own, sealed ones included; opens it on the first call. */
   get(section: SectionId): SectionAllocator | undefined {
-    return this.#allocators.get(section);
+    return this.#allocators.get(section) ?? this.#openAt(section);
   }
 
+  /** The allocators that exist: of sections that were asked for. */
   values(): IterableIterator<SectionAllocator> {
     return this.#allocators.values();
   }
 
+  /** Sections that we own, asked for or not. */
   get count(): number {
-    return this.#allocators.size;
+    return this.#windows.reduce((sum, { sectionCount }) => sum + sectionCount, 0);
   }
 
-  /** Makes the sections those of `windows`, which the newest table came with. */
-  adopt(windows: readonly WindowRun[]): Adoption {
-    const named = new Set<SectionId>();
-    const leaving: SectionAllocator[] = [];
-    let openedCount = 0;
-    let lostCount = 0;
-    let refused: Adoption['refused'];
-    for (const run of windows) {
-      for (let index = 0; index < run.sectionCount; index++) {
-        const section = (run.firstSection + index) as SectionId;
-        named.add(section);
-        const result = this.#adoptOne(run, section);
-        if (result === 'refused') refused ??= { section, epoch: run.epoch };
-        if (result === 'opened' || result === 'replaced') openedCount += 1;
-        if (result === 'replaced') lostCount += 1;
-        const allocator = this.#allocators.get(section);
-        if (run.leaving && allocator?.isOpen) leaving.push(allocator);
+  /** The allocators of all open sections that we own. Opens those that were not asked for yet. */
+  openOnes(windows = this.#windows): SectionAllocator[] {
+    const all: SectionAllocator[] = [];
+    for (const { firstSection, sectionCount } of windows) {
+      for (let index = 0; index < sectionCount; index++) {
+        const allocator = this.get((firstSection + index) as SectionId);
+        if (allocator?.isOpen) all.push(allocator);
       }
     }
+    return all;
+  }
+
+  /** Makes the sections those of `windows`, which the newest table came with, in section order. */
+  adopt(windows: readonly WindowRun[]): Adoption {
+    this.#windows = windows;
+    let lostCount = 0;
     for (const [section, allocator] of this.#allocators) {
-      if (named.has(section)) continue;
-      this.#lose(allocator);
+      const run = runAt(windows, section);
+      if (run?.epoch === allocator.epoch) {
+        allocator.learnMaxSeq(run.maxSeq);
+        continue;
+      }
+      assert(run === undefined || run.epoch > allocator.epoch, 'Within a generation, `epoch` and `routingVersion` never go back');
+      this.#allocators.delete(section);
+      allocator.lose();
       lostCount += 1;
     }
-    return { openedCount, lostCount, leaving, refused };
+    return { lostCount, leaving: this.openOnes(windows.filter(({ leaving }) => leaving)), refused: this.#firstGivenUp() };
   }
 
-  #adoptOne(run: WindowRun, section: SectionId): 'kept' | 'opened' | 'replaced' | 'refused' {
-    const before = this.#allocators.get(section);
-    if (before?.epoch === run.epoch) {
-      before.learnMaxSeq(run.maxSeq);
-      return 'kept';
-    }
-    if (before !== undefined) {
-      assert(before.epoch < run.epoch, 'Within a generation, `epoch` and `routingVersion` never go back');
-      this.#lose(before);
-    }
-    if ((this.#openedEpochs.get(section) ?? 0) >= run.epoch) return 'refused';
+  #openAt(section: SectionId): SectionAllocator | undefined {
+    const run = runAt(this.#windows, section);
+    if (run === undefined || (this.#openedEpochs.get(section) ?? 0) >= run.epoch) return undefined;
     this.#openedEpochs.set(section, run.epoch);
-    this.#allocators.set(section, this.#open(run, section));
-    return before === undefined ? 'opened' : 'replaced';
+    const allocator = this.#open(run, section);
+    this.#allocators.set(section, allocator);
+    return allocator;
   }
 
-  #lose(allocator: SectionAllocator): void {
-    this.#allocators.delete(allocator.section);
-    allocator.lose();
+  #firstGivenUp(): Adoption['refused'] {
+    for (const [section, epoch] of this.#openedEpochs) {
+      const run = runAt(this.#windows, section);
+      if (run !== undefined && run.epoch <= epoch && !this.#allocators.has(section)) return { section, epoch };
+    }
+    return undefined;
   }
+}
+
+/** The run that holds the section: binary search, for the runs lie in section order. */
+export function runAt(windows: readonly WindowRun[], section: SectionId): WindowRun | undefined {
+  let low = 0;
+  let high = windows.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const run = windows[middle];
+    assert(run !== undefined, 'the middle lies between the ends');
+    if (section < run.firstSection) high = middle - 1;
+    else if (section >= run.firstSection + run.sectionCount) low = middle + 1;
+    else return run;
+  }
+  return undefined;
 }

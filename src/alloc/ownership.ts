@@ -13,7 +13,7 @@ import type { WindowRun } from '../model/window.js';
 import type { Assignment, Caller, Registration } from '../store/client.js';
 import type { AllocEvent } from './events.js';
 import { LeaseKeeper } from './lease-keeper.js';
-import { OwnedSections } from './owned-sections.js';
+import { OwnedSections, runAt } from './owned-sections.js';
 import { Raiser } from './raiser.js';
 import { register } from './register.js';
 import { Releaser } from './releaser.js';
@@ -69,7 +69,6 @@ export class Ownership {
     this.#raiser = new Raiser({
       ...shared,
       raise: (raises, call) => store.raise({ ...this.#caller, raises }, call),
-      allocators: () => this.#sections.values(),
       onNotOwner: () => this.confirm(),
     });
     this.#releaser = new Releaser({
@@ -178,13 +177,13 @@ export class Ownership {
     const index = new RoutingIndex(table);
     this.#check(index, windows);
     this.#index = index;
-    const { openedCount, lostCount, leaving, refused } = this.#sections.adopt(windows);
+    const { lostCount, leaving, refused } = this.#sections.adopt(windows);
     const { version } = table;
-    this.#options.observe({ type: 'tableAdopted', version, openedCount, lostCount, ownedCount: this.#sections.count });
+    this.#options.observe({ type: 'tableAdopted', version, lostCount, ownedCount: this.#sections.count });
     if (refused !== undefined) {
       return this.#end(`table ${showVersion(version)} gives us section ${refused.section} at epoch ${refused.epoch}, whose memory we gave up`);
     }
-    this.#sealAndRelease(this.#isDraining ? this.#openOnes() : leaving);
+    this.#sealAndRelease(this.#isDraining ? this.#sections.openOnes() : leaving);
   }
 
   /**
@@ -194,7 +193,7 @@ export class Ownership {
   async drain({ withinMs }: { readonly withinMs: number }): Promise<void> {
     this.#isDraining = true;
     this.#lease.stop();
-    this.#sealAndRelease(this.#openOnes());
+    this.#sealAndRelease(this.#sections.openOnes());
     await Promise.race([this.#releaser.idle(), sleep(this.#clock, withinMs, this.#stopped.signal)]);
   }
 
@@ -211,7 +210,7 @@ export class Ownership {
     assert(this.#registration !== undefined, 'a section is opened after registration');
     const { geometry, raiseBy } = this.#registration;
     const uidCount = uidCountOf(geometry, section);
-    return new SectionAllocator({ section, epoch, uidCount, base, maxSeq, raiseBy, clock: this.#clock, onRaiseDue: this.#raiser.due });
+    return new SectionAllocator({ section, epoch, uidCount, base, maxSeq, raiseBy, clock: this.#clock, raiser: this.#raiser });
   }
 
   #check(index: RoutingIndex, windows: readonly WindowRun[]): void {
@@ -220,7 +219,10 @@ export class Ownership {
     if (!isSameGeometry(geometry, this.#registration.geometry)) {
       throw new SeqError('PROTOCOL', `the table has ${showGeometry(geometry)}, we registered for ${showGeometry(this.#registration.geometry)}`);
     }
+    let end = 0;
     for (const { firstSection, sectionCount, epoch } of windows) {
+      if (firstSection < end) throw new SeqError('PROTOCOL', `the window for section ${firstSection} is out of order`);
+      end = firstSection + sectionCount;
       for (const section of [firstSection, (firstSection + sectionCount - 1) as SectionId]) {
         const owner = index.ownerOf(section);
         if (owner.alloc?.id === this.#options.id && owner.epoch === epoch) continue;
@@ -228,10 +230,6 @@ export class Ownership {
         throw new SeqError('PROTOCOL', `a window for section ${section} at epoch ${epoch}, but the table gives it to ${whose}`);
       }
     }
-  }
-
-  #openOnes(): SectionAllocator[] {
-    return [...this.#sections.values()].filter(({ isOpen }) => isOpen);
   }
 
   /** All in one tick: after it nothing of these epochs leaves, whatever becomes of the release. */
@@ -245,7 +243,7 @@ export class Ownership {
   #releaseRefused(assignment: Assignment, sealed: readonly SectionAllocator[]): void {
     this.adopt(assignment);
     // Sealed for good, not released, and still ours by the table: only a new incarnation can get it served again.
-    const stuck = sealed.find(({ section, epoch }) => assignment.windows.some((run) => run.epoch === epoch && contains(run, section)));
+    const stuck = sealed.find(({ section, epoch }) => runAt(assignment.windows, section)?.epoch === epoch);
     if (stuck !== undefined) this.#end(`the release of section ${stuck.section} at epoch ${stuck.epoch} was refused, yet it is ours`);
   }
 
@@ -270,8 +268,4 @@ export class Ownership {
     // Whoever waits is woken and told.
     for (const allocator of this.#sections.values()) allocator.seal();
   }
-}
-
-function contains(run: WindowRun, section: SectionId): boolean {
-  return section >= run.firstSection && section < run.firstSection + run.sectionCount;
 }

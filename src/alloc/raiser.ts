@@ -7,7 +7,7 @@ import type { Seq } from '../model/ids.js';
 import type { RaiseAsk, RaiseOutcome, StoreCall } from '../store/client.js';
 import { RAISES_PER_REQUEST_MAX } from '../store/client.js';
 import type { AllocEvent } from './events.js';
-import type { SectionAllocator } from './section-allocator.js';
+import type { RaiseDesk, SectionAllocator } from './section-allocator.js';
 
 /** Requests on their way at once; each section is in at most one of them. */
 const REQUESTS_MAX = 4;
@@ -30,8 +30,6 @@ export interface RaiserOptions {
   readonly random: Random;
   readonly observe: Observer<AllocEvent>;
   readonly raise: (raises: readonly RaiseAsk[], call: StoreCall) => Promise<readonly RaiseOutcome[]>;
-  /** The allocators whose rate is measured once a second. */
-  readonly allocators: () => Iterable<SectionAllocator>;
   /** A request, or one raise in it, failed or was refused with this. */
   readonly onError: (error: SeqError) => void;
   /** The store says that a section is not ours: the table may be old. */
@@ -42,10 +40,12 @@ export interface RaiserOptions {
  * Carries out the raises that allocators want: all that became due in one turn travel in one request. An allocator
  * asks again only after its answer, so the queue never holds more than one entry a section.
  */
-export class Raiser {
+export class Raiser implements RaiseDesk {
   readonly #options: RaiserOptions;
   readonly #clock: Clock;
   readonly #due = new Set<SectionAllocator>();
+  /** Those whose counters move; the rate of the others is 0 and costs nothing. */
+  readonly #active = new Set<SectionAllocator>();
   readonly #abort = new AbortController();
   readonly #stopSampling: () => void;
   #isScheduled = false;
@@ -56,21 +56,27 @@ export class Raiser {
     this.#options = options;
     this.#clock = options.clock;
     this.#stopSampling = every(options.clock, SAMPLE_EVERY_MS, () => {
-      for (const allocator of options.allocators()) allocator.sample();
+      for (const allocator of this.#active) if (!allocator.sample()) this.#active.delete(allocator);
     });
   }
 
   /** This allocator's raise is due; it is asked for its number at the end of the turn. */
-  readonly due = (allocator: SectionAllocator): void => {
+  due(allocator: SectionAllocator): void {
     if (this.#abort.signal.aborted) return;
     this.#due.add(allocator);
     this.#schedule();
-  };
+  }
+
+  /** This allocator hands out numbers: its rate is measured once a second as long as it does. */
+  active(allocator: SectionAllocator): void {
+    if (!this.#abort.signal.aborted) this.#active.add(allocator);
+  }
 
   stop(): void {
     this.#abort.abort(new SeqError('CLOSED', 'the AllocSvr stops'));
     this.#stopSampling();
     this.#due.clear();
+    this.#active.clear();
   }
 
   #schedule(): void {

@@ -24,8 +24,15 @@ export interface AllocatorOptions {
   readonly maxSeq: Seq;
   readonly raiseBy: bigint;
   readonly clock: Clock;
-  /** Told when a raise is due; the receiver calls takeRaise() in its own time. */
-  readonly onRaiseDue: (allocator: SectionAllocator) => void;
+  readonly raiser: RaiseDesk;
+}
+
+/** Who carries out the raises of an allocator. */
+export interface RaiseDesk {
+  /** A raise is due: call takeRaise() in your own time. */
+  due(allocator: SectionAllocator): void;
+  /** Its counters move again: call sample() about once a second, until it returns false. */
+  active(allocator: SectionAllocator): void;
 }
 
 /**
@@ -38,7 +45,7 @@ export class SectionAllocator {
   readonly #counters: SectionCounters;
   readonly #prealloc: Preallocator;
   readonly #clock: Clock;
-  readonly #onRaiseDue: (allocator: SectionAllocator) => void;
+  readonly #raiser: RaiseDesk;
   #state: 'open' | 'sealed' | 'lost' = 'open';
   #waiters: Waiter[] = [];
   /** What the raise in flight asks for; kept when its outcome is unknown, for the retry must be identical. */
@@ -46,6 +53,9 @@ export class SectionAllocator {
   #isInFlight = false;
   /** No raise starts until resumeRaising(): the last one failed. */
   #isHeld = false;
+  #isActive = false;
+  /** trueMax at the last sample. */
+  #sampledMax: Seq;
   /** The next raise is due when trueMax gets here. */
   #dueAt: bigint;
 
@@ -56,7 +66,8 @@ export class SectionAllocator {
     this.#counters = new SectionCounters({ uidCount, base, maxSeq });
     this.#prealloc = new Preallocator({ raiseBy, trueMax: base, nowMs: clock.nowMs() });
     this.#clock = clock;
-    this.#onRaiseDue = options.onRaiseDue;
+    this.#raiser = options.raiser;
+    this.#sampledMax = base;
     this.#dueAt = maxSeq - this.#prealloc.lowWater;
   }
 
@@ -83,6 +94,7 @@ export class SectionAllocator {
   /** The first of `count` numbers, or undefined when the window is too small: wait then. Throws OUT_OF_RANGE. */
   take(slot: Slot, count: number): Seq | undefined {
     assert(this.#state === 'open', 'a sealed or lost epoch never serves again');
+    if (!this.#isActive) this.#activate();
     const first = this.#counters.next(slot, count);
     if (this.#counters.trueMax >= this.#dueAt) this.#nudge();
     return first;
@@ -138,21 +150,24 @@ export class SectionAllocator {
     return this.#raisingTo;
   }
 
-  /** Measures the rate; called about once a second. */
-  sample(): void {
+  /** Measures the rate, about once a second. False: nothing was taken since the last time, so call no more. */
+  sample(): boolean {
     this.#measure();
-    if (this.#state === 'open' && this.#counters.trueMax > this.#counters.base && this.#counters.trueMax >= this.#dueAt) this.#nudge();
+    const { trueMax } = this.#counters;
+    this.#isActive = this.#state === 'open' && trueMax > this.#sampledMax;
+    this.#sampledMax = trueMax;
+    if (this.#isActive && trueMax >= this.#dueAt) this.#nudge();
+    return this.#isActive;
   }
 
   /** The raise was committed: only now may numbers above the old ceiling leave. Wakes who waited, in order. */
   raised(maxSeq: Seq): void {
-    if (this.#state !== 'open') return; // The epoch ended while the raise was under way.
     this.#raisingTo = undefined;
     this.#isInFlight = false;
     this.learnMaxSeq(maxSeq);
   }
 
-  /** A table or a raise told what is committed for this epoch. */
+  /** A table or a raise told what is committed for this epoch. Too late for one that was sealed or lost meanwhile. */
   learnMaxSeq(maxSeq: Seq): void {
     if (this.#state !== 'open') return;
     this.#counters.raiseTo(maxSeq);
@@ -184,7 +199,7 @@ export class SectionAllocator {
   resumeRaising(): void {
     this.#isHeld = false;
     const isWanted = this.#raisingTo !== undefined || this.#waiters.length > 0 || this.#counters.trueMax >= this.#dueAt;
-    if (this.#state === 'open' && isWanted) this.#onRaiseDue(this);
+    if (this.#state === 'open' && isWanted) this.#raiser.due(this);
   }
 
   /** Ends serving and raising for good and returns the highest number handed out. A repeat returns the same. */
@@ -198,13 +213,20 @@ export class SectionAllocator {
     this.#end('lost');
   }
 
+  /** A quiet section is not sampled; from here on it is. The quiet time must not count into the new rate. */
+  #activate(): void {
+    this.#isActive = true;
+    this.#measure();
+    this.#raiser.active(this);
+  }
+
   #measure(): void {
     this.#prealloc.sample({ trueMax: this.#counters.trueMax, nowMs: this.#clock.nowMs() });
     this.#dueAt = this.#counters.maxSeq - this.#prealloc.lowWater;
   }
 
   #nudge(): void {
-    if (this.#raisingTo === undefined && !this.#isHeld) this.#onRaiseDue(this);
+    if (this.#raisingTo === undefined && !this.#isHeld) this.#raiser.due(this);
   }
 
   #end(state: 'sealed' | 'lost'): void {

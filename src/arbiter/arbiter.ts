@@ -7,6 +7,10 @@ import type { ClusterView, Move } from './view.js';
 
 /** On a fresh set, time without a newcomer before sections are dealt out, in ms: so that all who start together get some. */
 const SETTLE_MS = 500;
+/** How much longer a fresh set waits for those that are registered and were not heard yet, in ms. */
+const SETTLE_MAX_MS = 3_000;
+/** Living owners keep their sections until no newcomer came and nothing was decided for this long, in ms: no thrashing. */
+const REBALANCE_QUIET_MS = 2_000;
 /** Rest after a decision, in ms: a decision that is refused again and again must not spin. */
 const DECIDED_PAUSE_MS = 5;
 /** The longest time between two looks, in ms. */
@@ -41,6 +45,7 @@ export class Arbiter {
   /** Runs that are being disowned: their renewals are not answered until the fate of the decision is known. */
   #disowned: ReadonlySet<Incarnation> = new Set();
   #isDeciding = false;
+  #decidedAtMs = Number.NEGATIVE_INFINITY;
   #cancelLook: () => void = () => undefined;
 
   constructor({ port, clock }: { port: ArbiterPort; clock: Clock }) {
@@ -103,12 +108,15 @@ export class Arbiter {
       living: new Set(view.allocs.map(({ incarnation }) => incarnation).filter((incarnation) => health.isLiving(incarnation, now, view.lease))),
       expired: new Set(waits.filter(({ leftMs }) => leftMs === 0).map(({ holder }) => holder)),
     };
-    // A fresh set: whoever starts at the same time should get a share.
-    if (holders.size === 0 && health.quietMs(now) < SETTLE_MS) return Math.max(1, SETTLE_MS - health.quietMs(now));
+    if (holders.size === 0) {
+      // A fresh set: whoever starts at the same time should get a share.
+      const settleMs = situation.living.size === view.allocs.length ? SETTLE_MS : SETTLE_MAX_MS;
+      if (health.quietMs(now) < settleMs) return Math.min(LOOK_EVERY_MS, Math.max(1, settleMs - health.quietMs(now)));
+    }
 
     const moves = planAssignment(situation);
     if (moves.length > 0) this.#propose('assign', view, moves, reasonOf(situation), situation.expired);
-    else this.#rebalance(situation);
+    else if (health.quietMs(now) >= REBALANCE_QUIET_MS && this.#clock.nowMs() - this.#decidedAtMs >= REBALANCE_QUIET_MS) this.#rebalance(situation);
     const soonestMs = Math.min(LOOK_EVERY_MS, ...waits.filter(({ leftMs }) => leftMs > 0).map(({ leftMs }) => leftMs));
     return Math.max(1, Math.ceil(soonestMs));
   }
@@ -129,6 +137,7 @@ export class Arbiter {
     const health = this.#health;
     const decided = (): void => {
       this.#isDeciding = false;
+      this.#decidedAtMs = this.#clock.nowMs();
       // Another term began meanwhile: its own look follows its own rules.
       if (health === this.#health) this.#disowned = new Set();
       if (this.#health === undefined) return;

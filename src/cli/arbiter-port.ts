@@ -1,8 +1,6 @@
 import type { ArbiterPort, Decision } from '../arbiter/arbiter.js';
 import type { ClusterView, Holding } from '../arbiter/view.js';
-import { toSectionId } from '../model/ids.js';
 import { isSame, type Version } from '../model/version.js';
-import { appendRun } from '../model/window.js';
 import type { StoreNode } from '../store/node.js';
 
 /** Joins the arbiter to the StoreSvr whose role it is: neither knows the other. */
@@ -12,23 +10,16 @@ export function arbiterPortOf(node: StoreNode): ArbiterPort {
     view(): ClusterView | undefined {
       const { state, raft } = node;
       if (!node.isLeading || state.cluster === undefined) return undefined;
-      if (seen === undefined || !isSame(seen.version, state.version)) seen = { version: state.version, holdings: holdingsOf(node) };
+      if (seen === undefined || !isSame(seen.version, state.version)) {
+        // Holders do not change without a new version, so this is worth keeping.
+        seen = { version: state.version, holdings: state.holdings() };
+      }
       const { version, lease } = state.cluster;
       return { term: raft.term, version, lease, allocs: state.allocs, holdings: seen.holdings };
     },
     assign: (decision) => propose(node, 'assign', decision),
     planMove: (decision) => propose(node, 'planMove', decision),
   };
-}
-
-/** Holders do not change without a new version, so this is worth keeping. */
-function holdingsOf({ state }: StoreNode): readonly Holding[] {
-  const runs: Holding[] = [];
-  state.sections.forEach(({ owner, next }, index) => {
-    const holding = { firstSection: toSectionId(index), sectionCount: 1, holder: owner?.incarnation, isMoving: next !== undefined };
-    appendRun(runs, holding, (one, other) => one.holder === other.holder && one.isMoving === other.isMoving);
-  });
-  return runs;
 }
 
 /** Resolves with the fate of the entry; a refusal by apply is a fate, and the state shows it. */

@@ -164,7 +164,16 @@ function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
   checkElection({ leaseMs: raw.lease, electionMaxMs });
   const { role, name, cluster, nodeId, listen, peerListen, members, geometry, raiseBy } = raw;
   return {
-    ...{ role, name, cluster, nodeId, listen, peerListen, members, geometry, lease, raiseBy },
+    role,
+    name,
+    cluster,
+    nodeId,
+    listen,
+    peerListen,
+    members,
+    geometry,
+    lease,
+    raiseBy,
     dataDir: resolve(raw.dataDir),
     advertise: own.address,
     peerAdvertise: own.peerAddress,
@@ -191,7 +200,8 @@ function checkMembers(raw: z.infer<typeof storeSchema>): StoreMemberConfig {
 }
 
 function checkAdvertised(key: string, given: string | undefined, listed: string): void {
-  if (given !== undefined && given !== listed) throw fields.invalid(`${key}: must be what the members list has for this node, ${listed}, got ${given}`);
+  if (given !== undefined && given !== listed)
+    throw fields.invalid(`${key}: must be what the members list has for this node, ${listed}, got ${given}`);
 }
 
 function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {

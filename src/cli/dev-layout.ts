@@ -60,7 +60,8 @@ export function parseRecord(text: string, file: string): ClusterRecord {
   } catch (cause) {
     throw new SeqError('INVALID_ARGUMENT', `${file} is damaged: it is not JSON; move the data folder away, or put the file back`, { cause });
   }
-  const isWhole = record?.version === 1 && /^[0-9a-f]{32}$/.test(record.clusterId ?? '') && record.stores !== undefined && record.geometry !== undefined;
+  const isWhole =
+    record?.version === 1 && /^[0-9a-f]{32}$/.test(record.clusterId ?? '') && record.stores !== undefined && record.geometry !== undefined;
   if (!isWhole) throw invalid(`${file} is not the cluster.json of a seqsvr dev cluster of this version`);
   return { ...(record as ClusterRecord), ports: record?.ports ?? {} };
 }
@@ -72,6 +73,11 @@ export function checkStores(record: ClusterRecord, asked: number | undefined): v
     `this data was made with --stores ${record.stores} and keeps them: a restart does not change who votes, got --stores ${asked}; ` +
       `start with --stores ${record.stores}, or with other data (--data DIR)`,
   );
+}
+
+/** Throws INVALID_ARGUMENT unless it is a port, or 0 for any. */
+export function checkPort(port: number): void {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid(`--port must be a whole number in [0, 65535], got ${show(port)}`);
 }
 
 /** Every process of the cluster, stores first. */
@@ -108,8 +114,13 @@ export function configOf(
     node.role === 'alloc'
       ? { role: 'alloc', name: node.name, listen, stores: stores.map(({ name }) => addressOf(name)) }
       : {
-          ...{ role: 'store', name: node.name, cluster: cluster.record.clusterId, nodeId: node.id, dataDir: cluster.dataDir },
-          ...{ listen, peerListen: addressOf(peerOf(node)) },
+          role: 'store',
+          name: node.name,
+          cluster: cluster.record.clusterId,
+          nodeId: node.id,
+          dataDir: cluster.dataDir,
+          listen,
+          peerListen: addressOf(peerOf(node)),
           members: stores.map((store) => ({ id: store.id, name: store.name, peerAddress: addressOf(peerOf(store)), address: addressOf(store.name) })),
           geometry: cluster.record.geometry,
         };

@@ -7,6 +7,7 @@ import type { ChildSpec } from './child.js';
 import { readyText, toldOf } from './dev-words.js';
 import {
   type ClusterRecord,
+  checkPort,
   checkStores,
   configOf,
   DEFAULT_PORT,
@@ -42,6 +43,7 @@ const ORPHANS_CHECK_EVERY_MS = 50;
 
 /** `seqsvr dev`: a whole cluster on loopback until Ctrl-C. Throws before anything runs, or after stopping what ran. */
 export async function dev(options: DevOptions, output: Output): Promise<number> {
+  checkPort(options.port);
   const dataDir = resolve(options.data);
   mkdirSync(join(dataDir, 'config'), { recursive: true });
   mkdirSync(join(dataDir, 'logs'), { recursive: true });

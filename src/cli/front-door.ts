@@ -24,7 +24,7 @@ export class FrontDoor {
 
   private constructor(options: FrontDoorOptions) {
     this.#options = options;
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
+    this.#server = createServer((socket) => this.#accept(socket));
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
 

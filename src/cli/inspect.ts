@@ -81,7 +81,9 @@ function askAll(addresses: readonly string[], options: AskOptions): Promise<Node
   return Promise.all(
     addresses.map(async (address) => {
       try {
-        const status = await options.pool.to(address).call(AdminServiceService.getStatus, {}, { timeoutMs: options.timeoutMs, signal: options.signal });
+        const status = await options.pool
+          .to(address)
+          .call(AdminServiceService.getStatus, {}, { timeoutMs: options.timeoutMs, signal: options.signal });
         return { address, status, error: '' };
       } catch (error) {
         if (!SeqError.is(error)) throw error;

@@ -58,5 +58,6 @@ export function fromEnv<Given extends Options & { readonly describe: string }>(n
   const variable = `SEQSVR_${name.replaceAll('-', '_').toUpperCase()}`;
   const value = process.env[variable];
   const described = { ...options, describe: `${options.describe} [env ${variable}]` };
-  return value === undefined || value === '' ? described : { ...described, default: value };
+  if (value === undefined || value === '') return described;
+  return { ...described, default: options.type === 'number' ? Number(value) : value };
 }

@@ -15,7 +15,7 @@ export interface ProcessContext {
   readonly random: Random;
   readonly log: Log;
   /** Ends the process at once: for a storage error, a broken invariant, an incarnation that was superseded. */
-  fail(error: unknown): never;
+  readonly fail: (error: unknown) => never;
 }
 
 /** A node that serves. */

@@ -56,7 +56,7 @@ export function buildProgram(args: readonly string[], name: string, output: Outp
     .example('$0 seq next 42', 'take a number for uid 42')
     .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
   for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVersion]) add(program, output, choose);
-  return program as Argv;
+  return program;
 }
 
 function addDev(program: Argv, output: Output, choose: Choose): void {
@@ -65,8 +65,14 @@ function addDev(program: Argv, output: Output, choose: Choose): void {
     'start a whole cluster on this machine, each node a process of its own',
     (command) =>
       command
-        .option('data', fromEnv('data', { type: 'string', default: './seqsvr-data', describe: 'folder for data, configs and logs', requiresArg: true }))
-        .option('port', fromEnv('port', { type: 'number', default: DEFAULT_PORT, describe: 'the address clients use first (0: any free)', requiresArg: true }))
+        .option(
+          'data',
+          fromEnv('data', { type: 'string', default: './seqsvr-data', describe: 'folder for data, configs and logs', requiresArg: true }),
+        )
+        .option(
+          'port',
+          fromEnv('port', { type: 'number', default: DEFAULT_PORT, describe: 'the address clients use first (0: any free)', requiresArg: true }),
+        )
         .option('stores', { type: 'number', describe: `StoreSvrs: 1, 3 or 5 (default ${DEFAULT_STORES}, or what the data has)`, requiresArg: true })
         .option('allocs', { type: 'number', default: DEFAULT_ALLOCS, describe: 'AllocSvrs', requiresArg: true })
         .option('restart', { type: 'boolean', default: true, describe: 'start a node that died again (--no-restart: leave it down)' })
@@ -88,8 +94,7 @@ function addStart(program: Argv, _output: Output, choose: Choose): void {
         .option('config', fromEnv('config', { type: 'string', demandOption: true, describe: 'the config file (YAML)', requiresArg: true }))
         .option('log-level', fromEnv('log-level', { choices: LOG_LEVELS, default: 'info' as const, describe: 'drop log lines below it' }))
         .example('$0 start --config /etc/seqsvr/store.yaml', 'see deploy/config for files with every key explained'),
-    (args) =>
-      choose(async () => (await import('./start.js')).start({ config: args.config, logLevel: args.logLevel })),
+    (args) => choose(async () => (await import('./start.js')).start({ config: args.config, logLevel: args.logLevel })),
   );
 }
 

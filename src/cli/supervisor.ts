@@ -83,7 +83,8 @@ export class Supervisor {
       sleep(this.#options.clock, READY_LIMIT_MS, timeUp.signal).then(() => `did not serve within ${READY_LIMIT_MS / 1000}s`),
     ]);
     timeUp.abort();
-    if (outcome !== 'ready') throw new SeqError('UNAVAILABLE', `${child.spec.name} ${outcome}; its last words (${child.spec.logFile}):\n${child.lastWords()}`);
+    if (outcome !== 'ready')
+      throw new SeqError('UNAVAILABLE', `${child.spec.name} ${outcome}; its last words (${child.spec.logFile}):\n${child.lastWords()}`);
   }
 
   /** Waits for the end of a child and for the ends of those that follow it. */

@@ -27,3 +27,22 @@ export function appendRun<Run extends { readonly firstSection: number; readonly 
     runs.push(next);
   }
 }
+
+/**
+ * Runs of alike neighbours in [0, count): `isAlike(i, j)` compares two places, `make` gets each run. For long lists of
+ * which neighbours mostly share one value: nothing is allocated per place.
+ */
+export function collectRuns<Run>(parts: {
+  readonly count: number;
+  readonly isAlike: (one: number, other: number) => boolean;
+  readonly make: (first: number, count: number) => Run;
+}): Run[] {
+  const runs: Run[] = [];
+  let first = 0;
+  for (let place = 1; place <= parts.count; place += 1) {
+    if (place < parts.count && parts.isAlike(first, place)) continue;
+    runs.push(parts.make(first, place - first));
+    first = place;
+  }
+  return runs;
+}

@@ -66,6 +66,8 @@ export class RaftDriver<Result> {
   readonly #waiters = new Map<Index, Waiter<Result>>();
   #newReads: Read[] = [];
   readonly #askedReads = new Map<number, readonly Read[]>();
+  /** Reads that are neither resolved nor rejected. */
+  #readCount = 0;
   #confirmedReads: ConfirmedReads[] = [];
   #nextContext = 1;
   #isPumpDue = false;
@@ -108,6 +110,8 @@ export class RaftDriver<Result> {
   propose(data: Uint8Array): Promise<Applied<Result>> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped) return reject(new SeqError('CLOSED', 'this node is stopping'));
+      // An entry without data is the no-op of a new leader: it is never applied, so it has no answer.
+      if (data.length === 0) return reject(new SeqError('INVALID_ARGUMENT', 'a command must have at least 1 byte, got 0'));
       if (this.#proposals.length + this.#waiters.size >= PENDING_PROPOSALS_MAX) {
         return reject(new SeqError('RESOURCE_EXHAUSTED', `${PENDING_PROPOSALS_MAX} proposals are waiting`, { retryAfterMs: 50 }));
       }
@@ -123,9 +127,9 @@ export class RaftDriver<Result> {
   readIndex(): Promise<Index> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped) return reject(new SeqError('CLOSED', 'this node is stopping'));
-      const waiting = this.#newReads.length + this.#confirmedReads.length + this.#askedReads.size;
-      if (waiting >= PENDING_READS_MAX)
+      if (this.#readCount >= PENDING_READS_MAX)
         return reject(new SeqError('RESOURCE_EXHAUSTED', `${PENDING_READS_MAX} reads are waiting`, { retryAfterMs: 50 }));
+      this.#readCount += 1;
       this.#newReads.push({ resolve, reject });
       this.#schedule();
     });
@@ -160,6 +164,7 @@ export class RaftDriver<Result> {
   #tick(): void {
     if (this.#isStopped) return;
     this.#guard(() => this.core.tick());
+    if (this.#isStopped) return;
     this.#tickAfter(this.#options.tickMs);
     this.#schedule();
   }
@@ -210,19 +215,24 @@ export class RaftDriver<Result> {
     const reads = this.#newReads;
     this.#newReads = [];
     const context = this.#nextContext++;
-    if (this.core.readIndex(context)) this.#askedReads.set(context, reads);
-    else for (const { reject } of reads) reject(new SeqError('NOT_LEADER', 'this StoreSvr does not lead'));
+    if (this.core.readIndex(context)) {
+      this.#askedReads.set(context, reads);
+      return;
+    }
+    this.#readCount -= reads.length;
+    for (const { reject } of reads) reject(new SeqError('NOT_LEADER', 'this StoreSvr does not lead'));
   }
 
   #apply(entry: Entry): void {
     const waiter = this.#waiters.get(entry.index);
     this.#waiters.delete(entry.index);
+    const { index, term } = entry;
     // The no-op carries no command.
-    const result = entry.data.length === 0 ? undefined : this.#options.machine.apply(entry);
-    this.core.applied(entry.index);
-    this.#writer.applied(entry.index);
+    const applied = entry.data.length === 0 ? undefined : { index, term, result: this.#options.machine.apply(entry) };
+    this.core.applied(index);
+    this.#writer.applied(index);
     if (waiter !== undefined) {
-      if (waiter.term === entry.term && result !== undefined) waiter.resolve({ index: entry.index, term: entry.term, result });
+      if (waiter.term === term && applied !== undefined) waiter.resolve(applied);
       else waiter.reject(new SeqError('UNAVAILABLE', 'another leader replaced this entry', { definite: true }));
     }
     if (this.core.role === 'leader' && entry.term === this.core.term && this.#readyTerm !== entry.term) {
@@ -242,8 +252,12 @@ export class RaftDriver<Result> {
     const appliedIndex = this.core.log.appliedIndex;
     const waiting: ConfirmedReads[] = [];
     for (const confirmed of this.#confirmedReads) {
-      if (confirmed.index <= appliedIndex) for (const { resolve } of confirmed.reads) resolve(confirmed.index);
-      else waiting.push(confirmed);
+      if (confirmed.index > appliedIndex) {
+        waiting.push(confirmed);
+        continue;
+      }
+      this.#readCount -= confirmed.reads.length;
+      for (const { resolve } of confirmed.reads) resolve(confirmed.index);
     }
     this.#confirmedReads = waiting;
   }
@@ -281,6 +295,7 @@ export class RaftDriver<Result> {
     this.#newReads = [];
     this.#askedReads.clear();
     this.#confirmedReads = [];
+    this.#readCount = 0;
     if (!this.#isStopped) return;
     for (const { reject } of this.#proposals) reject(new SeqError('CLOSED', 'this node is stopping'));
     this.#proposals = [];
@@ -299,6 +314,7 @@ export class RaftDriver<Result> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancelTick();
+    this.#writer.halt();
     this.#options.onFatal(error);
   }
 }

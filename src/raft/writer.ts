@@ -26,12 +26,13 @@ interface WriterOptions {
 export class Writer {
   readonly #options: WriterOptions;
   #queue: AppendWork[] = [];
-  /** A hard state with nothing but a new commit index: rides on the next write. */
+  /** A hard state with nothing but a new commit index, newer than any in the queue: rides on the next write. */
   #lazyHardState: HardState | undefined;
   #appliedIndex: Index;
   #savedAppliedIndex: Index;
   #isWriting = false;
   #isStopping = false;
+  #isHalted = false;
   #onIdle: () => void = () => undefined;
 
   constructor(options: WriterOptions) {
@@ -41,8 +42,12 @@ export class Writer {
   }
 
   push(work: AppendWork): void {
-    if (!work.mustSync && work.replies.length === 0 && work.ack === undefined) this.#lazyHardState = work.hardState;
-    else this.#queue.push(work);
+    if (!work.mustSync && work.replies.length === 0 && work.ack === undefined) {
+      this.#lazyHardState = work.hardState;
+      return;
+    }
+    if (work.hardState !== undefined) this.#lazyHardState = undefined;
+    this.#queue.push(work);
   }
 
   applied(index: Index): void {
@@ -55,10 +60,17 @@ export class Writer {
     if (isDue && !this.#isWriting && !this.#isStopping) void this.#write();
   }
 
+  /** Something is broken: no write begins after this, not even the last one of `stop`. */
+  halt(): void {
+    this.#isStopping = true;
+    this.#isHalted = true;
+  }
+
   /** Finishes the write under way, then saves what is applied; resolves when the disk is quiet. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     if (this.#isWriting) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    if (this.#isHalted) return;
     if (this.#appliedIndex > this.#savedAppliedIndex || this.#lazyHardState !== undefined) await this.#options.storage.write(this.#batchOf([]));
   }
 
@@ -78,15 +90,15 @@ export class Writer {
       }
     } catch (error) {
       // Never retried: a disk that failed once may acknowledge what it lost (DESIGN 3.6).
+      this.halt();
       onFatal(error);
-      return;
     }
     this.#isWriting = false;
     this.#onIdle();
   }
 
   #batchOf(works: readonly AppendWork[]): StorageBatch {
-    const hardState = works.findLast((work) => work.hardState !== undefined)?.hardState ?? this.#lazyHardState;
+    const hardState = this.#lazyHardState ?? works.findLast((work) => work.hardState !== undefined)?.hardState;
     this.#lazyHardState = undefined;
     const isNew = this.#appliedIndex > this.#savedAppliedIndex;
     this.#savedAppliedIndex = this.#appliedIndex;

@@ -60,8 +60,13 @@ export function errorFromWire(error: ServiceError, endpoint: string): SeqError {
     }
   }
   const code = isBrokenConnection(error) ? 'UNAVAILABLE' : (CODE_OF[error.code] ?? 'PROTOCOL');
-  const what = error.details === '' ? status[error.code] : error.details;
+  const what = error.details === '' ? status[error.code] : plainDetails(error.details);
   return new SeqError(code, `${endpoint}: ${what}`, { cause: error, endpoint, definite: false });
+}
+
+/** What grpc-js says of a connection that failed, without its frame. */
+function plainDetails(details: string): string {
+  return details.replace(/^No connection established\. Last error: (?:Error: )?/, '').replace(/\.? *Resolution note: *$/, '');
 }
 
 /** grpc-js calls a connection that broke while writing INTERNAL: only ECONNRESET and ETIMEDOUT become UNAVAILABLE there. */

@@ -211,7 +211,8 @@ export class StoreClient {
   #learn(address: string, error: SeqError): void {
     if (error.code === 'NOT_LEADER' && error.redirect !== undefined && isAddress(error.redirect.address)) {
       this.#leader.redirect({ from: address, to: error.redirect.address });
-    } else if (isWorthRetrying(error) && error.code !== 'RESOURCE_EXHAUSTED') {
+    } else if (isWorthRetrying(error) && error.retryAfterMs === undefined) {
+      // Who names a time to come back is the one to come back to.
       this.#leader.fail(address);
     }
   }

@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../base/random.js';
 import { SeqError } from '../base/errors.js';
 import { DamageError } from './damage.js';
+
+/** How the identity file begins its life; one that a crash left behind means nothing. */
+const BESIDE = 'identity.json.';
 
 /** Whose data this is. */
 export interface Identity {
@@ -25,7 +28,7 @@ export interface DataDir {
   readonly identity: Identity;
   readonly databasePath: string;
   readonly markerPath: string;
-  /** The database and the marker are to be made; afterwards call `ready`. */
+  /** The database and the marker are to be made, over what is left of an earlier try; afterwards call `ready`. */
   readonly isNew: boolean;
   /** From now on a missing database or marker is damage. Resolves when that is on disk. */
   ready(): Promise<void>;
@@ -49,13 +52,10 @@ export async function openDataDir(
   const identity: Identity = { clusterId, nodeId, nodeUuid: found?.nodeUuid ?? wanted.random.id128() };
   const databasePath = join(path, 'db');
   const markerPath = join(path, 'marker');
-  if (isNew) {
-    await writeIdentity(path, { ...identity, format: 1, state: 'creating' });
-    // What a start that was cut short left behind.
-    await rm(databasePath, { recursive: true, force: true });
-    await rm(markerPath, { force: true });
-  }
-  return { identity, databasePath, markerPath, isNew, ready: () => writeIdentity(path, { ...identity, format: 1, state: 'ready' }) };
+  // What a start that was cut short left behind is removed under the database's own lock, not here: two starts at once
+  // must not pull the ground from under each other.
+  if (found === undefined) await writeIdentity(path, { ...identity, format: 1, state: 'creating' }, claim);
+  return { identity, databasePath, markerPath, isNew, ready: () => writeIdentity(path, { ...identity, format: 1, state: 'ready' }, rename) };
 }
 
 async function readIdentity(path: string): Promise<IdentityFile | undefined> {
@@ -79,7 +79,7 @@ function isIdentityFile(value: unknown): value is IdentityFile {
 }
 
 async function refuseStrangers(path: string): Promise<void> {
-  const names = (await readdir(path)).filter((name) => name !== 'identity.json.new');
+  const names = (await readdir(path)).filter((name) => !name.startsWith(BESIDE));
   if (names.length === 0) return;
   throw new SeqError(
     'INVALID_ARGUMENT',
@@ -99,15 +99,27 @@ function refuseOthers(path: string, found: Identity, wanted: { readonly clusterI
   }
 }
 
-/** Whole or not at all: written beside, synced, renamed, and the directory synced. */
-async function writeIdentity(path: string, identity: IdentityFile): Promise<void> {
-  const beside = join(path, 'identity.json.new');
+/** Whole or not at all: written beside, synced, put in place, and the directory synced. */
+async function writeIdentity(path: string, identity: IdentityFile, place: (from: string, to: string) => Promise<void>): Promise<void> {
+  const beside = join(path, `${BESIDE}${identity.nodeUuid}`);
   const file = await open(beside, 'w');
   await file.writeFile(`${JSON.stringify(identity, undefined, 2)}\n`);
   await file.sync();
   await file.close();
-  await rename(beside, join(path, 'identity.json'));
+  await place(beside, join(path, 'identity.json'));
   const directory = await open(path, 'r');
   await directory.sync();
   await directory.close();
+}
+
+/** As rename, but never over what another start put there a moment ago. Throws INVALID_ARGUMENT then. */
+async function claim(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!existsSync(to)) return rename(from, to); // This file system has no hard links.
+    await rm(from);
+    throw new SeqError('INVALID_ARGUMENT', `${to} was made by another seqsvr process just now`, { cause: error });
+  }
+  await rm(from);
 }

@@ -8,11 +8,12 @@ import { DamageError } from './damage.js';
 import type { DataDir } from './data-dir.js';
 import { type ChunkRef, LevelLog } from './level-log.js';
 import { Marker } from './marker.js';
+import { EMPTY_DIGEST, StateDigest } from './state-digest.js';
 
 /**
  * Keys:  identity            the node's uuid, tied to the directory's identity.json
  *        hard                term, vote, commit index, with a crc
- *        applied             the index up to which the state below is applied, with a crc
+ *        applied             the index up to which the state below is applied, its digest (state-digest.ts), and a crc
  *        log/<firstIndex>    chunks of the log (chunk.ts)
  *        state/...           the state machine's own keys
  */
@@ -21,6 +22,14 @@ const STATE = 'state/';
 
 type Database = ClassicLevel<string, Uint8Array>;
 type Operation = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string };
+
+interface StorageParts {
+  readonly database: Database;
+  readonly marker: Marker;
+  readonly log: LevelLog;
+  readonly digest: StateDigest;
+  readonly hardState: HardState;
+}
 
 export interface Opened {
   readonly storage: LevelStorage;
@@ -38,15 +47,17 @@ export class LevelStorage implements RaftStorage {
   readonly #database: Database;
   readonly #marker: Marker;
   readonly #log: LevelLog;
+  readonly #digest: StateDigest;
   #hardState: HardState;
   /** The marker's write for the batch before; it is done before the next batch begins. */
   #marking: Promise<void> = Promise.resolve();
   #isFailed = false;
 
-  private constructor(parts: { database: Database; marker: Marker; log: LevelLog; hardState: HardState }) {
+  private constructor(parts: StorageParts) {
     this.#database = parts.database;
     this.#marker = parts.marker;
     this.#log = parts.log;
+    this.#digest = parts.digest;
     this.#hardState = parts.hardState;
   }
 
@@ -56,19 +67,23 @@ export class LevelStorage implements RaftStorage {
    */
   static async open(dataDir: DataDir): Promise<Opened> {
     const database = await openDatabase(dataDir);
-    if (dataDir.isNew) {
-      await database.put('identity', Buffer.from(dataDir.identity.nodeUuid), { sync: true });
-      const fresh = await Marker.create(dataDir.markerPath);
-      await fresh.close();
-      await dataDir.ready();
-    }
-    const marker = await Marker.open(dataDir.markerPath);
+    let marker: Marker | undefined;
     try {
-      return await load(dataDir, database, marker, (log, hardState) => new LevelStorage({ database, marker, log, hardState }));
+      if (dataDir.isNew) {
+        await database.put('identity', Buffer.from(dataDir.identity.nodeUuid), { sync: true });
+        marker = await Marker.create(dataDir.markerPath);
+        await dataDir.ready();
+      } else {
+        marker = await Marker.open(dataDir.markerPath);
+      }
+      return await load(dataDir, database, marker, (parts) => new LevelStorage(parts));
     } catch (error) {
       await database.close();
-      await marker.close();
-      throw error;
+      await marker?.close();
+      // What LevelDB itself says of a table that it cannot read is damage too.
+      throw error instanceof DamageError || dataDir.isNew
+        ? error
+        : new DamageError(`the database ${dataDir.databasePath} cannot be read`, { cause: error });
     }
   }
 
@@ -122,8 +137,11 @@ export class LevelStorage implements RaftStorage {
       operations.push({ type: 'put', key: logKey(change.added.firstIndex), value: change.bytes });
     }
     if (hardState !== undefined) operations.push({ type: 'put', key: 'hard', value: encodeHardState(hardState) });
-    if (applied !== undefined)
-      operations.push(...applied.writes.map(toOperation), { type: 'put', key: 'applied', value: encodeIndex(applied.index) });
+    if (applied !== undefined) {
+      for (const { key, value } of applied.writes) this.#digest.set(key, value);
+      operations.push(...applied.writes.map(toOperation));
+      operations.push({ type: 'put', key: 'applied', value: encodeApplied({ index: applied.index, digest: this.#digest.value }) });
+    }
     if (operations.length === 0) return;
 
     // Where the log will be shorter for a moment, the marker steps back BEFORE; it never leads.
@@ -145,32 +163,27 @@ export class LevelStorage implements RaftStorage {
 }
 
 async function openDatabase({ databasePath, isNew }: DataDir): Promise<Database> {
-  // Never created on the side: a database that lost its CURRENT file would come up empty (reliability.md finding 2).
-  const database: Database = new ClassicLevel(databasePath, {
-    keyEncoding: 'utf8',
-    valueEncoding: 'view',
-    createIfMissing: isNew,
-    errorIfExists: isNew,
-    compression: false,
-  });
   try {
+    // What a start that was cut short left behind. LevelDB takes its lock for this too.
+    if (isNew) await ClassicLevel.destroy(databasePath);
+    // Never created on the side: a database that lost its CURRENT file would come up empty (reliability.md finding 2).
+    const options = { createIfMissing: isNew, errorIfExists: isNew, compression: false };
+    const database: Database = new ClassicLevel(databasePath, { keyEncoding: 'utf8', valueEncoding: 'view', ...options });
     await database.open();
     return database;
   } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined;
-    if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED') {
+    if (isLocked(error) || (error instanceof Error && isLocked(error.cause))) {
       throw new SeqError('INVALID_ARGUMENT', `data directory ${databasePath} is in use by another seqsvr process`, { cause: error });
     }
     throw new DamageError(`the database ${databasePath} cannot be opened`, { cause: error });
   }
 }
 
-async function load(
-  dataDir: DataDir,
-  database: Database,
-  marker: Marker,
-  make: (log: LevelLog, hardState: HardState) => LevelStorage,
-): Promise<Opened> {
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'LEVEL_LOCKED';
+}
+
+async function load(dataDir: DataDir, database: Database, marker: Marker, make: (parts: StorageParts) => LevelStorage): Promise<Opened> {
   const uuid = await database.get('identity');
   if (uuid === undefined || Buffer.from(uuid).toString() !== dataDir.identity.nodeUuid) {
     throw new DamageError(`the database of ${dataDir.databasePath} is not the one that identity.json speaks of`);
@@ -178,14 +191,19 @@ async function load(
   const log = new LevelLog((firstIndex) => database.getSync(logKey(firstIndex)));
   for await (const [key, value] of database.iterator({ gte: LOG, lt: `${LOG}~` })) log.load(Number(key.slice(LOG.length)), value);
   const hardState = decodeHardState(await database.get('hard'));
-  const appliedIndex = decodeIndex(await database.get('applied'));
+  const applied = decodeApplied(await database.get('applied'));
   checkAgainstMarker(log, hardState, marker);
   if (hardState.commitIndex > log.lastIndex) throw new DamageError(`the log ends at ${log.lastIndex} but ${hardState.commitIndex} was committed`);
-  if (appliedIndex > log.lastIndex) throw new DamageError(`the log ends at ${log.lastIndex} but ${appliedIndex} was applied`);
+  if (applied.index > log.lastIndex) throw new DamageError(`the log ends at ${log.lastIndex} but ${applied.index} was applied`);
 
   const state = new Map<string, Uint8Array>();
-  for await (const [key, value] of database.iterator({ gte: STATE, lt: `${STATE}~` })) state.set(key.slice(STATE.length), value);
-  return { storage: make(log, hardState), hardState, appliedIndex, state };
+  const digest = new StateDigest();
+  for await (const [key, value] of database.iterator({ gte: STATE, lt: `${STATE}~` })) {
+    state.set(key.slice(STATE.length), value);
+    digest.set(key.slice(STATE.length), value);
+  }
+  if (!Buffer.from(applied.digest).equals(digest.value)) throw new DamageError(`the state is not as it was written at entry ${applied.index}`);
+  return { storage: make({ database, marker, log, digest, hardState }), hardState, appliedIndex: applied.index, state };
 }
 
 /** The database must hold at least what the marker says: a lost tail or a lost vote is told here. */
@@ -227,16 +245,24 @@ function decodeHardState(bytes: Uint8Array | undefined): HardState {
   return { term: buffer.readUIntBE(0, 6), votedFor: votedFor === 0 ? undefined : votedFor, commitIndex: buffer.readUIntBE(12, 6) };
 }
 
-/** u48 index | u32 crc32 */
-function encodeIndex(index: Index): Uint8Array {
-  const buffer = Buffer.alloc(10);
+interface AppliedRecord {
+  readonly index: Index;
+  readonly digest: Uint8Array;
+}
+
+/** u48 index | 16 B digest of the state | u32 crc32 */
+function encodeApplied({ index, digest }: AppliedRecord): Uint8Array {
+  const buffer = Buffer.alloc(26);
   buffer.writeUIntBE(index, 0, 6);
-  buffer.writeUInt32BE(crc32(buffer.subarray(0, 6)), 6);
+  buffer.set(digest, 6);
+  buffer.writeUInt32BE(crc32(buffer.subarray(0, 22)), 22);
   return buffer;
 }
 
-function decodeIndex(bytes: Uint8Array | undefined): Index {
-  return bytes === undefined ? 0 : checked(bytes, 10, 'applied index').readUIntBE(0, 6);
+function decodeApplied(bytes: Uint8Array | undefined): AppliedRecord {
+  if (bytes === undefined) return { index: 0, digest: EMPTY_DIGEST };
+  const buffer = checked(bytes, 26, 'applied index');
+  return { index: buffer.readUIntBE(0, 6), digest: buffer.subarray(6, 22) };
 }
 
 function checked(bytes: Uint8Array, size: number, what: string): Buffer {

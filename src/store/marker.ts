@@ -41,8 +41,9 @@ export class Marker {
     this.mark = mark;
   }
 
+  /** Begins anew: what a start that was cut short left there is gone. */
   static async create(path: string): Promise<Marker> {
-    const marker = new Marker(await open(path, 'wx+'), 0, EMPTY);
+    const marker = new Marker(await open(path, 'w+'), 0, EMPTY);
     await marker.write(EMPTY);
     return marker;
   }

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
 import { parseAllocId, parseIncarnation } from '../model/ids.js';
+import { collectRuns } from '../model/window.js';
 import type { StateWrite } from '../raft/ports.js';
 import { epochFromWire, geometryFromWire, leaseTermsFromWire, seqFromWire, versionFromWire, versionToWire } from '../rpc/codec.js';
 import { AllocRecord, ClusterRecord, MemberCommand, SectionBlock, type SectionRecord } from '../rpc/gen/seqsvr/v1/log.js';
@@ -95,22 +96,29 @@ function loadCluster(state: StoreState, value: Uint8Array): void {
 }
 
 function blockToRuns(sections: readonly Section[]): SectionRecord[] {
-  const runs: { readonly section: Section; count: number }[] = [];
-  for (const section of sections) {
-    const last = runs.at(-1);
-    if (last !== undefined && isAlike(last.section, section)) last.count += 1;
-    else runs.push({ section, count: 1 });
-  }
-  return runs.map(({ section, count }) => ({
-    sectionCount: count,
-    allocId: section.owner?.allocId ?? '',
-    incarnation: section.owner?.incarnation ?? '',
-    epoch: BigInt(section.epoch),
-    base: section.base,
-    maxSeq: section.maxSeq,
-    nextAllocId: section.next?.allocId ?? '',
-    nextIncarnation: section.next?.incarnation ?? '',
-  }));
+  const sectionAt = (place: number): Section => {
+    const section = sections[place];
+    assert(section !== undefined, 'a run lies within its block');
+    return section;
+  };
+  return collectRuns({
+    count: sections.length,
+    isAlike: (one, other) => isAlike(sectionAt(one), sectionAt(other)),
+    make: (first, sectionCount) => toRecord(sectionAt(first), sectionCount),
+  });
+}
+
+function toRecord({ owner, epoch, base, maxSeq, next }: Section, sectionCount: number): SectionRecord {
+  return {
+    sectionCount,
+    allocId: owner?.allocId ?? '',
+    incarnation: owner?.incarnation ?? '',
+    epoch: BigInt(epoch),
+    base,
+    maxSeq,
+    nextAllocId: next?.allocId ?? '',
+    nextIncarnation: next?.incarnation ?? '',
+  };
 }
 
 function sectionFrom(run: SectionRecord): Section {

@@ -4,7 +4,7 @@ import { type AllocId, type Epoch, type Incarnation, NO_SEQ, type SectionId, typ
 import type { LeaseTerms } from '../model/lease.js';
 import type { RoutingTable, SectionRun, StoreEndpoint } from '../model/routing.js';
 import { NO_VERSION, type Version } from '../model/version.js';
-import { appendRun, type WindowRun } from '../model/window.js';
+import { collectRuns, type WindowRun } from '../model/window.js';
 import type { Caller, Member } from './command.js';
 
 /** Neighbouring sections that are stored in one record: a raise writes one block, a failover few. */
@@ -136,33 +136,59 @@ export class StoreState {
 
   /** What one incarnation may serve, in section order. */
   windowsOf({ allocId, incarnation }: Caller): readonly WindowRun[] {
-    const runs: WindowRun[] = [];
-    this.#sections.forEach(({ owner, epoch, base, maxSeq, next }, index) => {
-      if (owner?.incarnation !== incarnation || owner.allocId !== allocId) return;
-      appendRun(runs, { firstSection: toSectionId(index), sectionCount: 1, epoch, base, maxSeq, leaving: next !== undefined }, isAlikeWindow);
+    const isOwn = ({ owner }: Section): boolean => owner?.incarnation === incarnation && owner.allocId === allocId;
+    return this.#collect(
+      (one, other) => (isOwn(one) ? isOwn(other) && isAlikeWindow(one, other) : !isOwn(other)),
+      (section, first, sectionCount): readonly WindowRun[] => {
+        const { epoch, base, maxSeq, next } = section;
+        return isOwn(section) ? [{ firstSection: toSectionId(first), sectionCount, epoch, base, maxSeq, leaving: next !== undefined }] : [];
+      },
+    ).flat();
+  }
+
+  /** Runs of neighbours that `isAlike` calls alike; it is not asked about neighbours that share one value. */
+  #collect<Run>(isAlike: (one: Section, other: Section) => boolean, make: (section: Section, first: number, count: number) => Run): Run[] {
+    const sectionAt = (place: number): Section => this.#sections[place] ?? UNTOUCHED;
+    return collectRuns({
+      count: this.#sections.length,
+      isAlike: (one, other) => sectionAt(one) === sectionAt(other) || isAlike(sectionAt(one), sectionAt(other)),
+      make: (first, count) => make(sectionAt(first), first, count),
     });
-    return runs;
+  }
+
+  /** Who holds what, as runs: newest or superseded, and whether a planned move is under way. */
+  holdings(): readonly {
+    readonly firstSection: SectionId;
+    readonly sectionCount: number;
+    readonly holder: Incarnation | undefined;
+    readonly isMoving: boolean;
+  }[] {
+    return this.#collect(
+      (one, other) => one.owner?.incarnation === other.owner?.incarnation && (one.next === undefined) === (other.next === undefined),
+      ({ owner, next }, firstSection, sectionCount) => ({
+        firstSection: toSectionId(firstSection),
+        sectionCount,
+        holder: owner?.incarnation,
+        isMoving: next !== undefined,
+      }),
+    );
   }
 
   #makeTable({ version, geometry }: Cluster): RoutingTable {
     const allocs = this.allocs;
     const indexOf = new Map(allocs.map(({ incarnation }, index) => [incarnation, index]));
-    const runs: (SectionRun & { readonly firstSection: SectionId })[] = [];
-    this.#sections.forEach(({ owner, epoch }, index) => {
-      // A superseded run has no index: nobody serves its sections until its lease is waited out.
-      const alloc = owner === undefined ? undefined : indexOf.get(owner.incarnation);
-      appendRun(
-        runs,
-        { firstSection: toSectionId(index), sectionCount: 1, alloc, epoch },
-        (one, other) => one.alloc === other.alloc && one.epoch === other.epoch,
-      );
-    });
+    // A superseded run has no index: nobody serves its sections until its lease is waited out.
+    const allocOf = ({ owner }: Section): number | undefined => (owner === undefined ? undefined : indexOf.get(owner.incarnation));
+    const runs = this.#collect(
+      (one, other) => one.epoch === other.epoch && allocOf(one) === allocOf(other),
+      (section, _, sectionCount): SectionRun => ({ sectionCount, alloc: allocOf(section), epoch: section.epoch }),
+    );
     return {
       version,
       geometry,
       allocs: allocs.map(({ id, address, zone }) => ({ id, address, zone })),
       stores: this.members.map(({ id, name, address }): StoreEndpoint => ({ id, name, address })),
-      runs: runs.map(({ sectionCount, alloc, epoch }) => ({ sectionCount, alloc, epoch })),
+      runs,
     };
   }
 }
@@ -171,8 +197,10 @@ export function blockKey(number: number): string {
   return `block/${String(number).padStart(6, '0')}`;
 }
 
-function isAlikeWindow(one: WindowRun, other: WindowRun): boolean {
-  return one.epoch === other.epoch && one.base === other.base && one.maxSeq === other.maxSeq && one.leaving === other.leaving;
+function isAlikeWindow(one: Section, other: Section): boolean {
+  return (
+    one.epoch === other.epoch && one.base === other.base && one.maxSeq === other.maxSeq && (one.next === undefined) === (other.next === undefined)
+  );
 }
 
 /** The sections of [firstSection, firstSection + sectionCount), as ids; empty when the run leaves the set. */

@@ -158,7 +158,10 @@ export class TestCluster {
     const addressOf = (at: number): string => `127.0.0.1:${ports[at]}`;
     const cluster = randomBytes(16).toString('hex');
     const members = this.storeNames.map((name, at) => ({
-      ...{ id: at + 1, name, address: addressOf(at), peerAddress: addressOf(at + this.storeNames.length) },
+      id: at + 1,
+      name,
+      address: addressOf(at),
+      peerAddress: addressOf(at + this.storeNames.length),
     }));
     mkdirSync(join(this.#folder, 'logs'));
     for (const { id, name, address, peerAddress } of members) {

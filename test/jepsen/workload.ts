@@ -18,6 +18,13 @@ export interface WorkloadOptions {
   readonly seed: number;
 }
 
+interface Worker {
+  readonly client: SeqClient;
+  readonly name: string;
+  readonly uids: readonly bigint[];
+  readonly random: SeededRandom;
+}
+
 /** Workers that call next, nextRange, nextMany and current on uids that they share, each with a client of its own, and record it all. */
 export class Workload {
   readonly #options: WorkloadOptions;
@@ -30,7 +37,10 @@ export class Workload {
   private constructor(options: WorkloadOptions, clients: SeqClient[]) {
     this.#options = options;
     this.#clients = clients;
-    this.#running = clients.map((client, at) => this.#work(client, `worker-${at + 1}`, new SeededRandom(options.seed + at)));
+    this.#running = clients.map((client, at) => {
+      const worker = { client, name: `worker-${at + 1}`, uids: shareOf(options.uids, at), random: new SeededRandom(options.seed + at) };
+      return this.#work(worker);
+    });
   }
 
   static async start(options: WorkloadOptions): Promise<Workload> {
@@ -70,16 +80,16 @@ export class Workload {
     await Promise.all(this.#running);
   }
 
-  async #work(client: SeqClient, name: string, random: SeededRandom): Promise<void> {
+  async #work(worker: Worker): Promise<void> {
     while (!this.#isStopping) {
-      const isFine = await this.#call(client, name, random);
+      const isFine = await this.#call(worker);
       await pause(isFine ? PACE_MS : FAILED_PAUSE_MS);
     }
   }
 
   /** One random call; false when it failed. A failure that is no SeqError is a bug of the client and ends the test. */
-  #call(client: SeqClient, name: string, random: SeededRandom): Promise<boolean> {
-    const uid = random.pick(this.#options.uids);
+  #call({ client, name, uids, random }: Worker): Promise<boolean> {
+    const uid = random.pick(uids);
     const draw = random.below(100);
     if (draw < 60) return this.#next(client, name, uid, 1);
     if (draw < 70) return this.#next(client, name, uid, 2 + random.below(RANGE_MAX - 1));
@@ -87,7 +97,7 @@ export class Workload {
       return this.#nextMany(
         client,
         name,
-        Array.from({ length: 2 + random.below(MANY_MAX - 1) }, () => random.pick(this.#options.uids)),
+        Array.from({ length: 2 + random.below(MANY_MAX - 1) }, () => random.pick(uids)),
       );
     return this.#current(client, name, uid);
   }
@@ -125,7 +135,7 @@ export class Workload {
     const pending = this.#options.history.begin({ client: name, call: 'current', uid, count: 0 });
     try {
       const { seq, exact } = await client.current(uid);
-      pending.value(seq, exact && wasQuiet);
+      pending.value(seq, exact && wasQuiet && this.#isQuiet);
       return true;
     } catch (error) {
       pending.failed(error);
@@ -140,6 +150,12 @@ export function summaryOf(operations: readonly Operation[], { fromNs, toNs }: { 
   const failed = within.filter(({ outcome }) => outcome.type !== 'numbers');
   const longestNs = within.reduce((longest, { invokedNs, returnedNs }) => Math.max(longest, returnedNs - invokedNs), 0);
   return { count: within.length, failed, longestMs: Math.round(longestNs / 1e6) };
+}
+
+/** Every fourth worker calls on all uids, the others on a third each: those go on while another third is down, and no uid is one worker's. */
+function shareOf(uids: readonly bigint[], at: number): readonly bigint[] {
+  const third = (at % 4) - 1;
+  return third < 0 ? uids : uids.filter((_, place) => Math.floor((place * 3) / uids.length) === third);
 }
 
 function expected(error: unknown): false {

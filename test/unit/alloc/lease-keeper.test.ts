@@ -132,6 +132,18 @@ describe('LeaseKeeper', () => {
     expect(attempts).to.have.length(2);
   });
 
+  it('lets a late failure not disturb the pace of a newer attempt', async () => {
+    keeper.start();
+    await clock.elapse(250);
+    attempts[1]!.answer();
+    await clock.settle();
+    attempts[0]!.fail();
+    await clock.elapse(499);
+    expect(attempts).to.have.length(2);
+    await clock.elapse(1);
+    expect(attempts).to.have.length(3);
+  });
+
   it('has a bounded number of attempts on their way', async () => {
     keeper.start();
     await clock.elapse(60_000);

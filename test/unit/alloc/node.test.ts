@@ -272,6 +272,7 @@ describe('AllocNode', () => {
 
     it('that give back what was given up end this incarnation: an epoch is opened at most once', async () => {
       await started(0);
+      next(0);
       const { table, windows } = store.assignment();
       const at = (value: number, runs = table.runs) => ({ ...table, runs, version: { ...table.version, value } });
       node.adopt({ table: at(50), windows: [] });
@@ -491,6 +492,7 @@ describe('AllocNode', () => {
 
     it('whose release is refused although the section is ours ends this incarnation', async () => {
       await started(0);
+      next(0);
       store.planMove(0);
       // A release below base is impossible.
       store.sections[0]!.base = 50n;
@@ -517,6 +519,7 @@ describe('AllocNode', () => {
       next(1, { count: 9 });
       const drained = node.drain({ withinMs: 2000 });
       expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true });
+      expect(node.isServingAt(clock.now())).to.equal(false);
       await drained;
       expect(store.releases.map((runs) => runs.map(({ firstSection, trueMax }) => [firstSection, trueMax]))).to.deep.equal([
         [

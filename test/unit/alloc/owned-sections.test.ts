@@ -23,16 +23,31 @@ describe('OwnedSections', () => {
     const clock = new VirtualClock();
     sections = new OwnedSections({
       open: ({ epoch, base, maxSeq }, section) =>
-        new SectionAllocator({ section, epoch, base, maxSeq, uidCount: 10, raiseBy: 100n, clock, onRaiseDue: () => {} }),
+        new SectionAllocator({ section, epoch, base, maxSeq, uidCount: 10, raiseBy: 100n, clock, raiser: { due: () => {}, active: () => {} } }),
     });
   });
 
-  it('opens each section of a run', () => {
-    const { openedCount, lostCount } = sections.adopt([run(0, 2, 1), run(5, 1, 4)]);
-    expect([openedCount, lostCount, sections.count]).to.deep.equal([3, 0, 3]);
+  it('has each section of each run', () => {
+    sections.adopt([run(0, 2, 1), run(3, 1, 2), run(5, 1, 4), run(7, 100, 1)]);
+    expect(sections.count).to.equal(104);
     expect(get(1)?.epoch).to.equal(1);
     expect(get(5)?.epoch).to.equal(4);
-    expect(get(2)).to.equal(undefined);
+    expect([3, 7, 106].map((section) => get(section)?.section)).to.deep.equal([3, 7, 106]);
+    expect([2, 4, 6, 107].map(get)).to.deep.equal([undefined, undefined, undefined, undefined]);
+  });
+
+  it('makes an allocator when it is first asked for, by the newest window', () => {
+    sections.adopt([run(0, 1_000, 1)]);
+    expect([...sections.values()]).to.deep.equal([]);
+    sections.adopt([run(0, 1_000, 1, { maxSeq: 900n })]);
+    expect(get(5)?.maxSeq).to.equal(900n);
+    expect([...sections.values()]).to.have.length(1);
+  });
+
+  it('gives all open sections, asked for or not', () => {
+    sections.adopt([run(0, 3, 1)]);
+    get(1)!.seal();
+    expect(sections.openOnes().map(({ section }) => section)).to.deep.equal([0, 2]);
   });
 
   it('keeps the same object, with its counters, as long as the epoch is the same', () => {
@@ -66,10 +81,10 @@ describe('OwnedSections', () => {
 
   it('opens an epoch at most once: what was lost is not made again from base', () => {
     sections.adopt([run(0, 1, 2)]);
+    get(0);
     sections.adopt([]);
-    const { refused, openedCount } = sections.adopt([run(0, 1, 2)]);
+    const { refused } = sections.adopt([run(0, 1, 2)]);
     expect(refused).to.deep.equal({ section: 0, epoch: 2 });
-    expect(openedCount).to.equal(0);
     expect(get(0)).to.equal(undefined);
   });
 
@@ -90,6 +105,7 @@ describe('OwnedSections', () => {
 
   it('treats an epoch that goes back as a broken invariant', () => {
     sections.adopt([run(0, 1, 5)]);
+    get(0);
     expect(() => sections.adopt([run(0, 1, 4)])).to.throw('Within a generation, `epoch` and `routingVersion` never go back');
   });
 });

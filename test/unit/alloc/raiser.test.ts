@@ -20,11 +20,10 @@ describe('Raiser', () => {
   let errors: SeqError[];
   let events: AllocEvent[];
   let notOwnerCount: number;
-  let allocators: SectionAllocator[];
   let raiser: Raiser;
 
   const open = (section: number): SectionAllocator => {
-    const allocator = new SectionAllocator({
+    return new SectionAllocator({
       section: section as SectionId,
       epoch: 1 as Epoch,
       uidCount: 10,
@@ -32,10 +31,8 @@ describe('Raiser', () => {
       maxSeq: 100n as Seq,
       raiseBy: 100n,
       clock,
-      onRaiseDue: raiser.due,
+      raiser,
     });
-    allocators.push(allocator);
-    return allocator;
   };
   const raised = (raises: readonly RaiseAsk[]): RaiseOutcome[] => raises.map(({ to }) => ({ type: 'raised', maxSeq: to }));
 
@@ -45,14 +42,12 @@ describe('Raiser', () => {
     errors = [];
     events = [];
     notOwnerCount = 0;
-    allocators = [];
     raiser = new Raiser({
       clock,
       random: new SeededRandom(1),
       observe: (event) => events.push(event),
       raise: (raises) =>
         new Promise((resolve, reject) => requests.push({ raises, answer: (outcomes = raised(raises)) => resolve(outcomes), fail: reject })),
-      allocators: () => allocators,
       onError: (error) => errors.push(error),
       onNotOwner: () => {
         notOwnerCount += 1;
@@ -148,6 +143,19 @@ describe('Raiser', () => {
     expect(requests).to.have.length(1);
     await clock.elapse(1);
     expect(requests).to.have.length(2);
+  });
+
+  it('measures the rate of an allocator each second while it hands out numbers', async () => {
+    const allocator = open(1);
+    allocator.learnMaxSeq(1_000_000n as Seq);
+    for (let second = 0; second < 10; second++) {
+      allocator.take(0 as Slot, 1_000);
+      await clock.elapse(1000);
+    }
+    await clock.elapse(10_000);
+    allocator.take(0 as Slot, 989_000);
+    await clock.settle();
+    expect(Number(requests[0]!.raises[0]!.to), 'far more than raiseBy').to.be.greaterThan(1_004_000);
   });
 
   it('sends nothing after stop, and leaves no timer behind', async () => {

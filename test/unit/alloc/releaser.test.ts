@@ -23,7 +23,7 @@ describe('Releaser', () => {
       maxSeq: 100n as Seq,
       raiseBy: 100n,
       clock,
-      onRaiseDue: () => {},
+      raiser: { due: () => {}, active: () => {} },
     });
     if (handedOut > 0) allocator.take(0 as Slot, handedOut);
     allocator.seal();

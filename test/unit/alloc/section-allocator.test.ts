@@ -9,6 +9,7 @@ const slot = (value: number): Slot => value as Slot;
 describe('SectionAllocator', () => {
   let clock: VirtualClock;
   let dueCount: number;
+  let activeCount: number;
   let woken: string[];
 
   const open = (options: Partial<AllocatorOptions> = {}) =>
@@ -20,8 +21,13 @@ describe('SectionAllocator', () => {
       maxSeq: 100n as Seq,
       raiseBy: 100n,
       clock,
-      onRaiseDue: () => {
-        dueCount += 1;
+      raiser: {
+        due: () => {
+          dueCount += 1;
+        },
+        active: () => {
+          activeCount += 1;
+        },
       },
       ...options,
     });
@@ -34,6 +40,7 @@ describe('SectionAllocator', () => {
   beforeEach(() => {
     clock = new VirtualClock();
     dueCount = 0;
+    activeCount = 0;
     woken = [];
   });
 
@@ -168,6 +175,27 @@ describe('SectionAllocator', () => {
     allocator.take(slot(0), 7);
     expect(allocator.seal()).to.equal(47n);
     expect(allocator.seal()).to.equal(47n);
+  });
+
+  it('is sampled while its counters move, and not when they rest', () => {
+    const allocator = open();
+    expect(activeCount).to.equal(0);
+    allocator.take(slot(0), 1);
+    allocator.take(slot(0), 1);
+    expect(activeCount).to.equal(1);
+    expect([allocator.sample(), allocator.sample()]).to.deep.equal([true, false]);
+    allocator.take(slot(0), 1);
+    expect(activeCount).to.equal(2);
+  });
+
+  it('does not take a burst after a long rest for a trickle', () => {
+    const allocator = open({ maxSeq: 1_000_000n as Seq });
+    clock.advance(3_600_000);
+    allocator.take(slot(0), 10_000);
+    clock.advance(1000);
+    allocator.sample();
+    allocator.take(slot(0), 965_000);
+    expect(dueCount, 'within 2.5 s of the burst from the end').to.equal(1);
   });
 
   it('raises ahead by the rate that it measured', () => {

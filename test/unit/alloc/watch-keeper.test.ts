@@ -66,6 +66,9 @@ describe('WatchKeeper', () => {
   it('does nothing more after stop', async () => {
     streams[0]!.onEnd(new SeqError('UNAVAILABLE', 'gone'));
     keeper.stop();
+    streams[0]!.onEnd(new SeqError('UNAVAILABLE', 'gone'));
+    streams[0]!.onAssignment({} as Assignment);
+    expect([adopted.length, errors.length]).to.deep.equal([0, 1]);
     await clock.elapse(5000);
     expect(streams).to.have.length(1);
     expect(clock.timerCount).to.equal(0);

@@ -18,8 +18,17 @@ const TABLE: RoutingTable = {
 
 function store(id: number, change: Partial<StoreStatus> = {}): NodeAnswer {
   const value: StoreStatus = {
-    ...{ nodeId: id, nodeUuid: 'u', raftRole: id === 1 ? 'leader' : 'follower', term: 4n, leaderId: 1, stateHash: '' },
-    ...{ lastIndex: 100n, commitIndex: 100n, appliedIndex: 99n, sectionCount: 42_950, unassignedCount: 0 },
+    nodeId: id,
+    nodeUuid: 'u',
+    raftRole: id === 1 ? 'leader' : 'follower',
+    term: 4n,
+    leaderId: 1,
+    stateHash: '',
+    lastIndex: 100n,
+    commitIndex: 100n,
+    appliedIndex: 99n,
+    sectionCount: 42_950,
+    unassignedCount: 0,
     allocs: ALLOCS.map((alloc) => ({ ...alloc, state: 'joined', sectionCount: 0, heardMsAgo: 5n })),
     members: STORES.map((member) => ({ ...member, peerAddress: '', nodeUuid: '', matchIndex: member.id === 3 ? 90n : 100n, isActive: true })),
     ...change,
@@ -28,7 +37,15 @@ function store(id: number, change: Partial<StoreStatus> = {}): NodeAnswer {
 }
 
 function alloc(id: number, change: { readonly isServing?: boolean } = {}): NodeAnswer {
-  const value = { allocId: `alloc-${id}`, incarnation: '', isServing: true, leaseLeftMs: 1n, sectionCount: 5, handedOutCount: 0n, residentUidCount: 0n };
+  const value = {
+    allocId: `alloc-${id}`,
+    incarnation: '',
+    isServing: true,
+    leaseLeftMs: 1n,
+    sectionCount: 5,
+    handedOutCount: 0n,
+    residentUidCount: 0n,
+  };
   return answer(`a:${id}`, { $case: 'alloc', value: { ...value, ...change } });
 }
 
@@ -86,7 +103,9 @@ describe('cluster view', () => {
   it('is unknown when no store answers while AllocSvrs serve', () => {
     const { health, nodes } = view(silent('s:1'), silent('s:2'), silent('s:3'), alloc(1), alloc(2));
     expect(health).to.equal('unknown');
-    expect(nodes.map(({ name, state }) => `${name} ${state}`)).to.include('store-2 unreachable').and.to.include('alloc-2 serving');
+    expect(nodes.map(({ name, state }) => `${name} ${state}`))
+      .to.include('store-2 unreachable')
+      .and.to.include('alloc-2 serving');
   });
 
   it('does not mind an AllocSvr that the cluster knows to be gone', () => {

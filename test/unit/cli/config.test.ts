@@ -64,7 +64,13 @@ describe('config', () => {
   it('gives an AllocSvr the defaults of the design', () => {
     const config = parseConfig(ALLOC, 'x.yaml') as AllocConfig;
     expect(config).to.deep.equal({
-      ...{ role: 'alloc', name: 'b', listen: '127.0.0.1:3', advertise: undefined, zone: '', stores: ['127.0.0.1:1'], renewEveryMs: 500 },
+      role: 'alloc',
+      name: 'b',
+      listen: '127.0.0.1:3',
+      advertise: undefined,
+      zone: '',
+      stores: ['127.0.0.1:1'],
+      renewEveryMs: 500,
     });
   });
 
@@ -89,8 +95,23 @@ describe('config', () => {
   it('has every key in the files that it ships', () => {
     const keysOf = (file: string): string[] => [...readFileSync(file, 'utf8').matchAll(/^([a-zA-Z]+):/gm)].map(([, key]) => key as string);
     expect(keysOf('deploy/config/store.yaml')).to.have.members([
-      ...['role', 'name', 'cluster', 'nodeId', 'dataDir', 'listen', 'peerListen', 'advertise', 'peerAdvertise', 'members'],
-      ...['geometry', 'lease', 'drift', 'leaseMargin', 'raiseBy', 'heartbeat', 'election'],
+      'role',
+      'name',
+      'cluster',
+      'nodeId',
+      'dataDir',
+      'listen',
+      'peerListen',
+      'advertise',
+      'peerAdvertise',
+      'members',
+      'geometry',
+      'lease',
+      'drift',
+      'leaseMargin',
+      'raiseBy',
+      'heartbeat',
+      'election',
     ]);
     expect(keysOf('deploy/config/alloc.yaml')).to.have.members(['role', 'name', 'listen', 'advertise', 'zone', 'stores', 'renewEvery']);
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SeqError } from '../../../src/base/errors.js';
 import { type AllocConfig, parseConfig, type StoreConfig } from '../../../src/cli/config.js';
-import { checkStores, configOf, layOut, newRecord, parseRecord, portSlotsOf } from '../../../src/cli/dev-layout.js';
+import { checkPort, checkStores, configOf, layOut, newRecord, parseRecord, portSlotsOf } from '../../../src/cli/dev-layout.js';
 
 const CLUSTER_ID = 'f'.repeat(32);
 const RECORD = newRecord({ clusterId: CLUSTER_ID, stores: 3 });
@@ -33,7 +33,9 @@ describe('dev layout', () => {
 
   it('writes configs that a node accepts, with one list of members for all stores', () => {
     const nodes = layOut({ stores: 3, allocs: 1 });
-    const ports = Object.fromEntries(portSlotsOf(nodes, { ports: {}, basePort: 7070 }).map(({ listener, candidates }) => [listener, candidates[0] ?? 0]));
+    const ports = Object.fromEntries(
+      portSlotsOf(nodes, { ports: {}, basePort: 7070 }).map(({ listener, candidates }) => [listener, candidates[0] ?? 0]),
+    );
     const configs = nodes.map((node) => parseConfig(configOf(node, { record: RECORD, nodes, ports, dataDir: `/data/${node.name}` }), node.name));
     const stores = configs.slice(0, 3) as StoreConfig[];
     expect(stores.map(({ nodeId, dataDir, cluster }) => [nodeId, dataDir, cluster])).to.deep.equal([
@@ -68,6 +70,9 @@ describe('dev layout', () => {
 
   for (const stores of [0, 2, 7, 1.5, Number.NaN]) {
     it(`refuses ${stores} stores`, () => expect(() => newRecord({ clusterId: CLUSTER_ID, stores })).to.throw(SeqError, `1, 3 or 5, got ${stores}`));
+  }
+  for (const port of [-1, 65_536, 1.5, Number.NaN]) {
+    it(`refuses port ${port}`, () => expect(() => checkPort(port)).to.throw(SeqError, `--port must be a whole number in [0, 65535], got ${port}`));
   }
   for (const allocs of [0, -1, 17, 2.5, Number.NaN]) {
     it(`refuses ${allocs} AllocSvrs`, () => expect(() => layOut({ stores: 3, allocs })).to.throw(SeqError, `[1, 16], got ${allocs}`));

@@ -26,7 +26,9 @@ describe('exit', () => {
   it('shows a stack trace, with its causes, only to whoever asked for it', () => {
     const error = new SeqError('PROTOCOL', 'outer', { cause: new Error('inner') });
     expect(explain(error, { debug: false })).not.to.include('    at ');
-    expect(explain(error, { debug: true })).to.include('    at ').and.to.include('caused by Error: inner');
+    expect(explain(error, { debug: true }))
+      .to.include('    at ')
+      .and.to.include('caused by Error: inner');
   });
 
   it('says when a number may have been lost', () => {

@@ -84,14 +84,14 @@ describe('front door', () => {
     await once(socket, 'close');
   });
 
-  it('closes the connection behind when the caller goes', async () => {
+  it('closes the connection behind when the caller goes without a goodbye', async () => {
     const { port, server } = await backend('a');
     const door = await open(() => [port]);
     const accepted = once(server, 'connection');
     const socket = connect(door.port, '127.0.0.1');
     const [behind] = (await accepted) as [Socket];
     const closed = once(behind, 'close');
-    socket.destroy();
+    socket.resetAndDestroy();
     await closed;
   });
 

@@ -24,7 +24,9 @@ describe('program', function () {
     it(`has an example in the help of '${command.join(' ')}'`, async () => {
       const { code, out } = await run(...command, '--help');
       expect(code).to.equal(0);
-      expect(out).to.include('Examples:').and.to.include(`seqctl ${command.join(' ')}`);
+      expect(out)
+        .to.include('Examples:')
+        .and.to.include(`seqctl ${command.join(' ')}`);
     });
   }
 
@@ -49,6 +51,7 @@ describe('program', function () {
     [['seq', 'next', '42', '-n', 'many'], "count must be a whole number in [1, 1000000], got 'many'"],
     [['seq', 'current', '-5'], '-5'],
     [['cluster', 'status', '--endpoints', 'x'], 'an address is host:port'],
+    [['dev', '--port', 'x'], '--port must be a whole number in [0, 65535], got NaN'],
     [['start'], 'config'],
     [['start', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
   ];
@@ -62,7 +65,11 @@ describe('program', function () {
 
   it('says in time that nobody answers, with exit code 3', async () => {
     // Port 1 is reserved: nobody listens there.
-    for (const args of [['seq', 'next', '42'], ['cluster', 'status'], ['route', 'show']]) {
+    for (const args of [
+      ['seq', 'next', '42'],
+      ['cluster', 'status'],
+      ['route', 'show'],
+    ]) {
       const { code, out, talk } = await run(...args, '--endpoints', '127.0.0.1:1', '--timeout', '150ms');
       expect(talk).to.include('127.0.0.1:1').and.not.to.include('    at ');
       expect([code, out]).to.deep.equal([3, '']);
@@ -80,10 +87,13 @@ describe('program', function () {
       const options = ['route', 'show', '--timeout', '50ms'];
       const { CONNECTION_OPTIONS, fromEnv } = await import('../../../src/cli/options.js');
       expect(fromEnv('endpoints', { type: 'string', default: 'x', describe: 'd' } as const).default).to.equal('127.0.0.1:2');
+      process.env['SEQSVR_PORT'] = '7';
+      expect(fromEnv('port', { type: 'number', default: 1, describe: 'd' }).default).to.equal(7);
       expect(CONNECTION_OPTIONS.endpoints.describe).to.include('SEQSVR_ENDPOINTS');
       expect((await run(...options)).code).to.equal(3);
     } finally {
       delete process.env['SEQSVR_ENDPOINTS'];
+      delete process.env['SEQSVR_PORT'];
       delete process.env['SEQSVR_SOMETHING_ELSE'];
     }
   });

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { systemClock } from '../../../src/base/clock.js';
+import { sleep, systemClock } from '../../../src/base/clock.js';
 import { SeqError } from '../../../src/base/errors.js';
 import type { ChildSpec } from '../../../src/cli/child.js';
 import { layOut } from '../../../src/cli/dev-layout.js';
@@ -48,7 +48,11 @@ describe('supervisor', function () {
       return { ...node, configFile, logFile: join(folder, 'logs', `${node.name}.log`) };
     });
     supervisor = new Supervisor({
-      ...{ specs, program, restart: options.restart, clock: systemClock, onPids: (now) => void (pids = now) },
+      specs,
+      program,
+      restart: options.restart,
+      clock: systemClock,
+      onPids: (now) => void (pids = now),
       observe: (event) => {
         events.push(event);
         heard();
@@ -109,6 +113,9 @@ describe('supervisor', function () {
     process.kill(nodes.serving('alloc')[1]!.pid, 'SIGKILL');
     await eventsHeard(1);
     expect(events[0]).to.deep.include({ type: 'gone', restartInMs: undefined });
+    const before = pids;
+    await sleep(systemClock, 50);
+    expect(pids).to.equal(before);
     expect(nodes.serving('alloc').map(({ spec }) => spec.name)).to.deep.equal(['alloc-1']);
   });
 
@@ -120,7 +127,9 @@ describe('supervisor', function () {
         (thrown: unknown) => thrown,
       );
     expect(SeqError.is(error, 'UNAVAILABLE')).to.equal(true);
-    expect((error as SeqError).message).to.include('alloc-2 ended with exit code 2').and.to.include('this node refuses');
+    expect((error as SeqError).message)
+      .to.include('alloc-2 ended with exit code 2')
+      .and.to.include('this node refuses');
   });
 
   it('starts nothing once it was stopped', async () => {

@@ -203,6 +203,19 @@ describe('election', () => {
       expect([node.sent('vote').length, node.disk.hardState.term, node.disk.hardState.votedFor]).to.deep.equal([2, 1, 1]);
     });
 
+    it('a term is not led twice: who won it, crashed and forgot it never leads it again', () => {
+      const cluster = new Cluster({ size: 3 });
+      const node = cluster.node(1);
+      node.isDiskSlow = true;
+      node.campaign();
+      cluster.settle();
+      node.restart();
+      expect(node.core.term).to.equal(0);
+      node.isDiskSlow = false;
+      const terms = cluster.nodes.map(({ core }) => core.term);
+      expect(terms, 'nobody was asked for a vote that a crash could take back').to.deep.equal([0, 0, 0]);
+    });
+
     it('stepping down within a term does not free the vote', () => {
       const node = leading();
       node.tick(node.core.options.electionTicks * 2);

@@ -173,6 +173,17 @@ describe('StoreClient', () => {
     expect(askedCounts).to.deep.equal([1, 1]);
   });
 
+  it('comes back to a leader that named a time to come back', async () => {
+    const leader = await node(new SeqError('UNAVAILABLE', 'ask again', { definite: true, retryAfterMs: 20 }));
+    const follower = await node(noLeader);
+    connectTo([leader.address, follower.address]);
+    clock.after(50, () => {
+      refusals[0] = undefined;
+    });
+    await client.load(ME, { timeoutMs: 2000 });
+    expect(askedCounts[1]).to.equal(0);
+  });
+
   it('hands pushed tables on and tells once when the stream ends', async () => {
     const { address } = await node();
     connectTo([address]);
@@ -204,9 +215,17 @@ describe('StoreClient', () => {
     const one = await node();
     const two = await node(toLeader(one.address));
     connectTo([one.address, two.address]);
+    const pushed: Assignment[] = [];
     const ended = new Promise<string>((resolve) => {
-      client.watch({ ...ME, routingVersion: undefined }, { onAssignment: () => {}, onEnd: ({ code }) => resolve(code) });
+      client.watch(
+        { ...ME, routingVersion: undefined },
+        { onAssignment: (assignment) => pushed.push(assignment), onEnd: ({ code }) => resolve(code) },
+      );
     });
+    while (pushed.length === 0) {
+      store.push();
+      await new Promise((resolve) => clock.after(5, () => resolve(undefined)));
+    }
     refusals = [toLeader(two.address), undefined];
     await client.load(ME, { timeoutMs: 1000 });
     expect(await ended).to.equal('UNAVAILABLE');

@@ -240,7 +240,12 @@ describe('state machine: release', () => {
   });
 
   it('takes base and maxSeq themselves as the true maximum, and nothing outside', () => {
-    for (const [trueMax, count] of [[99n, 0], [100n, 1], [200n, 1], [201n, 0]] as const) {
+    for (const [trueMax, count] of [
+      [99n, 0],
+      [100n, 1],
+      [200n, 1],
+      [201n, 0],
+    ] as const) {
       const store = TestReplica.with(A, B);
       store.assign(B, 0);
       store.assign(A, 0);

@@ -27,6 +27,7 @@ export interface GetStatusRequest {
 export interface GetStatusResponse {
   /** The node's name in its configuration. */
   name: string;
+  /** The cluster it belongs to, 32 hex digits. Empty: an AllocSvr that has not registered yet. */
   clusterId: string;
   /** The program's version. */
   version: string;
@@ -34,48 +35,80 @@ export interface GetStatusResponse {
   pid: number;
   /** Milliseconds since the process started. */
   uptimeMs: bigint;
-  role?: { $case: "store"; value: StoreStatus } | { $case: "alloc"; value: AllocStatus } | undefined;
+  role?:
+    | //
+    /** Set by a StoreSvr. */
+    { $case: "store"; value: StoreStatus }
+    | //
+    /** Set by an AllocSvr. */
+    { $case: "alloc"; value: AllocStatus }
+    | undefined;
 }
 
 export interface StoreStatus {
+  /** Its Raft node id. Never 0. */
   nodeId: number;
+  /** The identity of its data directory, 32 hex digits. */
   nodeUuid: string;
   /** follower, preCandidate, candidate or leader. */
   raftRole: string;
+  /** The Raft term it is in. 0: it never heard of one. */
   term: bigint;
   /** The leader this node knows. 0: none. */
   leaderId: number;
+  /** Index of the last entry in its log. 0: the log is empty. */
   lastIndex: bigint;
+  /** Index of the last entry it knows to be committed. 0: none. */
   commitIndex: bigint;
+  /** Index of the last entry it has applied. 0: none. */
   appliedIndex: bigint;
   /** Hex digest over everything applied so far: equal on all nodes at equal applied_index. */
   stateHash: string;
   /** Absent: nothing is committed yet. */
-  routingVersion?: Version | undefined;
-  geometry?: Geometry | undefined;
-  lease?: LeaseTerms | undefined;
+  routingVersion?:
+    | Version
+    | undefined;
+  /** The set's uid range and sections. Absent: nothing is committed yet. */
+  geometry?:
+    | Geometry
+    | undefined;
+  /** The committed lease arithmetic. Absent: nothing is committed yet. */
+  lease?:
+    | LeaseTerms
+    | undefined;
+  /** Sections of the set. 0: nothing is committed yet. */
   sectionCount: number;
   /** Sections that nobody owns now. */
   unassignedCount: number;
+  /** Every AllocSvr it knows, by id. */
   allocs: AllocMember[];
+  /** Every StoreSvr of the configuration, by id. */
   members: StoreMember[];
 }
 
 export interface AllocMember {
+  /** The AllocSvr's name, unique within the set. */
   id: string;
+  /** host:port that clients dial. */
   address: string;
+  /** Its failure domain. Empty: none was configured. */
   zone: string;
   /** joined or gone. */
   state: string;
+  /** Sections that it owns. 0: none. */
   sectionCount: number;
   /** Leader only: milliseconds since the last renewal it answered. -1: unknown. */
   heardMsAgo: bigint;
 }
 
 export interface StoreMember {
+  /** Its Raft node id. Never 0. */
   id: number;
+  /** Its name in the configuration. */
   name: string;
+  /** host:port that other StoreSvrs dial. */
   peerAddress: string;
+  /** host:port of its store API. */
   address: string;
   /** Empty: not heard of yet. */
   nodeUuid: string;
@@ -86,7 +119,9 @@ export interface StoreMember {
 }
 
 export interface AllocStatus {
+  /** Its name, unique within the set. */
   allocId: string;
+  /** 128 random bits of this process start, 32 hex digits. */
   incarnation: string;
   /** True: it holds a valid lease. */
   isServing: boolean;
@@ -94,6 +129,7 @@ export interface AllocStatus {
   leaseLeftMs: bigint;
   /** Sections it owns. */
   sectionCount: number;
+  /** The newest table it knows. Absent: none yet. */
   routingVersion?:
     | Version
     | undefined;

@@ -28,7 +28,10 @@ export interface Geometry {
 /** Who serves what: the whole map from section to AllocSvr. */
 export interface RoutingTable {
   /** The version of this table; the receiver drops a table that is not newer than its own. */
-  version?: Version | undefined;
+  version?:
+    | Version
+    | undefined;
+  /** The set that the table is about. Never absent. */
   geometry?:
     | Geometry
     | undefined;

@@ -12,22 +12,41 @@ import { LeaseTerms, Raise, ReleasedRun } from "./store.js";
 /** One entry of the Raft log. A command that a node does not know stops that node: skipping it would fork the state. */
 export interface Command {
   command?:
-    | { $case: "init"; value: InitCommand }
-    | { $case: "member"; value: MemberCommand }
-    | { $case: "register"; value: RegisterCommand }
-    | { $case: "assign"; value: AssignCommand }
-    | { $case: "raise"; value: RaiseCommand }
-    | { $case: "planMove"; value: PlanMoveCommand }
-    | { $case: "release"; value: ReleaseCommand }
+    | //
+    /** Founds the cluster. */
+    { $case: "init"; value: InitCommand }
+    | //
+    /** Ties a node id to a data directory. */
+    { $case: "member"; value: MemberCommand }
+    | //
+    /** Makes an incarnation known. */
+    { $case: "register"; value: RegisterCommand }
+    | //
+    /** Gives sections to owners. */
+    { $case: "assign"; value: AssignCommand }
+    | //
+    /** Lifts max_seq. */
+    { $case: "raise"; value: RaiseCommand }
+    | //
+    /** Asks owners to let sections go. */
+    { $case: "planMove"; value: PlanMoveCommand }
+    | //
+    /** Takes sections back from their owner. */
+    { $case: "release"; value: ReleaseCommand }
     | undefined;
 }
 
 /** The first command of a cluster; refused ever after. */
 export interface InitCommand {
+  /** The cluster's id, 32 hex digits. */
   clusterId: string;
   /** Unix seconds of the bootstrap. Never 0. */
   generation: bigint;
-  geometry?: Geometry | undefined;
+  /** The uid range of the set and its sections; never changes. Never absent. */
+  geometry?:
+    | Geometry
+    | undefined;
+  /** The lease arithmetic to begin with. Never absent. */
   lease?:
     | LeaseTerms
     | undefined;
@@ -37,80 +56,121 @@ export interface InitCommand {
 
 /** Ties a Raft node id to the data directory that speaks for it. Refused when the id is tied to another one. */
 export interface MemberCommand {
+  /** The Raft node id. Never 0. */
   id: number;
+  /** The node's name in the configuration. */
   name: string;
+  /** The identity of the data directory, 32 hex digits. */
   nodeUuid: string;
+  /** host:port that other StoreSvrs dial. */
   peerAddress: string;
+  /** host:port of its store API. */
   address: string;
 }
 
 export interface RegisterCommand {
+  /** The AllocSvr's name, unique within the set. */
   allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
+  /** host:port that clients dial. */
   address: string;
+  /** Its failure domain. Empty: none was configured. */
   zone: string;
 }
 
 /** Gives sections to owners. Refused unless arbiter_term is the entry's own term and based_on is the current version. */
 export interface AssignCommand {
+  /** The Raft term in which the arbiter decided. Never 0. */
   arbiterTerm: bigint;
-  basedOn?: Version | undefined;
+  /** The version of the table that the arbiter saw. Never absent. */
+  basedOn?:
+    | Version
+    | undefined;
+  /** Who gets what. A section appears once at most. */
   runs: AssignedRun[];
   /** Why, for the audit trail. */
   reason: string;
 }
 
 export interface AssignedRun {
+  /** The first of these sections, counted from 0 within the set. */
   firstSection: number;
+  /** How many sections. Never 0. */
   sectionCount: number;
   /** The new owner: it must be the AllocSvr's newest incarnation. */
   allocId: string;
+  /** The new owner's run, 32 hex digits. */
   incarnation: string;
 }
 
 export interface RaiseCommand {
+  /** The AllocSvr's name, unique within the set. */
   allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
+  /** What to lift; each is taken or refused by itself. */
   raises: Raise[];
 }
 
 /** Marks sections as wanted by another AllocSvr; the owner will release them. Same guards as AssignCommand. */
 export interface PlanMoveCommand {
+  /** The Raft term in which the arbiter decided. Never 0. */
   arbiterTerm: bigint;
-  basedOn?: Version | undefined;
+  /** The version of the table that the arbiter saw. Never absent. */
+  basedOn?:
+    | Version
+    | undefined;
+  /** Who is to get what. */
   runs: AssignedRun[];
+  /** Why, for the audit trail. */
   reason: string;
 }
 
 export interface ReleaseCommand {
+  /** The AllocSvr's name, unique within the set. */
   allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
+  /** The generation of the table that the owner served by; another one is refused. */
   generation: bigint;
+  /** What is given back; each run is taken or refused by itself. */
   releases: ReleasedRun[];
 }
 
 /** Neighbouring sections, as stored. One record holds one block of sections, run by run. */
 export interface SectionBlock {
+  /** Side by side from the first section of the block to its last. */
   runs: SectionRecord[];
 }
 
 export interface SectionRecord {
+  /** How many sections. Never 0. */
   sectionCount: number;
   /** Empty: nobody owns them. */
   allocId: string;
+  /** The owner's run, 32 hex digits. Empty: nobody owns them. */
   incarnation: string;
+  /** Counts the owners of these sections. 0: never owned. */
   epoch: bigint;
+  /** Whatever former epochs handed out lies at or below it. */
   base: bigint;
+  /** The committed ceiling: base <= max_seq. */
   maxSeq: bigint;
   /** Where a planned move takes them. Empty: no move is planned. */
   nextAllocId: string;
+  /** The run of the next owner, 32 hex digits. Empty: no move is planned. */
   nextIncarnation: string;
 }
 
 export interface AllocRecord {
+  /** The AllocSvr's name, unique within the set. */
   id: string;
+  /** Its newest run, 32 hex digits. */
   incarnation: string;
+  /** host:port that clients dial. */
   address: string;
+  /** Its failure domain. Empty: none was configured. */
   zone: string;
   /** Superseded runs, newest first; only the last few. */
   former: string[];
@@ -118,10 +178,21 @@ export interface AllocRecord {
 
 /** Everything of the state but its sections, AllocSvrs and members. */
 export interface ClusterRecord {
+  /** The cluster's id, 32 hex digits. */
   clusterId: string;
-  routingVersion?: Version | undefined;
-  geometry?: Geometry | undefined;
-  lease?: LeaseTerms | undefined;
+  /** The version of the routing table; its generation is that of the cluster. Never absent. */
+  routingVersion?:
+    | Version
+    | undefined;
+  /** The uid range of the set and its sections. Never absent. */
+  geometry?:
+    | Geometry
+    | undefined;
+  /** The committed lease arithmetic. Never absent. */
+  lease?:
+    | LeaseTerms
+    | undefined;
+  /** How far one raise lifts max_seq by default. Never 0. */
   raiseBy: bigint;
 }
 

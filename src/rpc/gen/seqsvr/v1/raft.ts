@@ -37,15 +37,24 @@ export namespace Lane {
 }
 
 export interface DeliverRequest {
-  frame?: { $case: "hello"; value: Hello } | { $case: "messages"; value: RaftMessages } | undefined;
+  frame?:
+    | //
+    /** The first frame of a stream, and only the first. */
+    { $case: "hello"; value: Hello }
+    | //
+    /** Every later frame. */
+    { $case: "messages"; value: RaftMessages }
+    | undefined;
 }
 
 export interface DeliverResponse {
+  /** The called node's own Hello. Never absent. */
   hello?: Hello | undefined;
 }
 
 /** Who is speaking. Messages of another cluster, node or wire version never reach the Raft core. */
 export interface Hello {
+  /** The speaker's cluster, 32 hex digits. */
   clusterId: string;
   /** The Raft id of the speaker. Never 0. */
   nodeId: number;
@@ -60,23 +69,43 @@ export interface Hello {
 }
 
 export interface RaftMessages {
+  /** In the order in which the core made them. At least one. */
   messages: RaftMessage[];
 }
 
 /** One message of the Raft core. `from` and `to` are node ids, `term` is the sender's (for pre-votes the next one). */
 export interface RaftMessage {
+  /** The sender's node id. Never 0. */
   from: number;
+  /** The receiver's node id. Never 0. */
   to: number;
+  /** The sender's term; for pre_vote and a granted reply to it the next one. */
   term: bigint;
   body?:
-    | { $case: "preVote"; value: Vote }
-    | { $case: "preVoteReply"; value: VoteReply }
-    | { $case: "vote"; value: Vote }
-    | { $case: "voteReply"; value: VoteReply }
-    | { $case: "append"; value: Append }
-    | { $case: "appendReply"; value: AppendReply }
-    | { $case: "heartbeat"; value: Heartbeat }
-    | { $case: "heartbeatReply"; value: HeartbeatReply }
+    | //
+    /** Would you vote for me? Changes no term. */
+    { $case: "preVote"; value: Vote }
+    | //
+    /** The answer to pre_vote. */
+    { $case: "preVoteReply"; value: VoteReply }
+    | //
+    /** Vote for me. */
+    { $case: "vote"; value: Vote }
+    | //
+    /** The answer to vote. */
+    { $case: "voteReply"; value: VoteReply }
+    | //
+    /** Entries of the log. */
+    { $case: "append"; value: Append }
+    | //
+    /** The answer to append. */
+    { $case: "appendReply"; value: AppendReply }
+    | //
+    /** I lead. */
+    { $case: "heartbeat"; value: Heartbeat }
+    | //
+    /** The answer to heartbeat. */
+    { $case: "heartbeatReply"; value: HeartbeatReply }
     | undefined;
 }
 
@@ -84,10 +113,12 @@ export interface RaftMessage {
 export interface Vote {
   /** Index and term of the candidate's last entry. 0: its log is empty. */
   lastIndex: bigint;
+  /** Term of the candidate's last entry. 0: its log is empty. */
   lastTerm: bigint;
 }
 
 export interface VoteReply {
+  /** False: the vote is refused. */
   granted: boolean;
 }
 
@@ -95,14 +126,18 @@ export interface VoteReply {
 export interface Append {
   /** The entry before the first of `entries`; the follower must hold it. 0: there is none. */
   previousIndex: bigint;
+  /** Term of that entry. 0: there is none. */
   previousTerm: bigint;
   /** The leader's commit index. */
   commitIndex: bigint;
+  /** Side by side from previous_index + 1 on. None: a probe. */
   entries: Entry[];
 }
 
 export interface Entry {
+  /** Its place in the log, from 1. */
   index: bigint;
+  /** The term of the leader that made it. Never 0. */
   term: bigint;
   /** A command of the state machine. Empty: the no-op that begins a term. */
   data: Buffer;
@@ -114,9 +149,11 @@ export interface AppendReply {
    * Rejected: the previous_index that was refused.
    */
   index: bigint;
+  /** True: the log did not match at previous_index. */
   rejected: boolean;
   /** Rejected: where the follower's log may match, and the term there (fast backtracking). 0 otherwise. */
   hintIndex: bigint;
+  /** The follower's term at hint_index. 0 otherwise. */
   hintTerm: bigint;
 }
 

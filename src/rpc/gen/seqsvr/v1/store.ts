@@ -38,11 +38,13 @@ export interface RegisterRequest {
 export interface RegisterResponse {
   /** The cluster's id. */
   clusterId: string;
+  /** The set's uid range and sections. Never absent. */
   geometry?:
     | Geometry
     | undefined;
   /** How far one raise lifts max_seq when nothing is known about the rate. */
   raiseBy: bigint;
+  /** The committed lease arithmetic. Never absent. */
   lease?: LeaseTerms | undefined;
 }
 
@@ -57,13 +59,16 @@ export interface LeaseTerms {
 }
 
 export interface RenewRequest {
+  /** The AllocSvr's name, unique within the set. */
   allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
   /** The caller's table version. Absent: none. */
   routingVersion?: Version | undefined;
 }
 
 export interface RenewResponse {
+  /** The committed lease arithmetic, as of this renewal. Never absent. */
   lease?:
     | LeaseTerms
     | undefined;
@@ -73,6 +78,7 @@ export interface RenewResponse {
 
 /** A table and what it means for one incarnation. */
 export interface Assignment {
+  /** The table. Never absent. */
   routing?:
     | RoutingTable
     | undefined;
@@ -82,9 +88,11 @@ export interface Assignment {
 
 /** Neighbouring sections of one owner with equal numbers. */
 export interface WindowRun {
+  /** The first of these sections, counted from 0 within the set. */
   firstSection: number;
   /** Never 0. */
   sectionCount: number;
+  /** Counts the owners of these sections. Never 0: they have one. */
   epoch: bigint;
   /** Whatever was handed out in former epochs lies at or below it; this epoch hands out numbers above it. */
   base: bigint;
@@ -95,24 +103,32 @@ export interface WindowRun {
 }
 
 export interface WatchRequest {
+  /** The AllocSvr's name, unique within the set. */
   allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
+  /** The caller's table version: only newer ones are pushed. Absent: none. */
   routingVersion?: Version | undefined;
 }
 
 export interface WatchResponse {
+  /** A table newer than any pushed before, with the caller's windows. Never absent. */
   assignment?: Assignment | undefined;
 }
 
 export interface RaiseRequest {
+  /** The AllocSvr's name, unique within the set. */
   allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
   /** At most 10,000. */
   raises: Raise[];
 }
 
 export interface Raise {
+  /** The section, counted from 0 within the set. */
   section: number;
+  /** The epoch that the caller owns the section in; another one is refused. */
   epoch: bigint;
   /** The wanted max_seq. What is already at or above it stays. */
   to: bigint;
@@ -131,7 +147,9 @@ export interface RaiseOutcome {
 }
 
 export interface ReleaseRequest {
+  /** The AllocSvr's name, unique within the set. */
   allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
   /** The generation of the table that the caller served by. */
   generation: bigint;
@@ -141,9 +159,11 @@ export interface ReleaseRequest {
 
 /** Neighbouring sections of one epoch with one true maximum. */
 export interface ReleasedRun {
+  /** The first of these sections, counted from 0 within the set. */
   firstSection: number;
   /** Never 0. */
   sectionCount: number;
+  /** The epoch that ends; another one than the current is refused. */
   epoch: bigint;
   /** The highest number handed out in the section, or its base: base <= true_max <= max_seq. */
   trueMax: bigint;
@@ -157,11 +177,14 @@ export interface ReleaseResponse {
 }
 
 export interface LoadRequest {
+  /** The AllocSvr's name, unique within the set. */
   allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
 }
 
 export interface LoadResponse {
+  /** The current table with every window of the caller. Never absent. */
   assignment?: Assignment | undefined;
 }
 

@@ -1,0 +1,420 @@
+import { expect } from 'chai';
+import type { Clock } from '../../../src/base/clock.js';
+import { SeqError } from '../../../src/base/errors.js';
+import type { VirtualClock } from '../virtual-clock.js';
+import { DriverStage, TICK_MS, watch } from './driver-stage.js';
+import { bytesOf } from './memory-storage.js';
+
+function codeOf(error: unknown): string {
+  if (!SeqError.is(error)) return String(error);
+  return `${error.code} ${error.definite ? 'definite' : 'unknown'}`;
+}
+
+describe('RaftDriver', () => {
+  describe('leading', () => {
+    it('is ready once it has applied an entry of its own term, and says so once', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      await stage.clock.elapse(TICK_MS * 5);
+      expect(leader.events.filter(({ type }) => type === 'leaderReady')).to.deep.equal([{ type: 'leaderReady', term: 1 }]);
+      expect(stage.actors.filter(({ driver }) => driver.isReadyLeader)).to.deep.equal([leader]);
+    });
+
+    it('is not ready before that', async () => {
+      const stage = new DriverStage(1);
+      const { driver, storage } = stage.actor(1);
+      driver.start();
+      await stage.clock.elapse(TICK_MS);
+      while (driver.core.role !== 'candidate') await stage.clock.elapse(TICK_MS);
+      storage.hold();
+      await stage.clock.settle();
+      expect(driver.isReadyLeader).to.equal(driver.core.log.appliedIndex === 1);
+    });
+
+    it('tells of every change of role', async () => {
+      const stage = new DriverStage(1);
+      const leader = await stage.begin();
+      const roles = leader.events.flatMap((event) => (event.type === 'roleChanged' ? [`${event.role} ${event.term} ${event.leaderId}`] : []));
+      expect(roles).to.deep.equal(['preCandidate 0 undefined', 'candidate 1 undefined', 'leader 1 1']);
+    });
+  });
+
+  describe('group commit', () => {
+    it('puts the proposals of one turn into one append and one write', async () => {
+      const stage = new DriverStage(1);
+      const { driver, storage } = await stage.begin();
+      const fates = Array.from({ length: 100 }, (_, index) => watch(driver.propose(bytesOf(`c${index}`))));
+      await stage.clock.settle();
+      expect(storage.batches.map(({ entries }) => entries.length)).to.deep.equal([100]);
+      expect(fates.map(({ value }) => value?.result)).to.deep.equal(fates.map((_, index) => `C${index}`));
+    });
+
+    it('puts what came while the disk worked into the next one', async () => {
+      const stage = new DriverStage(1);
+      const { driver, storage } = await stage.begin();
+      storage.hold();
+      for (const text of ['a', 'b', 'c']) {
+        void driver.propose(bytesOf(text));
+        await stage.clock.settle();
+      }
+      storage.release();
+      await stage.clock.settle();
+      expect(storage.batches.map(({ entries }) => entries.length)).to.deep.equal([1, 2]);
+    });
+
+    it('sends the proposals of one turn in one message to each follower', async () => {
+      const stage = new DriverStage(3);
+      const { driver } = await stage.begin();
+      for (const text of ['a', 'b', 'c']) void driver.propose(bytesOf(text));
+      await stage.clock.settle();
+      const carrying = stage.sent.flatMap((message) => (message.type === 'append' && message.entries.length > 0 ? [message.entries.length] : []));
+      expect(carrying).to.deep.equal([3, 3]);
+    });
+  });
+
+  describe('the fate of a proposal', () => {
+    it('is what applying it answered, and every replica has applied the same', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      const one = watch(leader.driver.propose(bytesOf('a')));
+      const two = watch(leader.driver.propose(bytesOf('b')));
+      await stage.clock.elapse(TICK_MS);
+      expect([one.value, two.value]).to.deep.equal([
+        { index: 2, term: 1, result: 'A' },
+        { index: 3, term: 1, result: 'B' },
+      ]);
+      expect(stage.actors.map(({ machine }) => machine.commands)).to.deep.equal([['a', 'b'], ['a', 'b'], ['a', 'b']]);
+    });
+
+    it('is told only once a majority has it on disk', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      for (const { storage } of stage.actors) if (storage !== leader.storage) storage.hold();
+      const fate = watch(leader.driver.propose(bytesOf('a')));
+      await stage.clock.elapse(TICK_MS);
+      expect([fate.isDone, stage.sent.filter(({ type }) => type === 'appendReply')]).to.deep.equal([false, []]);
+      stage.actors.find(({ storage }) => storage !== leader.storage)!.storage.release();
+      await stage.clock.settle();
+      expect(fate.value?.result).to.equal('A');
+    });
+
+    it('on a follower is a certain no', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      const follower = stage.actors.find((actor) => actor !== leader)!;
+      const fate = watch(follower.driver.propose(bytesOf('a')));
+      await stage.clock.settle();
+      expect(codeOf(fate.error)).to.equal('NOT_LEADER definite');
+    });
+
+    it('is unknown when the leadership is lost first, and the entry may be committed by another leader', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      const fate = watch(leader.driver.propose(bytesOf('a')));
+      stage.clock.flushDeferred(); // It is on its way to the others, and their answers never come.
+      stage.isolate(leader.id);
+      await stage.clock.elapse(TICK_MS * 40);
+      expect(codeOf(fate.error)).to.equal('UNAVAILABLE unknown');
+      const next = stage.actors.find(({ id, driver }) => id !== leader.id && driver.isReadyLeader)!;
+      expect(next.machine.commands.length).to.be.at.most(1);
+    });
+
+    it('when it is replaced by another leader it is never said to be done', async () => {
+      const stage = new DriverStage(3);
+      const old = await stage.begin();
+      stage.isolate(old.id);
+      const fate = watch(old.driver.propose(bytesOf('lost')));
+      await stage.clock.elapse(TICK_MS * 40);
+      const next = stage.actors.find(({ id, driver }) => id !== old.id && driver.isReadyLeader)!;
+      const kept = watch(next.driver.propose(bytesOf('kept')));
+      await stage.clock.settle();
+      stage.heal();
+      await stage.clock.elapse(TICK_MS * 5);
+      expect([codeOf(fate.error), kept.value?.result]).to.deep.equal(['UNAVAILABLE unknown', 'KEPT']);
+      expect(stage.actors.map(({ machine }) => machine.commands)).to.deep.equal([['kept'], ['kept'], ['kept']]);
+    });
+
+    it('that was only queued when the leadership was lost is a certain no', async () => {
+      const stage = new DriverStage(3);
+      const { id, driver } = await stage.begin();
+      const fate = watch(driver.propose(bytesOf('a')));
+      driver.receive({ from: id === 1 ? 2 : 1, to: id, term: 9, type: 'heartbeat', commitIndex: 0, readRound: 0 });
+      await stage.clock.settle();
+      expect([codeOf(fate.error), driver.core.log.lastIndex]).to.deep.equal(['NOT_LEADER definite', 1]);
+    });
+
+    it('without data is refused: an empty entry is the no-op of a leader', async () => {
+      const stage = new DriverStage(1);
+      const { driver } = await stage.begin();
+      const fate = watch(driver.propose(new Uint8Array()));
+      await stage.clock.settle();
+      expect([codeOf(fate.error), driver.core.log.lastIndex]).to.deep.equal(['INVALID_ARGUMENT definite', 1]);
+    });
+
+    it('resolves although the answer is nothing', async () => {
+      const stage = new DriverStage(1);
+      const { driver, machine } = await stage.begin();
+      machine.apply = () => undefined as unknown as string;
+      const fate = watch(driver.propose(bytesOf('a')));
+      await stage.clock.settle();
+      expect(fate.value).to.deep.equal({ index: 2, term: 1, result: undefined });
+    });
+  });
+
+  describe('limits', () => {
+    it('10,000 proposals may wait; one more is refused, with a time to try again', async () => {
+      const stage = new DriverStage(1);
+      const { driver, storage } = await stage.begin();
+      storage.hold();
+      const fates = Array.from({ length: 10_000 }, () => watch(driver.propose(bytesOf('a'))));
+      await stage.clock.settle();
+      const refused = watch(driver.propose(bytesOf('b')));
+      await stage.clock.settle();
+      expect([codeOf(refused.error), (refused.error as SeqError).retryAfterMs]).to.deep.equal(['RESOURCE_EXHAUSTED definite', 50]);
+      storage.release();
+      await stage.clock.settle();
+      expect(fates.every(({ value }) => value?.result === 'A')).to.equal(true);
+      const again = watch(driver.propose(bytesOf('c')));
+      await stage.clock.settle();
+      expect(again.value?.result).to.equal('C');
+    });
+
+    it('so many bytes may wait to be committed; more are certainly not in the log', async () => {
+      const stage = new DriverStage(1, { maxUncommittedBytes: 100 });
+      const { driver, storage } = await stage.begin();
+      storage.hold();
+      const taken = watch(driver.propose(bytesOf('x'.repeat(200))));
+      await stage.clock.settle();
+      const refused = watch(driver.propose(bytesOf('b')));
+      await stage.clock.settle();
+      expect([codeOf(refused.error), driver.core.log.lastIndex]).to.deep.equal(['RESOURCE_EXHAUSTED definite', 2]);
+      storage.release();
+      await stage.clock.settle();
+      expect(taken.isDone && taken.error === undefined).to.equal(true);
+    });
+
+    it('10,000 reads may wait, in however many rounds', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      stage.isolate(leader.id);
+      const fates = [];
+      for (let round = 0; round < 4; round += 1) {
+        for (let read = 0; read < 2_500; read += 1) fates.push(watch(leader.driver.readIndex()));
+        await stage.clock.settle();
+      }
+      const refused = watch(leader.driver.readIndex());
+      await stage.clock.settle();
+      expect(codeOf(refused.error)).to.equal('RESOURCE_EXHAUSTED definite');
+      stage.heal();
+      await stage.clock.elapse(TICK_MS * 2);
+      expect(fates.every(({ value }) => value === 1)).to.equal(true);
+      const again = watch(leader.driver.readIndex());
+      await stage.clock.settle();
+      expect(again.value).to.equal(1);
+    });
+  });
+
+  describe('readIndex', () => {
+    it('resolves with an index that is applied here and covers all that was committed before', async () => {
+      const stage = new DriverStage(3);
+      const { driver, machine } = await stage.begin();
+      void driver.propose(bytesOf('a'));
+      await stage.clock.settle();
+      const read = watch(driver.readIndex());
+      await stage.clock.settle();
+      expect([read.value, machine.commands]).to.deep.equal([2, ['a']]);
+    });
+
+    it('waits until what was committed is applied, when the own disk is the slow one', async () => {
+      const stage = new DriverStage(3);
+      const { driver, storage } = await stage.begin();
+      storage.hold();
+      void driver.propose(bytesOf('a'));
+      await stage.clock.settle();
+      expect(driver.core.log.commitIndex).to.equal(2);
+      const read = watch(driver.readIndex());
+      await stage.clock.settle();
+      expect(read.isDone).to.equal(false);
+      storage.release();
+      await stage.clock.settle();
+      expect([read.value, driver.core.log.appliedIndex]).to.deep.equal([2, 2]);
+    });
+
+    it('makes one round for all reads of a turn', async () => {
+      const stage = new DriverStage(3);
+      const { driver } = await stage.begin();
+      const reads = Array.from({ length: 50 }, () => watch(driver.readIndex()));
+      await stage.clock.settle();
+      expect(reads.every(({ value }) => value === 1)).to.equal(true);
+      expect(stage.sent.filter(({ type }) => type === 'heartbeat')).to.have.length(2);
+    });
+
+    it('on a follower is refused', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      const read = watch(stage.actors.find((actor) => actor !== leader)!.driver.readIndex());
+      await stage.clock.settle();
+      expect(codeOf(read.error)).to.equal('NOT_LEADER definite');
+    });
+
+    it('is refused when the leadership is lost before it was confirmed', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      stage.isolate(leader.id);
+      const read = watch(leader.driver.readIndex());
+      await stage.clock.elapse(TICK_MS * 5);
+      expect(read.isDone).to.equal(false);
+      await stage.clock.elapse(TICK_MS * 40);
+      expect(codeOf(read.error)).to.equal('NOT_LEADER definite');
+    });
+  });
+
+  describe('a storage error', () => {
+    it('is fatal once; nothing is acknowledged, and nothing more is done', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      const follower = stage.actors.find((actor) => actor !== leader)!;
+      follower.storage.failure = new Error('no space left');
+      const fate = watch(leader.driver.propose(bytesOf('a')));
+      await stage.clock.elapse(TICK_MS * 30);
+      expect(follower.fatal.map(String)).to.deep.equal(['Error: no space left']);
+      expect(stage.sent.filter(({ from, type }) => from === follower.id && type === 'appendReply')).to.deep.equal([]);
+      expect(fate.value?.result, 'the other two go on').to.equal('A');
+      expect([follower.machine.commands, follower.storage.begun]).to.deep.equal([[], follower.storage.batches.length + 1]);
+    });
+
+    it('of the leader leaves its proposals unanswered, and it takes no more', async () => {
+      const stage = new DriverStage(1);
+      const { driver, storage, fatal, machine } = await stage.begin();
+      storage.failure = new Error('no space left');
+      const fate = watch(driver.propose(bytesOf('a')));
+      await stage.clock.elapse(TICK_MS);
+      const late = watch(driver.propose(bytesOf('b')));
+      const read = watch(driver.readIndex());
+      await stage.clock.elapse(TICK_MS * 5);
+      expect([fatal.length, fate.isDone, machine.commands]).to.deep.equal([1, false, []]);
+      expect([codeOf(late.error), codeOf(read.error)]).to.deep.equal(['CLOSED definite', 'CLOSED definite']);
+      expect(stage.clock.timerCount).to.equal(0);
+    });
+
+    it('does not hang stop(), which then writes nothing', async () => {
+      const stage = new DriverStage(1);
+      const { driver, storage } = await stage.begin();
+      storage.failure = new Error('no space left');
+      const fate = watch(driver.propose(bytesOf('a')));
+      await stage.clock.settle();
+      storage.failure = undefined;
+      await driver.stop();
+      expect([storage.begun, codeOf(fate.error)]).to.deep.equal([1, 'CLOSED unknown']);
+    });
+  });
+
+  it('a broken invariant is fatal once, ends the ticks and writes no more', async () => {
+    const stage = new DriverStage(1);
+    const { driver, fatal, storage } = await stage.begin();
+    // Another node claims to lead the term that this one leads.
+    for (let time = 0; time < 2; time += 1) driver.receive({ from: 2, to: 1, term: 1, type: 'heartbeat', commitIndex: 0, readRound: 0 });
+    await stage.clock.elapse(TICK_MS * 5);
+    await driver.stop();
+    expect(fatal.map(String)).to.deep.equal(['InvariantError: one leader per term']);
+    expect([stage.clock.timerCount, storage.begun]).to.deep.equal([0, 0]);
+  });
+
+  describe('a late tick', () => {
+    it('lets the messages that wait go first, and makes up for nothing', async () => {
+      const held: (() => void)[] = [];
+      let isHolding = false;
+      const stage = new DriverStage(3, {}, (clock) => holdable(clock, (fire) => isHolding && held.push(fire) > 0));
+      const leader = await stage.begin();
+      const follower = stage.actors.find((actor) => actor !== leader)!;
+      const { core } = follower.driver;
+      await stage.clock.elapse(TICK_MS * 3);
+
+      // The process of everybody stands still for ten election timeouts; then the timers run before the sockets are read.
+      isHolding = true;
+      const before = core.electionElapsed;
+      stage.clock.stall(TICK_MS * 100);
+      stage.clock.advance(0);
+      expect(core.electionElapsed).to.equal(before);
+      expect(follower.events.filter(({ type }) => type === 'lateTick')).to.have.length(1);
+      follower.driver.receive({ from: leader.id, to: follower.id, term: 1, type: 'heartbeat', commitIndex: 1, readRound: 0 });
+      isHolding = false;
+      for (const fire of held) fire();
+      expect([core.role, core.electionElapsed]).to.deep.equal(['follower', 1]);
+    });
+
+    it('of no more than one tick is an ordinary one', async () => {
+      const stage = new DriverStage(1);
+      const { events } = await stage.begin();
+      stage.clock.stall(TICK_MS * 1.5);
+      await stage.clock.elapse(TICK_MS * 3);
+      expect(events.filter(({ type }) => type === 'lateTick')).to.deep.equal([]);
+    });
+  });
+
+  describe('stop', () => {
+    it('answers what waits, finishes the write, saves what is applied and leaves no timer', async () => {
+      const stage = new DriverStage(1);
+      const { driver, storage } = await stage.begin();
+      void driver.propose(bytesOf('a'));
+      await stage.clock.settle();
+      storage.hold();
+      const written = watch(driver.propose(bytesOf('b')));
+      stage.clock.flushDeferred();
+      const queued = watch(driver.propose(bytesOf('c')));
+      const read = watch(driver.readIndex());
+      const stopped = watch(driver.stop());
+      await stage.clock.settle();
+      expect([codeOf(written.error), codeOf(queued.error), read.isDone, stopped.isDone]).to.deep.equal(['CLOSED unknown', 'CLOSED definite', true, false]);
+      storage.release();
+      await stage.clock.settle();
+      expect([stopped.isDone, storage.lastIndex, storage.appliedIndex, stage.clock.timerCount]).to.deep.equal([true, 3, 2, 0]);
+    });
+
+    it('takes nothing in after it', async () => {
+      const stage = new DriverStage(3);
+      const { driver, id } = await stage.begin();
+      await driver.stop();
+      const { term } = driver.core;
+      driver.receive({ from: id === 1 ? 2 : 1, to: id, term: 9, type: 'heartbeat', commitIndex: 0, readRound: 0 });
+      await stage.clock.settle();
+      expect(driver.core.term).to.equal(term);
+    });
+  });
+
+  it('goes on after a restart where its disk ends, and applies nothing twice', async () => {
+    const stage = new DriverStage(1);
+    const first = await stage.begin();
+    for (const text of ['a', 'b']) void first.driver.propose(bytesOf(text));
+    await stage.clock.settle();
+    await first.driver.stop();
+
+    const second = stage.reopen(first);
+    second.driver.start();
+    while (!second.driver.isReadyLeader) await stage.clock.elapse(TICK_MS);
+    const fate = watch(second.driver.propose(bytesOf('c')));
+    await stage.clock.settle();
+    expect([fate.value?.result, fate.value?.index, second.machine.commands]).to.deep.equal(['C', 5, ['c']]);
+    expect(second.driver.core.term).to.equal(2);
+  });
+
+  it('ignores a message for another node', async () => {
+    const stage = new DriverStage(3);
+    const { driver, fatal } = await stage.begin();
+    driver.receive({ from: 1, to: 99, term: 9, type: 'heartbeat', commitIndex: 0, readRound: 0 });
+    await stage.clock.settle();
+    expect([driver.core.term, fatal]).to.deep.equal([1, []]);
+  });
+});
+
+/** A clock whose deferred calls `keep` may take away. */
+function holdable(clock: VirtualClock, keep: (fire: () => void) => boolean): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    now: () => clock.now(),
+    after: (delayMs, fire) => clock.after(delayMs, fire),
+    defer: (fire) => {
+      if (!keep(fire)) clock.defer(fire);
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { SeqError } from '../../../src/base/errors.js';
+import { SEQ_MAX } from '../../../src/model/ids.js';
+import { type Command, decodeCommand, encodeCommand } from '../../../src/store/command.js';
+import { Command as CommandMessage } from '../../../src/rpc/gen/seqsvr/v1/log.js';
+import { INIT, run } from './fixture.js';
+
+const index = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const safe = fc.maxSafeNat();
+const seq = fc.bigInt({ min: 0n, max: SEQ_MAX });
+const text = fc.string({ unit: 'binary', maxLength: 20 });
+const hex = fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }).map((value) => value.toString(16).padStart(32, '0'));
+const caller = { allocId: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/), incarnation: hex };
+const version = fc.record({ generation: safe, value: safe });
+const decision = {
+  arbiterTerm: safe,
+  basedOn: version,
+  reason: text,
+  runs: fc.array(fc.record({ ...caller, firstSection: index, sectionCount: index }), { maxLength: 5 }),
+};
+const geometry = fc
+  .tuple(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.integer({ min: 1, max: 1_000_000 }), fc.integer({ min: 1, max: 10_000_000 }))
+  .map(([firstUid, sections, uidsPerSection]) => {
+    const lastUid = firstUid + BigInt(sections) * BigInt(uidsPerSection) - 1n;
+    return { firstUid, lastUid: lastUid > 2n ** 64n - 1n ? 2n ** 64n - 1n : lastUid, uidsPerSection };
+  });
+const lease = fc.record({ leaseMs: index, driftPpm: index, marginMs: index });
+
+const anyCommand = fc.oneof(
+  fc.record({ type: fc.constant('init'), clusterId: hex, generation: safe, geometry, lease, raiseBy: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) }),
+  fc.record({ type: fc.constant('member'), id: index, name: text, nodeUuid: hex, peerAddress: text, address: text }),
+  fc.record({ type: fc.constant('register'), ...caller, address: text, zone: text }),
+  fc.record({ type: fc.constantFrom('assign', 'planMove'), ...decision }),
+  fc.record({ type: fc.constant('raise'), ...caller, raises: fc.array(fc.record({ section: index, epoch: safe, to: seq }), { maxLength: 5 }) }),
+  fc.record({
+    type: fc.constant('release'),
+    ...caller,
+    generation: safe,
+    releases: fc.array(fc.record({ firstSection: index, sectionCount: index, epoch: safe, trueMax: seq }), { maxLength: 5 }),
+  }),
+) as unknown as fc.Arbitrary<Command>;
+
+describe('command', () => {
+  it('comes back from its bytes as it was, whatever it says', () => {
+    fc.assert(
+      fc.property(anyCommand, (command) => {
+        expect(decodeCommand(encodeCommand(command))).to.deep.equal(plain(command));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('makes the same bytes each time: a proposal that is repeated is the same entry', () => {
+    fc.assert(
+      fc.property(anyCommand, (command) => {
+        expect(Buffer.compare(encodeCommand(command), encodeCommand(decodeCommand(encodeCommand(command))))).to.equal(0);
+      }),
+    );
+  });
+
+  it('halts at a command that this version does not know: skipping it would fork the state', () => {
+    // Field 1000, a message: what a later version might write.
+    const later = Uint8Array.from([0xc2, 0x3e, 0x02, 0x08, 0x01]);
+    for (const bytes of [later, new Uint8Array()]) {
+      expect(() => decodeCommand(bytes))
+        .to.throw(SeqError, 'does not know')
+        .that.satisfies((error: SeqError) => error.code === 'PROTOCOL');
+    }
+  });
+
+  it('throws on what is cut short, and never reads another command into it', () => {
+    const bytes = encodeCommand({
+      type: 'assign',
+      arbiterTerm: 3,
+      basedOn: { generation: 5, value: 7 },
+      runs: [{ ...run('a1'), firstSection: 0 as never, sectionCount: 9 }],
+      reason: 'why',
+    });
+    for (let length = 0; length < bytes.length; length += 1) expect(() => decodeCommand(bytes.slice(0, length)), `${length} bytes`).to.throw();
+  });
+
+  it('throws, or reads something well-formed, on garbage', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+        let command: Command;
+        try {
+          command = decodeCommand(bytes);
+        } catch {
+          return;
+        }
+        expect(decodeCommand(encodeCommand(command))).to.deep.equal(command);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  const rows: readonly (readonly [string, CommandMessage['command'], string])[] = [
+    ['a decision that is based on nothing', { $case: 'assign', value: { arbiterTerm: 1n, basedOn: undefined, runs: [], reason: '' } }, 'based on'],
+    ['a bootstrap without a geometry', { $case: 'init', value: { ...INIT, generation: 1n, geometry: undefined } }, 'geometry'],
+    ['a bootstrap without lease terms', { $case: 'init', value: { ...INIT, generation: 1n, lease: undefined } }, 'lease'],
+    ['a seq past 2^63-1', { $case: 'raise', value: { ...run('a1'), raises: [{ section: 0, epoch: 1n, to: 2n ** 63n }] } }, '2^63-1'],
+    ['an epoch past 2^53', { $case: 'raise', value: { ...run('a1'), raises: [{ section: 0, epoch: 2n ** 53n, to: 1n }] } }, 'epoch'],
+    ['a caller without a name', { $case: 'raise', value: { ...run('a1'), allocId: '', raises: [] } }, 'alloc id'],
+  ];
+  for (const [name, command, why] of rows) {
+    it(`refuses ${name}`, () => expect(() => decodeCommand(CommandMessage.encode({ command }).finish())).to.throw(SeqError, why));
+  }
+});
+
+/** fast-check makes records without a prototype. */
+function plain(command: Command): Command {
+  return structuredClone(command);
+}
