@@ -27,6 +27,8 @@ export type AllocEvent =
   | { readonly type: 'floorAboveCurrent'; readonly section: SectionId; readonly epoch: Epoch; readonly floor: bigint; readonly current: Seq }
   | { readonly type: 'sectionsSealed'; readonly sectionCount: number }
   | { readonly type: 'sectionsReleased'; readonly releasedCount: number; readonly refusedCount: number }
+  /** The store could not be told that this AllocSvr is about to stop. */
+  | { readonly type: 'drainFailed'; readonly error: SeqError }
   | { readonly type: 'releaseFailed'; readonly error: SeqError }
   /** This incarnation must not go on: the process ends. */
   | { readonly type: 'fatal'; readonly error: SeqError };

@@ -187,14 +187,26 @@ export class Ownership {
   }
 
   /**
-   * Seals every section, releases it with its true maximum, and resolves when that is answered or after `withinMs`.
-   * Sections that the store hands us meanwhile are given back at once.
+   * Tells the store that this incarnation is about to stop, so that it gets nothing more; then seals every section,
+   * releases it with its true maximum, and resolves when that is answered or after `withinMs`.
    */
   async drain({ withinMs }: { readonly withinMs: number }): Promise<void> {
+    await Promise.race([this.#leave(withinMs), sleep(this.#clock, withinMs, this.#stopped.signal)]);
+  }
+
+  async #leave(withinMs: number): Promise<void> {
+    try {
+      // Still serving: what was granted before the store took note comes back with the answer, and is released too.
+      this.adopt(await this.#options.store.drain(this.#caller, { timeoutMs: withinMs / 2, signal: this.#stopped.signal }));
+    } catch (error) {
+      if (!SeqError.is(error)) throw error;
+      // Nobody took note: what we have can be given back all the same, or else waits for the lease.
+      this.#options.observe({ type: 'drainFailed', error });
+    }
     this.#isDraining = true;
     this.#lease.stop();
     this.#sealAndRelease(this.#sections.openOnes());
-    await Promise.race([this.#releaser.idle(), sleep(this.#clock, withinMs, this.#stopped.signal)]);
+    await this.#releaser.idle();
   }
 
   /** Ends everything at once; nothing is released. */

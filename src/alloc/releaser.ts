@@ -60,25 +60,27 @@ export class Releaser {
       // A section takes at most one run, so this many sections always fit one request.
       const batch = this.#waiting.splice(0, RELEASES_PER_REQUEST_MAX);
       const releases = toRuns(batch);
-      const outcome = await this.#insist((call) => this.#options.release(releases, call));
-      if (outcome === undefined) break;
+      // Once the table has taken them all from us, whatever became of the release, there is nothing left to ask.
+      const isOver = (): boolean => batch.every(({ isLost }) => isLost);
+      const outcome = await this.#insist((call) => this.#options.release(releases, call), isOver);
+      if (outcome === undefined) continue;
       this.#options.observe({ type: 'sectionsReleased', ...outcome });
       if (outcome.refusedCount === 0) {
         this.#options.onReleased();
         continue;
       }
       // A repeat of a release that got through is refused too: only the table tells what became of it.
-      const assignment = await this.#insist((call) => this.#options.load(call));
+      const assignment = await this.#insist((call) => this.#options.load(call), isOver);
       if (assignment !== undefined) this.#options.onRefused(assignment, batch);
     }
     this.#running = undefined;
   }
 
-  /** Asks the very same until there is an answer; undefined after stop(). */
-  async #insist<Answer>(ask: (call: StoreCall) => Promise<Answer>): Promise<Answer | undefined> {
+  /** Asks the very same until there is an answer; undefined after stop(), or when `isOver` says that none is needed. */
+  async #insist<Answer>(ask: (call: StoreCall) => Promise<Answer>, isOver: () => boolean): Promise<Answer | undefined> {
     const { clock, random, observe, onError } = this.#options;
     const { signal } = this.#abort;
-    for (let attempt = 0; !signal.aborted; attempt++) {
+    for (let attempt = 0; !signal.aborted && !isOver(); attempt++) {
       try {
         return await ask({ timeoutMs: REQUEST_TIMEOUT_MS, signal });
       } catch (error) {

@@ -75,6 +75,11 @@ export class SectionAllocator {
     return this.#state === 'open';
   }
 
+  /** The table gave the epoch's section to somebody else, or to nobody. */
+  get isLost(): boolean {
+    return this.#state === 'lost';
+  }
+
   get maxSeq(): Seq {
     return this.#counters.maxSeq;
   }

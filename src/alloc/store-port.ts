@@ -2,7 +2,7 @@ import { SeqError } from '../base/errors.js';
 import type { StoreClient } from '../store/client.js';
 
 /** What an AllocSvr asks of StoreSvr: the StoreClient, or a twin of it in a test or in the simulator. */
-export type StorePort = Pick<StoreClient, 'register' | 'renewOnce' | 'raise' | 'release' | 'load' | 'watch'>;
+export type StorePort = Pick<StoreClient, 'register' | 'renewOnce' | 'raise' | 'release' | 'drain' | 'load' | 'watch'>;
 
 /**
  * Has the store told us that another incarnation took our place, or that it does not know ours? It says so with

@@ -34,41 +34,73 @@ export function planRebalance({ view, living, expired }: Situation): readonly Mo
   if (candidates.length < 2 || !isQuiet) return [];
   const counts = countsOf(view.holdings, candidates, expired);
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  const share = total / candidates.length;
   const most = Math.max(...counts.values());
   const least = Math.min(...counts.values());
-  if (most - least <= Math.max(1, share * IMBALANCE_MAX)) return [];
-  return deal(surplusOf(view.holdings, counts, Math.ceil(share)), { candidates, counts: cappedAt(counts, Math.ceil(share)) });
+  if (most - least <= Math.max(1, (total / candidates.length) * IMBALANCE_MAX)) return [];
+  const shares = sharesOf(candidates, counts, total);
+  const kept = new Map([...counts].map(([holder, count]) => [holder, Math.min(count, shares.get(holder) ?? 0)]));
+  return deal(surplusOf(view.holdings, counts, kept), { candidates, counts: kept });
 }
 
-/** Deals runs of sections out, each piece to the one with the fewest, up to an even share. */
+/** Deals runs of sections out, so that all are as level as they can be: who has the fewest comes first. */
 function deal(
   runs: readonly Holding[],
   { candidates, counts }: { candidates: readonly Candidate[]; counts: ReadonlyMap<Incarnation, number> },
 ): readonly Move[] {
-  const now = new Map(counts);
-  const dealt = runs.reduce((sum, { sectionCount }) => sum + sectionCount, 0);
-  const share = Math.ceil(([...now.values()].reduce((sum, count) => sum + count, 0) + dealt) / candidates.length);
+  const quotas = quotasOf(
+    candidates,
+    counts,
+    runs.reduce((sum, { sectionCount }) => sum + sectionCount, 0),
+  );
   const moves: Move[] = [];
+  let turn = 0;
   for (const run of runs) {
     let next: number = run.firstSection;
     const end = run.firstSection + run.sectionCount;
     while (next < end) {
-      const to = fewest(candidates, now);
-      const count = now.get(to.incarnation) ?? 0;
-      // At least one: rounding must not leave a section to nobody.
-      const taken = Math.min(end - next, Math.max(1, share - count));
-      moves.push({ firstSection: toSectionId(next), sectionCount: taken, to });
-      now.set(to.incarnation, count + taken);
+      const quota = quotas[turn];
+      assert(quota !== undefined, 'the quotas add up to what is dealt');
+      const taken = Math.min(end - next, quota.left);
+      if (taken > 0) moves.push({ firstSection: toSectionId(next), sectionCount: taken, to: quota.to });
       next += taken;
+      quota.left -= taken;
+      if (quota.left === 0) turn += 1;
     }
   }
   return moves;
 }
 
-/** What each owner has above `share`, taken from its end. */
-function surplusOf(holdings: readonly Holding[], counts: ReadonlyMap<Incarnation, number>, share: number): readonly Holding[] {
-  const left = new Map([...counts].map(([holder, count]) => [holder, Math.max(0, count - share)]));
+/** How many of `dealt` sections each one gets. Ties go to the first by id, so that the same view always makes the same plan. */
+function quotasOf(
+  candidates: readonly Candidate[],
+  counts: ReadonlyMap<Incarnation, number>,
+  dealt: number,
+): readonly { readonly to: Candidate; left: number }[] {
+  const takers = candidates
+    .map((to) => ({ to, count: counts.get(to.incarnation) ?? 0 }))
+    .sort((one, other) => one.count - other.count || (one.to.id < other.to.id ? -1 : 1));
+  let sum = takers.reduce((total, { count }) => total + count, dealt);
+  // Who has more than an even share keeps it and gets nothing; the others share what is left.
+  while ((takers.at(-1)?.count ?? 0) > Math.floor(sum / takers.length)) sum -= takers.pop()?.count ?? 0;
+  const level = Math.floor(sum / takers.length);
+  return takers.map(({ to, count }, place) => ({ to, left: level + (place < sum % takers.length ? 1 : 0) - count }));
+}
+
+/** An even share of `total` for each; what does not divide stays with those who have the most. */
+function sharesOf(candidates: readonly Candidate[], counts: ReadonlyMap<Incarnation, number>, total: number): ReadonlyMap<Incarnation, number> {
+  const count = ({ incarnation }: Candidate): number => counts.get(incarnation) ?? 0;
+  const holders = [...candidates].sort((one, other) => count(other) - count(one) || (one.id < other.id ? -1 : 1));
+  const share = Math.floor(total / holders.length);
+  return new Map(holders.map(({ incarnation }, place) => [incarnation, share + (place < total % holders.length ? 1 : 0)]));
+}
+
+/** What each owner has above what it keeps, taken from its end. */
+function surplusOf(
+  holdings: readonly Holding[],
+  counts: ReadonlyMap<Incarnation, number>,
+  kept: ReadonlyMap<Incarnation, number>,
+): readonly Holding[] {
+  const left = new Map([...counts].map(([holder, count]) => [holder, count - (kept.get(holder) ?? 0)]));
   let budget = PLANNED_MOVES_MAX;
   const surplus: Holding[] = [];
   for (const holding of holdings.toReversed()) {
@@ -92,16 +124,4 @@ function countsOf(holdings: readonly Holding[], candidates: readonly Candidate[]
     if (count !== undefined) counts.set(holder, count + sectionCount);
   }
   return counts;
-}
-
-function cappedAt(counts: ReadonlyMap<Incarnation, number>, most: number): ReadonlyMap<Incarnation, number> {
-  return new Map([...counts].map(([holder, count]) => [holder, Math.min(count, most)]));
-}
-
-/** Ties go to the first by id, so that the same view always makes the same plan. */
-function fewest(candidates: readonly Candidate[], counts: ReadonlyMap<Incarnation, number>): Candidate {
-  const count = ({ incarnation }: Candidate): number => counts.get(incarnation) ?? 0;
-  const [first] = [...candidates].sort((one, other) => count(one) - count(other) || (one.id < other.id ? -1 : 1));
-  assert(first !== undefined, 'sections are dealt to somebody');
-  return first;
 }

@@ -15,7 +15,7 @@ export function arbiterPortOf(node: StoreNode): ArbiterPort {
         seen = { version: state.version, holdings: state.holdings() };
       }
       const { version, lease } = state.cluster;
-      return { term: raft.term, version, lease, allocs: state.allocs, holdings: seen.holdings };
+      return { term: raft.term, version, lease, allocs: state.allocs.filter(({ isDraining }) => !isDraining), holdings: seen.holdings };
     },
     assign: (decision) => propose(node, 'assign', decision),
     planMove: (decision) => propose(node, 'planMove', decision),

@@ -133,6 +133,13 @@ export class StoreClient {
     return this.#retry('release', (channel, options) => channel.call(StoreServiceService.release, request, options), call);
   }
 
+  /** Says that the caller is about to stop: it gets no further sections. Answers with what it still owns. */
+  async drain({ allocId, incarnation }: Caller, call: StoreCall): Promise<Assignment> {
+    const request = { allocId, incarnation };
+    const response = await this.#retry('drain', (channel, options) => channel.call(StoreServiceService.drain, request, options), call);
+    return assignmentFromWire(response.assignment);
+  }
+
   /** The newest table and the caller's windows, confirmed by a quorum. */
   async load({ allocId, incarnation }: Caller, call: StoreCall): Promise<Assignment> {
     const request = { allocId, incarnation };

@@ -66,7 +66,8 @@ export type Command =
   | ({ readonly type: 'assign' } & Decision)
   | ({ readonly type: 'raise'; readonly raises: readonly RaiseItem[] } & Caller)
   | ({ readonly type: 'planMove' } & Decision)
-  | ({ readonly type: 'release'; readonly generation: number; readonly releases: readonly ReleasedRun[] } & Caller);
+  | ({ readonly type: 'release'; readonly generation: number; readonly releases: readonly ReleasedRun[] } & Caller)
+  | ({ readonly type: 'drain' } & Caller);
 
 export function encodeCommand(command: Command): Uint8Array {
   return CommandMessage.encode({ command: toWire(command) }).finish();
@@ -110,6 +111,10 @@ function toWire(command: Command): Wire {
       const { allocId, incarnation, generation, releases } = command;
       const runs = releases.map((run) => ({ ...run, epoch: BigInt(run.epoch) }));
       return { $case: 'release', value: { allocId, incarnation, generation: BigInt(generation), releases: runs } };
+    }
+    case 'drain': {
+      const { allocId, incarnation } = command;
+      return { $case: 'drain', value: { allocId, incarnation } };
     }
     default:
       return unreachable(command);
@@ -157,6 +162,8 @@ function fromWire(wire: Wire): Command {
       }));
       return { type: 'release', ...callerIn(wire.value), generation: numberFromWire(wire.value.generation, 'generation'), releases };
     }
+    case 'drain':
+      return { type: 'drain', ...callerIn(wire.value) };
     default:
       return unreachable(wire);
   }

@@ -53,13 +53,14 @@ function load(state: StoreState, key: string, value: Uint8Array): void {
     case 'cluster':
       return; // Loaded first.
     case 'alloc': {
-      const { id, incarnation, address, zone, former } = AllocRecord.decode(value);
+      const { id, incarnation, address, zone, former, isDraining } = AllocRecord.decode(value);
       return state.setAlloc({
         id: parseAllocId(id),
         incarnation: parseIncarnation(incarnation),
         address,
         zone,
         former: former.map(parseIncarnation),
+        isDraining,
       });
     }
     case 'member':

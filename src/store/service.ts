@@ -16,6 +16,8 @@ import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import { type GetRouteRequest, type GetRouteResponse, RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import {
   type Assignment,
+  type DrainRequest,
+  type DrainResponse,
   type LoadRequest,
   type LoadResponse,
   type RaiseOutcome as WireOutcome,
@@ -60,6 +62,7 @@ export function storeService(parts: {
       renew: handlers.unary<RenewRequest, RenewResponse>((request) => renew(node, authority, request)),
       raise: handlers.unary<RaiseRequest, RaiseResponse>((request) => raise(node, request)),
       release: handlers.unary<ReleaseRequest, ReleaseResponse>((request) => release(node, request)),
+      drain: handlers.unary<DrainRequest, DrainResponse>((request) => drain(node, request)),
       load: handlers.unary<LoadRequest, LoadResponse>((request) => load(node, request)),
       watch: handlers.serverStream<WatchRequest, WatchResponse>((request, stream) => {
         const caller = callerFromWire(request);
@@ -146,6 +149,15 @@ async function release(node: StoreNode, request: ReleaseRequest): Promise<Releas
   return result.type === 'released'
     ? { releasedCount: result.releasedCount, refusedCount: result.refusedCount }
     : { releasedCount: 0, refusedCount: 0 };
+}
+
+async function drain(node: StoreNode, request: DrainRequest): Promise<DrainResponse> {
+  const caller = callerFromWire(request);
+  node.assertLeading();
+  const { result } = await node.propose({ type: 'drain', ...caller });
+  throwRefusal(result);
+  // Applied here, so this state has every grant that came before the mark, and there will be none after it.
+  return { assignment: assignmentOf(node, caller) };
 }
 
 async function load(node: StoreNode, request: LoadRequest): Promise<LoadResponse> {

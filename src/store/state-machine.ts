@@ -51,6 +51,8 @@ export function apply(state: StoreState, command: Command, entryTerm: number): R
       return applyRaise(state, command);
     case 'release':
       return applyRelease(state, command);
+    case 'drain':
+      return applyDrain(state, command);
     default:
       return unreachable(command);
   }
@@ -85,7 +87,9 @@ function applyRegister(state: StoreState, { allocId, incarnation, address, zone 
   if (known?.former.includes(incarnation)) return refuse('NOT_OWNER', `incarnation ${incarnation} of ${allocId} is superseded`);
   const former =
     known === undefined || known.incarnation === incarnation ? (known?.former ?? []) : [known.incarnation, ...known.former].slice(0, FORMER_MAX);
-  state.setAlloc({ id: allocId, incarnation, address, zone, former });
+  // A repeat by the same run changes its address at most; only a new run undoes a drain.
+  const isDraining = known?.incarnation === incarnation && known.isDraining;
+  state.setAlloc({ id: allocId, incarnation, address, zone, former, isDraining });
   bumpVersion(state);
   return { type: 'done' };
 }
@@ -145,6 +149,16 @@ function applyRelease(state: StoreState, { allocId, incarnation, generation, rel
   return { type: 'released', releasedCount, refusedCount };
 }
 
+/** The run keeps what it has until it releases it. Repeating it changes nothing. */
+function applyDrain(state: StoreState, { allocId, incarnation }: CommandOf<'drain'>): Result {
+  const alloc = state.alloc(allocId);
+  if (alloc?.incarnation !== incarnation) return refuse('NOT_OWNER', `superseded: incarnation ${incarnation} is not the newest of ${allocId}`);
+  if (alloc.isDraining) return { type: 'done' };
+  state.setAlloc({ ...alloc, isDraining: true });
+  bumpVersion(state);
+  return { type: 'done' };
+}
+
 /** A decision counts only under the leader that made it, and only on the state that it was made on. */
 function refuseDecision(
   state: StoreState,
@@ -160,7 +174,7 @@ function refuseDecision(
   }
   for (const run of runs) {
     if (sectionsIn(state, run).length === 0) return refuse('INVALID_ARGUMENT', `no sections ${run.firstSection}+${run.sectionCount}`);
-    if (!state.isCurrent(run)) return refuse('INVALID_ARGUMENT', `incarnation ${run.incarnation} is not the newest of ${run.allocId}`);
+    if (!state.mayOwn(run)) return refuse('INVALID_ARGUMENT', `incarnation ${run.incarnation} of ${run.allocId} is superseded or draining`);
   }
   return undefined;
 }
@@ -193,7 +207,7 @@ function mayRelease({ owner, epoch, base, maxSeq }: Section, caller: { allocId: 
 /** Retires the epoch. This is the only place where maxSeq may go down: the owner said, sealed, what it really handed out. */
 function released(state: StoreState, before: Section, trueMax: Seq): Section {
   const { next } = before;
-  if (next !== undefined && state.isCurrent(next)) return grant(state, before, next, trueMax);
+  if (next !== undefined && state.mayOwn(next)) return grant(state, before, next, trueMax);
   return { owner: undefined, epoch: before.epoch, base: trueMax, maxSeq: trueMax, next: undefined };
 }
 

@@ -40,6 +40,8 @@ export interface Alloc {
   readonly zone: string;
   /** Superseded runs, newest first; only the last few. */
   readonly former: readonly Incarnation[];
+  /** This run is about to stop: it gets no further sections. */
+  readonly isDraining: boolean;
 }
 
 const UNTOUCHED: Section = { owner: undefined, epoch: toEpoch(0), base: NO_SEQ, maxSeq: NO_SEQ, next: undefined };
@@ -83,6 +85,11 @@ export class StoreState {
 
   member(id: number): Member | undefined {
     return this.#members.get(id);
+  }
+
+  /** It may be given sections: the newest run of its AllocSvr, and not about to stop. */
+  mayOwn(caller: Caller): boolean {
+    return this.isCurrent(caller) && this.#allocs.get(caller.allocId)?.isDraining === false;
   }
 
   /** This run is the newest of its AllocSvr. */

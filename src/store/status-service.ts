@@ -57,9 +57,17 @@ function statusOf({ node, authority, members }: StatusParts): StoreStatus {
     lease: state.cluster?.lease,
     sectionCount: state.sections.length,
     unassignedCount: state.sections.length - state.allocs.reduce((sum, { incarnation }) => sum + (held.get(incarnation) ?? 0), 0),
-    allocs: state.allocs.map(({ id, address, zone, incarnation }): AllocMember => {
+    allocs: state.allocs.map(({ id, address, zone, incarnation, isDraining }): AllocMember => {
       const heardMsAgo = authority.heardMsAgo(incarnation);
-      return { id, address, zone, state: 'joined', sectionCount: held.get(incarnation) ?? 0, heardMsAgo: BigInt(Math.round(heardMsAgo ?? -1)) };
+      const sectionCount = held.get(incarnation) ?? 0;
+      return {
+        id,
+        address,
+        zone,
+        state: isDraining ? (sectionCount > 0 ? 'draining' : 'gone') : 'joined',
+        sectionCount,
+        heardMsAgo: BigInt(Math.round(heardMsAgo ?? -1)),
+      };
     }),
     members: members.map((member) => memberOf(node, member)),
   };

@@ -6,7 +6,7 @@ import type { RoutingTable } from '../../../src/model/routing.js';
 import type { WindowRun } from '../../../src/model/window.js';
 import type { Assignment, Caller, RaiseAsk, RaiseOutcome, ReleasedRun, Renewal, WatchHandlers } from '../../../src/store/client.js';
 
-export type Kind = 'register' | 'renew' | 'raise' | 'release' | 'load';
+export type Kind = 'register' | 'renew' | 'raise' | 'release' | 'drain' | 'load';
 
 interface Section {
   owner: string | undefined;
@@ -35,7 +35,7 @@ export class FakeStore implements StorePort {
   readonly held = new Set<Kind>();
   readonly raises: RaiseAsk[][] = [];
   readonly releases: ReleasedRun[][] = [];
-  readonly counts: Record<Kind, number> = { register: 0, renew: 0, raise: 0, release: 0, load: 0 };
+  readonly counts: Record<Kind, number> = { register: 0, renew: 0, raise: 0, release: 0, drain: 0, load: 0 };
   #replies: { readonly kind: Kind; deliver(): void }[] = [];
   #watcher: WatchHandlers | undefined;
 
@@ -108,6 +108,11 @@ export class FakeStore implements StorePort {
   raise({ raises }: Caller & { readonly raises: readonly RaiseAsk[] }): Promise<RaiseOutcome[]> {
     this.raises.push([...raises]);
     return this.#answer('raise', () => raises.map((ask) => this.#raiseOne(ask)));
+  }
+
+  /** Takes note, as DESIGN's drain does: `isDraining` sections are not handed out by a test after it. */
+  drain(): Promise<Assignment> {
+    return this.#answer('drain', () => this.assignment());
   }
 
   release({ releases }: { readonly releases: readonly ReleasedRun[] }) {

@@ -514,12 +514,15 @@ describe('AllocNode', () => {
   });
 
   describe('draining', () => {
-    it('stops serving at once and releases everything with its true maxima in one request', async () => {
+    it('releases everything with its true maxima in one request, and serves nothing after that', async () => {
       await started(0, 1, 3);
       next(1, { count: 9 });
+      store.held.add('release');
       const drained = node.drain({ withinMs: 2000 });
+      await clock.settle();
       expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true });
       expect(node.isServingAt(clock.now())).to.equal(false);
+      store.deliver('release');
       await drained;
       expect(store.releases.map((runs) => runs.map(({ firstSection, trueMax }) => [firstSection, trueMax]))).to.deep.equal([
         [
@@ -528,6 +531,27 @@ describe('AllocNode', () => {
           [3, 0n],
         ],
       ]);
+    });
+
+    it('serves until the store took note, and releases what was granted up to then too', async () => {
+      await started(0);
+      store.held.add('drain');
+      const drained = node.drain({ withinMs: 2000 });
+      await clock.settle();
+      expect(next(0)).to.equal(1n);
+      expect(store.releases).to.deep.equal([]);
+      store.held.clear();
+      store.deliver('drain');
+      await drained;
+      expect(store.releases[0]?.map(({ firstSection, trueMax }) => [firstSection, trueMax])).to.deep.equal([[0, 1n]]);
+      expect(store.counts.drain).to.equal(1);
+    });
+
+    it('releases all the same when the store cannot be told', async () => {
+      await started(0, 2);
+      store.failures.set('drain', UNKNOWN);
+      await node.drain({ withinMs: 2000 });
+      expect(store.sections.map(({ owner }) => owner)).to.deep.equal([undefined, undefined, undefined, undefined]);
     });
 
     it('takes no longer than it is given', async () => {

@@ -78,6 +78,23 @@ describe('Releaser', () => {
     expect(asked[2]).to.deep.equal(asked[0]);
   });
 
+  it('asks no more once the table has taken the sections from us', async () => {
+    answers = Array.from({ length: 100 }, () => new SeqError('TIMEOUT', 'no answer'));
+    const taken = sealed(1);
+    releaser.release([taken]);
+    await clock.elapse(300);
+    const before = asked.length;
+    taken.lose();
+    await clock.elapse(2000);
+    await releaser.idle();
+    expect(before).to.be.greaterThan(0);
+    expect(asked.length).to.equal(before);
+    answers = [];
+    releaser.release([sealed(2)]);
+    await releaser.idle();
+    expect(asked.at(-1)?.[0]?.firstSection).to.equal(2);
+  });
+
   it('reads the table when some were refused: a repeat of a release that got through looks the same', async () => {
     answers = [{ releasedCount: 0, refusedCount: 2 }];
     releaser.release([sealed(1), sealed(2)]);

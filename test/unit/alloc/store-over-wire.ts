@@ -3,6 +3,8 @@ import type { SeqError } from '../../../src/base/errors.js';
 import type { Epoch, SectionId, Seq } from '../../../src/model/ids.js';
 import { tableToWire, versionFromWire, windowToWire } from '../../../src/rpc/codec.js';
 import {
+  type DrainRequest,
+  type DrainResponse,
   type LoadRequest,
   type LoadResponse,
   type RaiseRequest,
@@ -66,6 +68,7 @@ export function serveStore(options: {
         })),
       }),
     ),
+    drain: unary<DrainRequest, DrainResponse>('drain', async () => ({ assignment: toWire(await store.drain()) })),
     load: unary<LoadRequest, LoadResponse>('load', async () => ({ assignment: toWire(await store.load()) })),
     watch: handlers.serverStream<WatchRequest, WatchResponse>((_request, stream) => {
       const refusal = options.refuse?.('watch');

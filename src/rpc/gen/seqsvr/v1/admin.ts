@@ -93,7 +93,7 @@ export interface AllocMember {
   address: string;
   /** Its failure domain. Empty: none was configured. */
   zone: string;
-  /** joined or gone. */
+  /** joined; draining: it is about to stop and still holds sections; gone: it has given them all back. */
   state: string;
   /** Sections that it owns. 0: none. */
   sectionCount: number;

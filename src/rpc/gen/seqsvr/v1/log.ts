@@ -33,6 +33,9 @@ export interface Command {
     | //
     /** Takes sections back from their owner. */
     { $case: "release"; value: ReleaseCommand }
+    | //
+    /** Marks an AllocSvr as one that is about to stop. */
+    { $case: "drain"; value: DrainCommand }
     | undefined;
 }
 
@@ -138,6 +141,14 @@ export interface ReleaseCommand {
   releases: ReleasedRun[];
 }
 
+/** A run that is about to stop: it keeps what it has until it releases it, and gets nothing more. */
+export interface DrainCommand {
+  /** The AllocSvr. */
+  allocId: string;
+  /** Its newest run, 32 hex digits. */
+  incarnation: string;
+}
+
 /** Neighbouring sections, as stored. One record holds one block of sections, run by run. */
 export interface SectionBlock {
   /** Side by side from the first section of the block to its last. */
@@ -174,6 +185,8 @@ export interface AllocRecord {
   zone: string;
   /** Superseded runs, newest first; only the last few. */
   former: string[];
+  /** This run is about to stop: it gets no further sections. */
+  isDraining: boolean;
 }
 
 /** Everything of the state but its sections, AllocSvrs and members. */
@@ -223,6 +236,9 @@ export const Command: MessageFns<Command> = {
         break;
       case "release":
         ReleaseCommand.encode(message.command.value, writer.uint32(58).fork()).join();
+        break;
+      case "drain":
+        DrainCommand.encode(message.command.value, writer.uint32(66).fork()).join();
         break;
     }
     return writer;
@@ -295,6 +311,14 @@ export const Command: MessageFns<Command> = {
             }
 
             message.command = { $case: "release", value: ReleaseCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.command = { $case: "drain", value: DrainCommand.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -968,6 +992,63 @@ export const ReleaseCommand: MessageFns<ReleaseCommand> = {
   },
 };
 
+function createBaseDrainCommand(): DrainCommand {
+  return { allocId: "", incarnation: "" };
+}
+
+export const DrainCommand: MessageFns<DrainCommand> = {
+  encode(message: DrainCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allocId !== "") {
+      writer.uint32(10).string(message.allocId);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allocId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSectionBlock(): SectionBlock {
   return { runs: [] };
 }
@@ -1156,7 +1237,7 @@ export const SectionRecord: MessageFns<SectionRecord> = {
 };
 
 function createBaseAllocRecord(): AllocRecord {
-  return { id: "", incarnation: "", address: "", zone: "", former: [] };
+  return { id: "", incarnation: "", address: "", zone: "", former: [], isDraining: false };
 }
 
 export const AllocRecord: MessageFns<AllocRecord> = {
@@ -1175,6 +1256,9 @@ export const AllocRecord: MessageFns<AllocRecord> = {
     }
     for (const v of message.former) {
       writer.uint32(42).string(v!);
+    }
+    if (message.isDraining !== false) {
+      writer.uint32(48).bool(message.isDraining);
     }
     return writer;
   },
@@ -1230,6 +1314,14 @@ export const AllocRecord: MessageFns<AllocRecord> = {
             }
 
             message.former.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isDraining = reader.bool();
             continue;
           }
         }

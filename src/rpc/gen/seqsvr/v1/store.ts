@@ -176,6 +176,18 @@ export interface ReleaseResponse {
   refusedCount: number;
 }
 
+export interface DrainRequest {
+  /** The AllocSvr that is about to stop. */
+  allocId: string;
+  /** The run of it, 32 hex digits. */
+  incarnation: string;
+}
+
+export interface DrainResponse {
+  /** The newest table, and what the caller must still seal and release. */
+  assignment?: Assignment | undefined;
+}
+
 export interface LoadRequest {
   /** The AllocSvr's name, unique within the set. */
   allocId: string;
@@ -1306,6 +1318,109 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
   },
 };
 
+function createBaseDrainRequest(): DrainRequest {
+  return { allocId: "", incarnation: "" };
+}
+
+export const DrainRequest: MessageFns<DrainRequest> = {
+  encode(message: DrainRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allocId !== "") {
+      writer.uint32(10).string(message.allocId);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allocId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDrainResponse(): DrainResponse {
+  return { assignment: undefined };
+}
+
+export const DrainResponse: MessageFns<DrainResponse> = {
+  encode(message: DrainResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.assignment !== undefined) {
+      Assignment.encode(message.assignment, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.assignment = Assignment.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseLoadRequest(): LoadRequest {
   return { allocId: "", incarnation: "" };
 }
@@ -1465,6 +1580,16 @@ export const StoreServiceService = {
     responseSerialize: (value: ReleaseResponse): Buffer => Buffer.from(ReleaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseResponse => ReleaseResponse.decode(value),
   },
+  /** Says that the caller is about to stop: it gets no further sections. Answered after commit, with what it still owns. */
+  drain: {
+    path: "/seqsvr.v1.StoreService/Drain" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrainRequest): Buffer => Buffer.from(DrainRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainRequest => DrainRequest.decode(value),
+    responseSerialize: (value: DrainResponse): Buffer => Buffer.from(DrainResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrainResponse => DrainResponse.decode(value),
+  },
   /** Reads the windows of the sections that this incarnation owns, confirmed by a quorum. */
   load: {
     path: "/seqsvr.v1.StoreService/Load" as const,
@@ -1491,6 +1616,8 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   raise: handleUnaryCall<RaiseRequest, RaiseResponse>;
   /** Gives sections back, with their true maximum. Retires the epoch; answered after commit. */
   release: handleUnaryCall<ReleaseRequest, ReleaseResponse>;
+  /** Says that the caller is about to stop: it gets no further sections. Answered after commit, with what it still owns. */
+  drain: handleUnaryCall<DrainRequest, DrainResponse>;
   /** Reads the windows of the sections that this incarnation owns, confirmed by a quorum. */
   load: handleUnaryCall<LoadRequest, LoadResponse>;
 }
@@ -1569,6 +1696,22 @@ export interface StoreServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseResponse) => void,
+  ): ClientUnaryCall;
+  /** Says that the caller is about to stop: it gets no further sections. Answered after commit, with what it still owns. */
+  drain(
+    request: DrainRequest,
+    callback: (error: ServiceError | null, response: DrainResponse) => void,
+  ): ClientUnaryCall;
+  drain(
+    request: DrainRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DrainResponse) => void,
+  ): ClientUnaryCall;
+  drain(
+    request: DrainRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DrainResponse) => void,
   ): ClientUnaryCall;
   /** Reads the windows of the sections that this incarnation owns, confirmed by a quorum. */
   load(request: LoadRequest, callback: (error: ServiceError | null, response: LoadResponse) => void): ClientUnaryCall;

@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import type { Entry } from '../../../src/raft/types.js';
+import { DamageError } from '../../../src/store/damage.js';
+import { LevelLog } from '../../../src/store/level-log.js';
+import { entriesOf } from '../raft/memory-storage.js';
+
+const MiB = 1024 * 1024;
+
+describe('log of chunks', () => {
+  it('takes chunks that follow each other, and finds the hash at each end', () => {
+    const { chunks, log } = written([entriesOf([1, 1]), entriesOf([1], 3), entriesOf([2, 2], 4)]);
+    const loaded = load(chunks);
+    expect([loaded.lastIndex, [1, 2, 3, 4, 5, 6].map((index) => loaded.entryAt(index)?.term)]).to.deep.equal([5, [1, 1, 1, 2, 2, undefined]]);
+    expect([1, 2, 3, 4, 5].map((index) => loaded.hashAt(index) !== undefined)).to.deep.equal([false, true, true, false, true]);
+    expect(loaded.lastHash).to.deep.equal(log.lastHash);
+  });
+
+  it('is damaged when a chunk is missing at the beginning or in the middle', () => {
+    const { chunks } = written([entriesOf([1, 1]), entriesOf([1], 3), entriesOf([2, 2], 4)]);
+    for (const missing of [1, 3]) {
+      const left = new Map(chunks);
+      left.delete(missing);
+      expect(() => load(left), `chunk ${missing}`).to.throw(DamageError, 'hole');
+    }
+  });
+
+  it('is damaged when a chunk is a whole and valid one of another past', () => {
+    const { chunks } = written([entriesOf([1, 1]), entriesOf([1], 3), entriesOf([2], 4)]);
+    const other = written([entriesOf([1, 1]), entriesOf([2], 3), entriesOf([2], 4)]);
+    expect(() => load(new Map([...chunks, [3, other.chunks.get(3)!]])), 'the one after does not follow').to.throw(
+      DamageError,
+      'chunk 4 does not follow',
+    );
+    expect(() => load(new Map([...chunks, [4, other.chunks.get(4)!]])), 'it does not follow').to.throw(DamageError, 'chunk 4 does not follow');
+    expect(() => load(new Map([...chunks, [3, chunks.get(4)!]])), 'exchanged').to.throw(DamageError, 'says it begins at 4');
+  });
+
+  it('writes what a conflict leaves of a chunk again, in one chunk with what is new', () => {
+    const { chunks, log } = written([entriesOf([1, 1, 1]), entriesOf([1], 4)]);
+    const change = log.prepare(entriesOf([2, 2], 3));
+    expect([change.keptTo, change.added.firstIndex, change.added.lastIndex, change.removed.map(({ firstIndex }) => firstIndex)]).to.deep.equal([
+      2,
+      1,
+      4,
+      [1, 4],
+    ]);
+    commit(log, chunks, change);
+    expect([1, 2, 3, 4, 5].map((index) => load(chunks).entryAt(index)?.term)).to.deep.equal([1, 1, 2, 2, undefined]);
+  });
+
+  it('changes nothing before it is told that the change is on disk', () => {
+    const { log } = written([entriesOf([1, 1])]);
+    log.prepare(entriesOf([2], 1));
+    expect([log.lastIndex, log.entryAt(1)?.term]).to.deep.equal([2, 1]);
+  });
+
+  it('reads old chunks from the disk when they no longer fit in memory, cut by a conflict or not', () => {
+    const large = (index: number, term: number): Entry => ({ index, term, data: new Uint8Array(MiB).fill(index) });
+    const { chunks, log, reads } = written(Array.from({ length: 45 }, (_, at) => [large(2 * at + 1, 1), large(2 * at + 2, 1)]));
+    expect([log.entryAt(90)?.data[0], log.entryAt(30)?.data[0], reads.length]).to.deep.equal([90, 30, 0]);
+    expect([log.entryAt(3)?.data[0], reads]).to.deep.equal([3, [3]]);
+    // The conflict lies in what is no longer in memory: half of chunk 9 stays.
+    commit(log, chunks, log.prepare([large(10, 2), large(11, 2)]));
+    expect(reads).to.deep.equal([3, 9]);
+    expect([8, 9, 10, 11, 12].map((index) => log.entryAt(index)?.term)).to.deep.equal([1, 1, 2, 2, undefined]);
+    chunks.delete(1);
+    expect(() => log.entryAt(2)).to.throw(DamageError, 'log chunk 1 is gone');
+  });
+});
+
+type Chunks = Map<number, Uint8Array>;
+
+function written(appends: readonly (readonly Entry[])[]): { readonly log: LevelLog; readonly chunks: Chunks; readonly reads: number[] } {
+  const chunks: Chunks = new Map();
+  const reads: number[] = [];
+  const log = new LevelLog((firstIndex) => {
+    reads.push(firstIndex);
+    return chunks.get(firstIndex);
+  });
+  for (const entries of appends) commit(log, chunks, log.prepare(entries));
+  return { log, chunks, reads };
+}
+
+function commit(log: LevelLog, chunks: Chunks, change: ReturnType<LevelLog['prepare']>): void {
+  for (const { firstIndex } of change.removed) chunks.delete(firstIndex);
+  chunks.set(change.added.firstIndex, change.bytes);
+  log.commit(change);
+}
+
+function load(chunks: Chunks): LevelLog {
+  const log = new LevelLog((firstIndex) => chunks.get(firstIndex));
+  for (const [firstIndex, bytes] of [...chunks].sort(([one], [other]) => one - other)) log.load(firstIndex, bytes);
+  return log;
+}
