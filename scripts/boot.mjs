@@ -3,8 +3,9 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { npmCommand } from './npm.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
@@ -51,10 +52,8 @@ async function install() {
   console.error('installing dependencies (once)...');
   // --include=dev: NODE_ENV=production or omit=dev would leave the compiler out.
   const flags = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  // The very npm that started this, when one did; pnpm and yarn set the same variable and know no `ci`.
-  const npm = process.env['npm_execpath'] ?? '';
-  if (/^npm-cli\.[cm]?js$/.test(basename(npm))) await run(process.execPath, [npm, ...flags], 'npm ci failed');
-  else await run('npm', flags, 'npm ci failed', { shell: process.platform === 'win32' });
+  const npm = npmCommand(flags);
+  await run(npm.command, npm.args, 'npm ci failed', npm.options);
   writeFileSync(stamp, wanted);
 }
 

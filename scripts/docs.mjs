@@ -14,7 +14,10 @@ reply costs a gap, never a repeat.
 | code | definite by itself | retryable | meaning |
 |---|---|---|---|
 ${Object.entries(ERRORS)
-  .map(([code, { definite, retryable, doc }]) => `| <a id="${code.toLowerCase()}"></a>\`${code}\` | ${definite ? 'yes' : 'no'} | ${retryable ? 'yes' : 'no'} | ${doc} |`)
+  .map(
+    ([code, { definite, retryable, doc }]) =>
+      `| <a id="${code.toLowerCase()}"></a>\`${code}\` | ${definite ? 'yes' : 'no'} | ${retryable ? 'yes' : 'no'} | ${doc} |`,
+  )
   .join('\n')}
 `;
 

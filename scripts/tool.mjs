@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { npmCommand } from './npm.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = join(root, 'tools', 'node_modules', '.bin');
@@ -34,10 +35,8 @@ function install() {
   const stamp = join(root, 'tools', 'node_modules', '.stamp');
   const wanted = readFileSync(join(root, 'tools', 'package.json'), 'utf8');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  const npm = process.env['npm_execpath'];
-  const args = ['install', '--no-package-lock', '--no-audit', '--no-fund', '--include=optional', '--loglevel=error'];
-  const [command, first] = npm === undefined ? ['npm', []] : [process.execPath, [npm]];
-  const result = spawnSync(command, [...first, ...args], { cwd: join(root, 'tools'), stdio: 'inherit' });
+  const npm = npmCommand(['install', '--no-package-lock', '--no-audit', '--no-fund', '--include=optional', '--loglevel=error']);
+  const result = spawnSync(npm.command, npm.args, { cwd: join(root, 'tools'), stdio: 'inherit', ...npm.options });
   if (result.status !== 0) stop('the tools could not be installed');
   writeFileSync(stamp, wanted);
 }

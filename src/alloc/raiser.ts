@@ -4,8 +4,8 @@ import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import { backoffMs, type Random } from '../base/random.js';
 import type { Seq } from '../model/ids.js';
-import type { RaiseAsk, RaiseOutcome, StoreCall } from '../store/client.js';
-import { RAISES_PER_REQUEST_MAX } from '../store/client.js';
+import { RAISES_PER_REQUEST_MAX } from '../rpc/limits.js';
+import type { RaiseItem, RaiseOutcome, StoreCall } from '../store/client.js';
 import type { AllocEvent } from './events.js';
 import type { RaiseDesk, SectionAllocator } from './section-allocator.js';
 
@@ -29,7 +29,7 @@ export interface RaiserOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: Observer<AllocEvent>;
-  readonly raise: (raises: readonly RaiseAsk[], call: StoreCall) => Promise<readonly RaiseOutcome[]>;
+  readonly raise: (raises: readonly RaiseItem[], call: StoreCall) => Promise<readonly RaiseOutcome[]>;
   /** A request, or one raise in it, failed or was refused with this. */
   readonly onError: (error: SeqError) => void;
   /** The store says that a section is not ours: the table may be old. */

@@ -5,8 +5,8 @@ import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import { backoffMs, type Random } from '../base/random.js';
 import { appendRun } from '../model/window.js';
+import { RELEASES_PER_REQUEST_MAX } from '../rpc/limits.js';
 import type { Assignment, ReleasedRun, ReleaseOutcome, StoreCall } from '../store/client.js';
-import { RELEASES_PER_REQUEST_MAX } from '../store/client.js';
 import type { AllocEvent } from './events.js';
 import type { SectionAllocator } from './section-allocator.js';
 

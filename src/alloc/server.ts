@@ -3,9 +3,10 @@ import { every } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
+import { isWildcard, splitAddress } from '../model/address.js';
 import { type Incarnation, parseAllocId } from '../model/ids.js';
 import { Health } from '../rpc/health.js';
-import { GrpcServer, Handlers, splitAddress } from '../rpc/server.js';
+import { GrpcServer, Handlers } from '../rpc/server.js';
 import { StoreClient } from '../store/client.js';
 import type { AllocEvent } from './events.js';
 import { AllocNode } from './node.js';
@@ -15,8 +16,6 @@ import { AllocService } from './service.js';
 const DRAIN_LIMIT_MS = 2_000;
 /** How often health is brought up to date, in ms. It is advice for load balancers; calls ask the lease itself. */
 const HEALTH_EVERY_MS = 100;
-/** Addresses that a server can listen on and nobody can dial. */
-const WILDCARD_HOSTS = new Set(['0.0.0.0', '[::]']);
 
 export interface AllocServerOptions {
   /** The name of this AllocSvr: 1 to 63 of [A-Za-z0-9._-], unique within the set. */
@@ -85,7 +84,7 @@ export class AllocServer {
     const address = options.advertise ?? server.address;
     const alloc = new AllocServer({ address, server, node, store, health, clock });
     try {
-      if (WILDCARD_HOSTS.has(splitAddress(address).host)) {
+      if (isWildcard(address)) {
         throw new SeqError('INVALID_ARGUMENT', `clients cannot dial ${address}: say with advertise which address they can`);
       }
       await node.start({ address });

@@ -3,8 +3,8 @@ import { SeqError } from '../base/errors.js';
 import { locate } from '../model/geometry.js';
 import { parseCount, parseUid } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
-import { isNewer, NO_VERSION } from '../model/version.js';
-import { tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
+import { isNewer } from '../model/version.js';
+import { callerVersionFromWire, tableToWire, versionToWire } from '../rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type GetStatusRequest, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import {
@@ -20,15 +20,12 @@ import {
   RouteServiceService,
   SeqServiceService,
 } from '../rpc/gen/seqsvr/v1/seq.js';
+import { RANGE_COUNT_MAX, UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
 import type { Handlers, Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
 import { type Item, nextMany } from './next-many.js';
 import type { AllocNode, Ask, Patience, Taken } from './node.js';
 
-/** How many numbers one call may ask for (seq.proto). */
-export const COUNT_MAX = 1_000_000;
-/** How many uids one batch may carry (seq.proto). */
-export const UIDS_PER_REQUEST_MAX = 10_000;
 /** What callers are told to wait, in ms, while this node starts. */
 const STARTING_RETRY_AFTER_MS = 200;
 
@@ -77,7 +74,7 @@ export class AllocService {
   }
 
   #next(request: NextRequest, patience: Patience): NextResponse | Promise<NextResponse> {
-    const count = parseCount(request.count === 0 ? 1 : request.count, COUNT_MAX);
+    const count = parseCount(request.count === 0 ? 1 : request.count, RANGE_COUNT_MAX);
     const taken = this.#node.next({ ...this.#placeOf(request.uid), count, floor: request.floor }, patience);
     if (taken instanceof Promise) return taken.then((later) => this.#toNextResponse(later, request));
     return this.#toNextResponse(taken, request);
@@ -156,7 +153,7 @@ export class AllocService {
   /** The newest table, but only for a caller whose own is older. */
   #tableFor(version: common.Version | undefined): common.RoutingTable | undefined {
     const { table } = this.#node;
-    if (table === undefined || !isNewer(table.version, version === undefined ? NO_VERSION : versionFromWire(version))) return undefined;
+    if (table === undefined || !isNewer(table.version, callerVersionFromWire(version))) return undefined;
     if (this.#wireTable?.of !== table) this.#wireTable = { of: table, wire: tableToWire(table) };
     return this.#wireTable.wire;
   }

@@ -7,7 +7,7 @@ import type { ClusterView, Move } from './view.js';
 
 /** On a fresh set, time without a newcomer before sections are dealt out, in ms: so that all who start together get some. */
 const SETTLE_MS = 500;
-/** How much longer a fresh set waits for those that are registered and were not heard yet, in ms. */
+/** The same while some that are registered were not heard yet, in ms. */
 const SETTLE_MAX_MS = 3_000;
 /** Living owners keep their sections until no newcomer came and nothing was decided for this long, in ms: no thrashing. */
 const REBALANCE_QUIET_MS = 2_000;

@@ -43,7 +43,7 @@ export class Health {
     return heardAt === undefined ? undefined : Math.max(0, shortestMs(heardAt, now));
   }
 
-  /** Milliseconds since a run was heard for the first time. */
+  /** Milliseconds since the last newcomer: a run that was heard for the first time under this leader. */
   quietMs(now: Instant): number {
     return now.monoMs - this.#newestAt.monoMs;
   }

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import { type Incarnation, type SectionId, toSectionId } from '../model/ids.js';
+import { type Incarnation, toSectionId } from '../model/ids.js';
 import type { Candidate, ClusterView, Holding, Move } from './view.js';
 
 /** Owners may differ by this share of an even share before a planned move is worth its pause. */
@@ -108,7 +108,7 @@ function surplusOf(
     const over = holder === undefined ? 0 : (left.get(holder) ?? 0);
     const taken = Math.min(over, sectionCount, budget);
     if (holder === undefined || taken === 0) continue;
-    surplus.push({ ...holding, firstSection: toSectionId(firstSection + sectionCount - taken) satisfies SectionId, sectionCount: taken });
+    surplus.push({ ...holding, firstSection: toSectionId(firstSection + sectionCount - taken), sectionCount: taken });
     left.set(holder, over - taken);
     budget -= taken;
   }

@@ -104,3 +104,9 @@ export function optional<Key extends string, Value>(key: Key, value: Value | und
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** A value for an error message: short, and never an exception of its own. */
+export function show(value: unknown): string {
+  const text = typeof value === 'string' ? `'${value}'` : typeof value === 'object' && value !== null ? 'an object' : String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

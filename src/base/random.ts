@@ -18,11 +18,6 @@ export function fraction(random: Random): number {
   return random.below(2 ** 30) / 2 ** 30;
 }
 
-/** Picks one of `items`; undefined when there is none. */
-export function pick<Item>(random: Random, items: readonly Item[]): Item | undefined {
-  return items.length === 0 ? undefined : items[random.below(items.length)];
-}
-
 /** Exponential backoff with full jitter: a wait in [0, min(maxMs, baseMs x 2^attempt)], attempt counted from 0. */
 export function backoffMs(random: Random, options: { attempt: number; baseMs: number; maxMs: number }): number {
   const ceilingMs = Math.min(options.maxMs, options.baseMs * 2 ** Math.min(options.attempt, 30));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { messageOf, SeqError } from '../base/errors.js';
-import { parseName, show } from '../model/ids.js';
-import { splitAddress } from '../rpc/server.js';
+import { messageOf, SeqError, show } from '../base/errors.js';
+import { isWildcard, splitAddress } from '../model/address.js';
+import { parseName } from '../model/ids.js';
 import { parseDurationMs } from './duration.js';
 
 /** One key of a config file: `parse` turns what the file has into a value, or throws INVALID_ARGUMENT with the rule. */
@@ -71,10 +71,6 @@ export function text(raw: unknown): string {
 
 export function invalid(message: string): SeqError {
   return new SeqError('INVALID_ARGUMENT', message);
-}
-
-export function isWildcard(listen: string): boolean {
-  return ['0.0.0.0', '[::]', '*'].includes(splitAddress(listen).host);
 }
 
 function address(raw: unknown): string {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { messageOf, SeqError } from '../base/errors.js';
+import { isWildcard } from '../model/address.js';
 import { checkGeometry, DEFAULT_GEOMETRY, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
 import { parseName, UID_MAX } from '../model/ids.js';
 import { checkElection, checkLeaseTerms, DEFAULT_LEASE_TERMS, DEFAULT_RENEW_EVERY_MS, type LeaseTerms } from '../model/lease.js';
@@ -205,7 +206,7 @@ function checkAdvertised(key: string, given: string | undefined, listed: string)
 }
 
 function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
-  if (raw.advertise === undefined && fields.isWildcard(raw.listen)) {
+  if (raw.advertise === undefined && isWildcard(raw.listen)) {
     throw fields.invalid(`advertise: is required when listen is a wildcard, got listen ${raw.listen}`);
   }
   return {

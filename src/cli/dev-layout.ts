@@ -1,7 +1,6 @@
 import { stringify } from 'yaml';
-import { SeqError } from '../base/errors.js';
+import { SeqError, show } from '../base/errors.js';
 import { DEFAULT_GEOMETRY } from '../model/geometry.js';
-import { show } from '../model/ids.js';
 
 /** Where a dev cluster's front door listens, and where the tools look for a cluster, unless told otherwise. */
 export const DEFAULT_PORT = 7070;

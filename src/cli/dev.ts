@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Clock, sleep, systemClock } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
 import { systemRandom } from '../base/random.js';
 import type { ChildSpec } from './child.js';
 import { readyText, toldOf } from './dev-words.js';
@@ -40,6 +41,8 @@ export interface DevOptions {
 /** How long children of a supervisor that was killed may take to notice, in ms, before they are killed too. */
 const ORPHANS_LIMIT_MS = 3_000;
 const ORPHANS_CHECK_EVERY_MS = 50;
+/** How often the kernel is asked again for any free port. */
+const ANY_PORT_RETRIES_MAX = 20;
 
 /** `seqsvr dev`: a whole cluster on loopback until Ctrl-C. Throws before anything runs, or after stopping what ran. */
 export async function dev(options: DevOptions, output: Output): Promise<number> {
@@ -130,18 +133,21 @@ function recordOf(options: DevOptions): ClusterRecord {
   return record;
 }
 
-/** The first free candidate of each listener, none twice. */
+/** The first free candidate of each listener, none twice. Throws UNAVAILABLE when a listener gets none. */
 async function choosePorts(slots: readonly PortSlot[]): Promise<Record<string, number>> {
   const chosen: Record<string, number> = {};
   const taken = new Set<number>();
   for (const { listener, candidates } of slots) {
-    for (const candidate of candidates) {
+    // The kernel may name a port that was chosen a moment ago, for nobody holds it yet: so it is asked more than once.
+    const tries = [...candidates, ...Array.from({ length: ANY_PORT_RETRIES_MAX }, () => 0)];
+    for (const candidate of tries) {
       const port = candidate === 0 ? await anyFreePort() : candidate;
       if (taken.has(port) || !(await isPortFree(port))) continue;
       chosen[listener] = port;
       taken.add(port);
       break;
     }
+    if (chosen[listener] === undefined) throw new SeqError('UNAVAILABLE', `no free port for ${listener} in ${tries.length} attempts`);
   }
   return chosen;
 }

@@ -1,5 +1,4 @@
-import { SeqError } from '../base/errors.js';
-import { show } from '../model/ids.js';
+import { SeqError, show } from '../base/errors.js';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 

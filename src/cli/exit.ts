@@ -1,4 +1,5 @@
 import { type ErrorCode, messageOf, SeqError } from '../base/errors.js';
+import { DamageError } from '../store/damage.js';
 
 /** What the shell learns. Part of the interface: scripts depend on it. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, unhealthy: 4, unsafe: 5, denied: 6, interrupted: 130 } as const;
@@ -33,13 +34,23 @@ export function exitCodeOf(error: unknown): number {
 
 /** What, why, what to do. A stack trace only for whoever asked for it. */
 export function explain(error: unknown, options: { readonly debug: boolean }): string {
-  const code = error instanceof SeqError ? ` ${error.code}` : '';
-  const lines = [`error${code}: ${messageOf(error)}`];
-  const advice = error instanceof SeqError ? ADVICE[error.code] : 'this may be a bug; --debug shows where it happened';
+  const lines = [`error${nameOf(error)}: ${messageOf(error)}`];
+  const advice = adviceOn(error);
   if (advice !== undefined) lines.push(advice);
   if (error instanceof SeqError && error.maybeAllocated) lines.push('a number may have been handed out and lost: a gap, never a repeat');
   if (options.debug && error instanceof Error) lines.push(withCauses(error));
   return lines.join('\n');
+}
+
+function nameOf(error: unknown): string {
+  if (error instanceof SeqError) return ` ${error.code}`;
+  return error instanceof DamageError ? ` ${error.name}` : '';
+}
+
+function adviceOn(error: unknown): string | undefined {
+  if (error instanceof SeqError) return ADVICE[error.code];
+  if (error instanceof DamageError) return 'keep a copy of the data directory; OPERATIONS.md says how the node comes back';
+  return 'this may be a bug; --debug shows where it happened';
 }
 
 /** How many causes a trace shows: a chain that loops must not print for ever. */

@@ -45,9 +45,13 @@ export function parseConnection(flags: ConnectionFlags): ConnectionArgs {
   }
   const timeoutMs = parseDurationMs(flags.timeout);
   if (timeoutMs < 1) throw new SeqError('INVALID_ARGUMENT', `--timeout must be at least 1ms, got '${flags.timeout}'`);
-  const { output } = flags;
+  return { endpoints, timeoutMs, output: parseFormat(flags.output) };
+}
+
+/** Throws INVALID_ARGUMENT with the value and the rule. */
+export function parseFormat(output: string): Format {
   if (output !== 'table' && output !== 'json') throw new SeqError('INVALID_ARGUMENT', `--output must be table or json, got '${output}'`);
-  return { endpoints, timeoutMs, output };
+  return output;
 }
 
 /**

@@ -2,8 +2,8 @@ import yargs, { type Argv } from 'yargs';
 import { messageOf } from '../base/errors.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
-import { CONNECTION_OPTIONS, fromEnv, parseConnection } from './options.js';
-import { type Format, type Output, print } from './output.js';
+import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat } from './options.js';
+import { type Output, print } from './output.js';
 import { programVersion } from './version.js';
 
 /** Commands are only chosen while the line is parsed, and run after: so a usage error is never mistaken for a failure. */
@@ -165,8 +165,11 @@ function addVersion(program: Argv, output: Output, choose: Choose): void {
     (args) =>
       choose(() => {
         const version = programVersion();
-        const format: Format = args.output === 'json' ? 'json' : 'table';
-        print(output, format, { kind: 'Version', body: { version, node: process.version }, table: `seqsvr ${version} (node ${process.version})\n` });
+        print(output, parseFormat(args.output), {
+          kind: 'Version',
+          body: { version, node: process.version },
+          table: `seqsvr ${version} (node ${process.version})\n`,
+        });
         return Promise.resolve(EXIT.ok);
       }),
   );

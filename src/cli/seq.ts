@@ -1,6 +1,6 @@
 import { SeqClient } from '../client/client.js';
-import { RANGE_COUNT_MAX } from '../client/options.js';
 import { parseCount, parseUid } from '../model/ids.js';
+import { RANGE_COUNT_MAX } from '../rpc/limits.js';
 import { EXIT } from './exit.js';
 import type { ConnectionArgs } from './options.js';
 import { type Output, print } from './output.js';

@@ -1,5 +1,6 @@
 import type { AllocEvent } from '../alloc/events.js';
 import { AllocServer } from '../alloc/server.js';
+import { optional } from '../base/errors.js';
 import { eventLogger, type LogLevel } from '../ops/log.js';
 import type { AllocConfig } from './config.js';
 import type { ProcessContext, Running } from './process.js';
@@ -15,17 +16,18 @@ const LEVELS = {
   watchEnded: 'warn',
   raiseFailed: 'warn',
   raiseRefused: 'warn',
+  drainFailed: 'warn',
   releaseFailed: 'warn',
   floorAboveCurrent: 'error',
   fatal: 'fatal',
 } as const satisfies { readonly [Type in AllocEvent['type']]?: LogLevel };
 
-/** Composition root of an AllocSvr: the only place where its clock, its dice and its sockets are chosen. */
+/** Composition root of an AllocSvr: puts it together with the clock, the dice and the log of its process. */
 export async function serveAlloc(config: AllocConfig, context: ProcessContext): Promise<Running> {
   const server = await AllocServer.start({
     id: config.name,
     listen: config.listen,
-    ...(config.advertise === undefined ? {} : { advertise: config.advertise }),
+    ...optional('advertise', config.advertise),
     zone: config.zone,
     stores: [...config.stores],
     renewEveryMs: config.renewEveryMs,

@@ -1,31 +1,44 @@
 import { Arbiter } from '../arbiter/arbiter.js';
-import { eventLogger } from '../ops/log.js';
+import { eventLogger, type LogLevel } from '../ops/log.js';
+import type { StoreEvent } from '../store/events.js';
 import { StoreServer } from '../store/server.js';
 import { arbiterPortOf } from './arbiter-port.js';
 import type { StoreConfig } from './config.js';
 import type { ProcessContext, Running } from './process.js';
 import { programVersion } from './version.js';
 
-/** Composition root of a StoreSvr: the only place where its clock, its dice, its disk and its sockets are chosen. */
+/** What happens all the time in a healthy StoreSvr is for debugging; what an operator has to hear of is more. */
+const LEVELS = {
+  written: 'debug',
+  lateTick: 'warn',
+  peerDown: 'warn',
+  peerSlow: 'warn',
+  peerRefused: 'warn',
+  badMessage: 'warn',
+  commandRefused: 'warn',
+} as const satisfies { readonly [Type in StoreEvent['type']]?: LogLevel };
+
+/** Composition root of a StoreSvr: puts it and its arbiter together with the clock, the dice and the log of its process. */
 export async function serveStore(config: StoreConfig, context: ProcessContext): Promise<Running> {
   const { clock, random, log, fail } = context;
   const { name, nodeId, dataDir, listen, peerListen, members, geometry, lease, raiseBy, heartbeatMs, electionMinMs: electionMs } = config;
   const server = await StoreServer.start({
-    ...{ name, nodeId, dataDir, listen, peerListen, members, heartbeatMs, electionMs, clock, random },
+    name,
+    nodeId,
+    dataDir,
+    listen,
+    peerListen,
+    members,
+    heartbeatMs,
+    electionMs,
+    clock,
+    random,
     clusterId: config.cluster,
     bootstrap: { geometry, lease, raiseBy },
     build: { version: programVersion(), pid: process.pid },
     makeArbiter: (node) => new Arbiter({ port: arbiterPortOf(node), clock }),
-    observe: eventLogger(log.component('store'), {
-      written: 'debug',
-      lateTick: 'warn',
-      peerDown: 'warn',
-      peerSlow: 'warn',
-      peerRefused: 'warn',
-      badMessage: 'warn',
-      commandRefused: 'warn',
-    }),
-    onFatal: (error: unknown) => fail(error),
+    observe: eventLogger<StoreEvent>(log.component('store'), LEVELS),
+    onFatal: (error) => fail(error),
   });
   return { address: server.address, stop: () => server.stop() };
 }

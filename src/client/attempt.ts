@@ -1,4 +1,5 @@
-import { messageOf, SeqError } from '../base/errors.js';
+import { messageOf, optional, SeqError } from '../base/errors.js';
+import { isDialable, splitAddress } from '../model/address.js';
 import { type Seq, SEQ_MAX, type Uid } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
 import { isSame, NO_VERSION, type Version } from '../model/version.js';
@@ -6,7 +7,6 @@ import type { CallOptions, Channel } from '../rpc/channel.js';
 import { seqFromWire, tableFromWire, versionToWire } from '../rpc/codec.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import { RouteServiceService as RouteService, SeqServiceService as SeqService } from '../rpc/gen/seqsvr/v1/seq.js';
-import { splitAddress } from '../rpc/server.js';
 import { errorFromDetail } from '../rpc/status.js';
 import type { RoutingCache } from './routing-cache.js';
 
@@ -160,18 +160,9 @@ function atAddress(error: SeqError, address: string): SeqError {
     cause,
     endpoint: address,
     attempts: 1,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(redirect === undefined || !isAddress(redirect.address) ? {} : { redirect }),
+    ...optional('retryAfterMs', retryAfterMs),
+    ...optional('redirect', redirect !== undefined && isDialable(redirect.address) ? redirect : undefined),
   });
-}
-
-function isAddress(text: string): boolean {
-  try {
-    return splitAddress(text).port > 0;
-  } catch (error) {
-    if (error instanceof SeqError) return false;
-    throw error;
-  }
 }
 
 /** The node did not answer, or answered nonsense. A refusal is an answer. */

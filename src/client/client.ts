@@ -3,20 +3,13 @@ import { parseCount, parseUid, type Uid } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
 import { isSame, NO_VERSION, type Version } from '../model/version.js';
 import { ChannelPool } from '../rpc/channel.js';
+import { RANGE_COUNT_MAX } from '../rpc/limits.js';
 import { Attempts, type CurrentSeq, type SeqRange } from './attempt.js';
 import { callOwner, needTable, persist, type Way } from './call.js';
 import { callMany } from './call-many.js';
 import { CallScope } from './call-scope.js';
 import { Emitter, type SeqClientEventName, type SeqClientEvents } from './events.js';
-import {
-  type CallOptions,
-  type ClientConfig,
-  parseCallOptions,
-  parseClientOptions,
-  parseUids,
-  RANGE_COUNT_MAX,
-  type SeqClientOptions,
-} from './options.js';
+import { type CallOptions, type ClientConfig, parseCallOptions, parseClientOptions, parseUids, type SeqClientOptions } from './options.js';
 import { RouteRefresh } from './route-refresh.js';
 import { RoutingCache } from './routing-cache.js';
 
@@ -48,8 +41,9 @@ export interface SeqClientStatus {
  * Numbers for uids: each uid has a counter of its own, and every number handed out for it is larger than the ones
  * before. Gaps are allowed, so differences are not counts. Safe to share; one per process is enough.
  *
- * Every method rejects with a SeqError. Retrying is always safe: where `maybeAllocated` is true, a number may have been
- * taken and lost, which shows as a gap and never as a repeat.
+ * Every method rejects with a SeqError: INVALID_ARGUMENT, OUT_OF_RANGE, UNAVAILABLE, TIMEOUT, ABORTED,
+ * RESOURCE_EXHAUSTED, PROTOCOL or CLOSED; docs/errors.md says what each means. Retrying is always safe: where
+ * `maybeAllocated` is true, a number may have been taken and lost, which shows as a gap and never as a repeat.
  */
 export class SeqClient {
   readonly #config: ClientConfig;
@@ -157,7 +151,7 @@ export class SeqClient {
     };
   }
 
-  /** Calls `handle` for each event of that name until the returned function is called. */
+  /** Calls `handle` for each event of that name, in a turn of its own, until the returned function is called. What `handle` throws is uncaught. */
   on<Name extends SeqClientEventName>(name: Name, handle: (event: SeqClientEvents[Name]) => void): () => void {
     return this.#events.on(name, handle);
   }

@@ -1,10 +1,8 @@
 import { assert } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import type { Seq, Uid } from '../model/ids.js';
+import { UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
 import { redirectOf, Trouble } from './retry.js';
-
-/** The most uids that one NextMany request may carry: the wire's own limit. */
-export const NEXT_MANY_CHUNK_MAX = 10_000;
 
 /** Part of a nextMany that goes to one AllocSvr in one request. */
 export interface Chunk {
@@ -51,7 +49,7 @@ export class Many {
         continue;
       }
       let chunk = open.get(address);
-      if (chunk === undefined || chunk.places.length === NEXT_MANY_CHUNK_MAX) {
+      if (chunk === undefined || chunk.places.length === UIDS_PER_REQUEST_MAX) {
         chunk = { address, places: [] };
         open.set(address, chunk);
         chunks.push(chunk);

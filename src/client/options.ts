@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../base/clock.js';
-import { SeqError } from '../base/errors.js';
+import { SeqError, show } from '../base/errors.js';
 import { type Random, systemRandom } from '../base/random.js';
-import { parseUid, show, type Uid } from '../model/ids.js';
-import { splitAddress } from '../rpc/server.js';
+import { splitAddress } from '../model/address.js';
+import { parseUid, type Uid } from '../model/ids.js';
 
 export interface RetryOptions {
   /** How often one call tries before it gives up, the first time included; in [1, 1000]. A followed redirect belongs to its try. Default 32. */
@@ -41,9 +41,7 @@ export interface ClientConfig {
   readonly random: Random;
 }
 
-/** How many numbers one range may have: the wire's own limit. */
-export const RANGE_COUNT_MAX = 1_000_000;
-/** How many uids one nextMany may name; it is cut into calls of at most `NEXT_MANY_CHUNK_MAX`. */
+/** How many uids one nextMany may name; it is cut into requests of at most `UIDS_PER_REQUEST_MAX`. */
 export const NEXT_MANY_UIDS_MAX = 1_000_000;
 
 const ENDPOINTS_MAX = 64;

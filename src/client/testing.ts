@@ -4,13 +4,13 @@ import { type ErrorCode, optional, type Redirect, SeqError } from '../base/error
 import { checkGeometry, contains, DEFAULT_GEOMETRY, type Geometry, SECTIONS_MAX, sectionCountOf, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
 import { parseAllocId, parseUid, SEQ_MAX, toEpoch, type Uid, UID_MAX } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
-import { isNewer, NO_VERSION } from '../model/version.js';
-import { tableToWire, versionFromWire } from '../rpc/codec.js';
+import { isNewer } from '../model/version.js';
+import { callerVersionFromWire, tableToWire } from '../rpc/codec.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import * as wire from '../rpc/gen/seqsvr/v1/seq.js';
+import { RANGE_COUNT_MAX, UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
 import { GrpcServer, Handlers, type Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
-import { RANGE_COUNT_MAX } from './options.js';
 
 export type MemorySeqMethod = 'next' | 'nextMany' | 'current' | 'getRoute';
 
@@ -41,8 +41,6 @@ export interface MemorySeqServerOptions {
 
 /** gRPC's UNAVAILABLE, as a broken connection looks to its caller: a bare status without our trailer. */
 const BROKEN_CONNECTION = { code: 14, details: 'the reply was dropped by a MemorySeqServer' };
-/** The wire's limit for one NextMany. */
-const UIDS_MAX = 10_000;
 
 /**
  * A seqsvr for tests: the real gRPC services on a free port of 127.0.0.1, numbers from a Map, faults on demand.
@@ -205,7 +203,7 @@ export class MemorySeqServer {
   }
 
   #nextMany({ uids, routingVersion }: wire.NextManyRequest): wire.NextManyResponse {
-    if (uids.length > UIDS_MAX) throw new SeqError('INVALID_ARGUMENT', `at most ${UIDS_MAX} uids, got ${uids.length}`);
+    if (uids.length > UIDS_PER_REQUEST_MAX) throw new SeqError('INVALID_ARGUMENT', `at most ${UIDS_PER_REQUEST_MAX} uids, got ${uids.length}`);
     return { items: uids.map((uid) => this.#item(uid)), routing: this.#newerThan(routingVersion) };
   }
 
@@ -218,19 +216,25 @@ export class MemorySeqServer {
     }
   }
 
-  #current({ uid, routingVersion }: wire.CurrentRequest): wire.CurrentResponse {
-    return { seq: this.#lastSeqs.get(this.#parse(uid)) ?? 0n, exact: true, epoch: 1n, routing: this.#newerThan(routingVersion) };
+  #current({ uid, floor, routingVersion }: wire.CurrentRequest): wire.CurrentResponse {
+    return { seq: this.#lastNotBelow(floor, this.#parse(uid)), exact: true, epoch: 1n, routing: this.#newerThan(routingVersion) };
   }
 
   #take(wireUid: bigint, count: number, floor: bigint): { first: bigint; last: bigint } {
     const uid = this.#parse(wireUid);
     if (count > RANGE_COUNT_MAX) throw new SeqError('INVALID_ARGUMENT', `count must be at most ${RANGE_COUNT_MAX}, got ${count}`);
-    const before = this.#lastSeqs.get(uid) ?? 0n;
-    if (floor > before) throw new SeqError('UNAVAILABLE', `floor ${floor} is above the last number ${before}`, { definite: true });
+    const before = this.#lastNotBelow(floor, uid);
     const last = before + BigInt(count);
     if (last > SEQ_MAX) throw new SeqError('OUT_OF_RANGE', `the counter of uid ${uid} is at ${before}, ${count} more would pass ${SEQ_MAX}`);
     this.#lastSeqs.set(uid, last);
     return { first: before + 1n, last };
+  }
+
+  /** The last number of the uid. Throws UNAVAILABLE when the caller has seen a higher one, as an AllocSvr does. */
+  #lastNotBelow(floor: bigint, uid: Uid): bigint {
+    const last = this.#lastSeqs.get(uid) ?? 0n;
+    if (floor > last) throw new SeqError('UNAVAILABLE', `floor ${floor} is above the last number ${last}`, { definite: true });
+    return last;
   }
 
   #parse(wireUid: bigint): Uid {
@@ -240,8 +244,7 @@ export class MemorySeqServer {
   }
 
   #newerThan(version: common.Version | undefined): common.RoutingTable | undefined {
-    const known = version === undefined ? NO_VERSION : versionFromWire(version);
-    return isNewer(this.#table.version, known) ? tableToWire(this.#table) : undefined;
+    return isNewer(this.#table.version, callerVersionFromWire(version)) ? tableToWire(this.#table) : undefined;
   }
 }
 

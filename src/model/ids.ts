@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import { SeqError } from '../base/errors.js';
+import { SeqError, show } from '../base/errors.js';
 
 declare const brand: unique symbol;
 type Brand<Base, Name extends string> = Base & { readonly [brand]: Name };
@@ -31,7 +31,7 @@ export const NO_SEQ = 0n as Seq;
 export function parseUid(value: unknown): Uid {
   const uid = toBigint(value);
   if (uid === undefined) throw invalidUid(value, 'must be a bigint, a safe integer or a decimal string');
-  if (uid < 0n || uid > UID_MAX) throw invalidUid(value, 'must be in [0, 18446744073709551615]');
+  if (uid < 0n || uid > UID_MAX) throw invalidUid(value, `must be in [0, ${UID_MAX}]`);
   return uid as Uid;
 }
 
@@ -87,10 +87,4 @@ function toBigint(value: unknown): bigint | undefined {
 
 function invalidUid(value: unknown, rule: string): SeqError {
   return new SeqError('INVALID_ARGUMENT', `uid ${rule}, got ${show(value)}`);
-}
-
-/** A value for an error message: short, and never an exception of its own. */
-export function show(value: unknown): string {
-  const text = typeof value === 'string' ? `'${value}'` : typeof value === 'object' && value !== null ? 'an object' : String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -9,7 +9,7 @@ export interface AllocEndpoint {
   readonly id: AllocId;
   /** `host:port` of its client-facing listener. */
   readonly address: string;
-  /** Failure domain, for placement. '' means none was told. */
+  /** Failure domain, for whoever reads the table; placement does not look at it yet. '' means none was told. */
   readonly zone: string;
 }
 

@@ -5,7 +5,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 /** One line per state change: level, time, node, component, event, the event's own fields, msg. */
 export interface Log {
-  /** `event` names the change as code does ('leaseLost'); `fields` may hold bigints and errors. Never throws, never waits. */
+  /** `event` names the change as code does ('maxSeqRaised'); `fields` may hold bigints and errors. Never throws, never waits. */
   write(level: LogLevel, event: string, fields?: object): void;
   /** The same log with another `component` field. */
   component(name: string): Log;

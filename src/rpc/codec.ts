@@ -3,7 +3,7 @@ import { checkGeometry, type Geometry, sectionCountOf } from '../model/geometry.
 import { type Epoch, parseAllocId, parseIncarnation, SEQ_MAX, type SectionId, type Seq, toEpoch, toSectionId } from '../model/ids.js';
 import type { LeaseTerms } from '../model/lease.js';
 import type { RoutingTable } from '../model/routing.js';
-import type { Version } from '../model/version.js';
+import { NO_VERSION, type Version } from '../model/version.js';
 import type { WindowRun } from '../model/window.js';
 import type * as common from './gen/seqsvr/v1/common.js';
 import type * as store from './gen/seqsvr/v1/store.js';
@@ -37,6 +37,11 @@ export function versionToWire({ generation, value }: Version): common.Version {
 
 export function versionFromWire(version: common.Version): Version {
   return { generation: numberFromWire(version.generation, 'generation'), value: numberFromWire(version.value, 'routing version') };
+}
+
+/** The version of the table that a caller says it has; NO_VERSION when it has none. */
+export function callerVersionFromWire(version: common.Version | undefined): Version {
+  return version === undefined ? NO_VERSION : versionFromWire(version);
 }
 
 export function geometryFromWire(geometry: common.Geometry | undefined): Geometry {

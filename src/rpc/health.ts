@@ -32,10 +32,6 @@ export class Health {
     }
   }
 
-  get isServing(): boolean {
-    return this.#statuses.get('') === Serving.SERVING;
-  }
-
   service(handlers: Handlers): Service {
     return {
       definition: HealthService,

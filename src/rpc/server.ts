@@ -13,6 +13,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
 import { messageOf, SeqError } from '../base/errors.js';
+import { splitAddress } from '../model/address.js';
 import type { Version } from '../model/version.js';
 import { errorToWire } from './status.js';
 
@@ -162,16 +163,6 @@ export class Handlers {
     const leftMs = Number.isFinite(wallMs) ? wallMs - this.#clock.now().wallMs : DEADLINE_DEFAULT_MS;
     return { deadlineMs: this.#clock.nowMs() + leftMs, isCancelled: () => call.cancelled };
   }
-}
-
-/** `host:port` in two. Throws INVALID_ARGUMENT unless it is one; IPv6 hosts stand in brackets. */
-export function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const match = /^(\[[0-9A-Fa-f:.]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(address);
-  const port = Number(match?.[2]);
-  if (match?.[1] === undefined || port > 65_535) {
-    throw new SeqError('INVALID_ARGUMENT', `an address is host:port with a port in [0, 65535], got '${address}'`);
-  }
-  return { host: match[1], port };
 }
 
 function portAdvice(error: Error, port: number): string {

@@ -1,7 +1,7 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { ERRORS, type ErrorCode, optional, SeqError } from '../base/errors.js';
 import type { Version } from '../model/version.js';
-import { versionFromWire, versionToWire } from './codec.js';
+import { versionToWire } from './codec.js';
 import { ErrorDetail } from './gen/seqsvr/v1/common.js';
 
 /** Carries an ErrorDetail. Without it a status came from gRPC itself, which cannot say if the server acted. */
@@ -98,12 +98,4 @@ export function errorFromDetail(detail: ErrorDetail): SeqError {
       ...optional('redirect', detail.redirectAddress === '' ? undefined : { id: detail.redirectId, address: detail.redirectAddress }),
     },
   );
-}
-
-/** The table version that the answering node told along with its error, when it did. */
-export function versionInError(error: ServiceError): Version | undefined {
-  const [packed] = error.metadata?.get(DETAIL_TRAILER) ?? [];
-  if (!(packed instanceof Buffer)) return undefined;
-  const { routingVersion } = ErrorDetail.decode(packed);
-  return routingVersion === undefined ? undefined : versionFromWire(routingVersion);
 }

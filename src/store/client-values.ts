@@ -1,18 +1,13 @@
 import { SeqError } from '../base/errors.js';
 import type { Geometry } from '../model/geometry.js';
-import type { AllocId, Epoch, Incarnation, SectionId, Seq } from '../model/ids.js';
+import type { Seq } from '../model/ids.js';
 import type { LeaseTerms } from '../model/lease.js';
 import type { RoutingTable } from '../model/routing.js';
 import type { WindowRun } from '../model/window.js';
 import { geometryFromWire, leaseTermsFromWire, seqFromWire, tableFromWire, windowFromWire } from '../rpc/codec.js';
 import type * as wire from '../rpc/gen/seqsvr/v1/store.js';
 import { errorFromDetail } from '../rpc/status.js';
-
-/** Who is asking: one run of one AllocSvr. */
-export interface Caller {
-  readonly allocId: AllocId;
-  readonly incarnation: Incarnation;
-}
+import type { RaiseItem, ReleasedRun } from './command.js';
 
 /** What the set tells a newcomer. */
 export interface Registration {
@@ -36,23 +31,9 @@ export interface Renewal {
   readonly assignment: Assignment | undefined;
 }
 
-export interface RaiseAsk {
-  readonly section: SectionId;
-  readonly epoch: Epoch;
-  readonly to: Seq;
-}
-
 export type RaiseOutcome =
   | { readonly type: 'raised' /** As committed: at or above what was asked for. */; readonly maxSeq: Seq }
   | { readonly type: 'refused'; readonly error: SeqError };
-
-/** Neighbouring sections of one epoch with one true maximum. */
-export interface ReleasedRun {
-  readonly firstSection: SectionId;
-  readonly sectionCount: number;
-  readonly epoch: Epoch;
-  readonly trueMax: Seq;
-}
 
 export interface ReleaseOutcome {
   readonly releasedCount: number;
@@ -76,7 +57,7 @@ export function assignmentFromWire(assignment: wire.Assignment | undefined): Ass
   return { table, windows: assignment.windows.map((run) => windowFromWire(run, table.geometry)) };
 }
 
-export function raisesToWire(raises: readonly RaiseAsk[]): wire.Raise[] {
+export function raisesToWire(raises: readonly RaiseItem[]): wire.Raise[] {
   return raises.map(({ section, epoch, to }) => ({ section, epoch: BigInt(epoch), to }));
 }
 

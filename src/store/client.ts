@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.js';
 import { sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
+import { isDialable, splitAddress } from '../model/address.js';
 import type { RoutingTable } from '../model/routing.js';
 import type { Version } from '../model/version.js';
 import { type CallOptions, type Channel, ChannelPool } from '../rpc/channel.js';
@@ -10,19 +11,16 @@ import { tableFromWire, versionToWire } from '../rpc/codec.js';
 import { AdminServiceService, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
 import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { StoreServiceService } from '../rpc/gen/seqsvr/v1/store.js';
-import { splitAddress } from '../rpc/server.js';
+import { RAISES_PER_REQUEST_MAX, RELEASES_PER_REQUEST_MAX } from '../rpc/limits.js';
 import { CallBudget, isWorthRetrying, type StoreCall } from './client-budget.js';
 import { LeaderFinder } from './client-leader.js';
 import {
   type Assignment,
   assignmentFromWire,
-  type Caller,
   outcomesFromWire,
-  type RaiseAsk,
   type RaiseOutcome,
   raisesToWire,
   type Registration,
-  type ReleasedRun,
   type ReleaseOutcome,
   type Renewal,
   registrationFromWire,
@@ -30,15 +28,12 @@ import {
   renewalFromWire,
 } from './client-values.js';
 import { type WatchHandlers, Watches } from './client-watches.js';
+import type { Caller, RaiseItem, ReleasedRun } from './command.js';
 
 export type { StoreCall } from './client-budget.js';
-export type { Assignment, Caller, RaiseAsk, RaiseOutcome, Registration, ReleasedRun, ReleaseOutcome, Renewal } from './client-values.js';
+export type { Assignment, RaiseOutcome, Registration, ReleaseOutcome, Renewal } from './client-values.js';
 export type { WatchHandlers } from './client-watches.js';
-
-/** How many raises one request may carry (store.proto). */
-export const RAISES_PER_REQUEST_MAX = 10_000;
-/** How many runs one release may carry (store.proto). */
-export const RELEASES_PER_REQUEST_MAX = 50_000;
+export type { Caller, RaiseItem, ReleasedRun } from './command.js';
 
 /** A dead or paused peer costs one attempt no more than this, in ms: grpc-js has no connect timeout. */
 const ATTEMPT_TIMEOUT_MS = 250;
@@ -117,7 +112,7 @@ export class StoreClient {
   }
 
   /** At most RAISES_PER_REQUEST_MAX; answered after commit, one outcome for each, in the order asked. */
-  async raise(ask: Caller & { readonly raises: readonly RaiseAsk[] }, call: StoreCall): Promise<RaiseOutcome[]> {
+  async raise(ask: Caller & { readonly raises: readonly RaiseItem[] }, call: StoreCall): Promise<RaiseOutcome[]> {
     const { allocId, incarnation, raises } = ask;
     assert(raises.length <= RAISES_PER_REQUEST_MAX, 'a raise request is within its limit');
     const request = { allocId, incarnation, raises: raisesToWire(raises) };
@@ -216,7 +211,7 @@ export class StoreClient {
   }
 
   #learn(address: string, error: SeqError): void {
-    if (error.code === 'NOT_LEADER' && error.redirect !== undefined && isAddress(error.redirect.address)) {
+    if (error.code === 'NOT_LEADER' && error.redirect !== undefined && isDialable(error.redirect.address)) {
       this.#leader.redirect({ from: address, to: error.redirect.address });
     } else if (isWorthRetrying(error) && error.retryAfterMs === undefined) {
       // Who names a time to come back is the one to come back to.
@@ -227,15 +222,4 @@ export class StoreClient {
 
 function wireVersion(version: Version | undefined) {
   return version === undefined ? undefined : versionToWire(version);
-}
-
-/** A redirect comes from the wire: what is no address is not dialled. */
-function isAddress(address: string): boolean {
-  try {
-    splitAddress(address);
-    return true;
-  } catch (error) {
-    if (error instanceof SeqError) return false;
-    throw error;
-  }
 }

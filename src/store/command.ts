@@ -1,10 +1,19 @@
 import { unreachable } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import type { Geometry } from '../model/geometry.js';
-import { type AllocId, type Epoch, type Incarnation, parseAllocId, parseIncarnation, type SectionId, type Seq } from '../model/ids.js';
+import { type AllocId, type Epoch, type Incarnation, type SectionId, type Seq, toSectionId } from '../model/ids.js';
 import type { LeaseTerms } from '../model/lease.js';
 import type { Version } from '../model/version.js';
-import { epochFromWire, geometryFromWire, leaseTermsFromWire, numberFromWire, seqFromWire, versionFromWire, versionToWire } from '../rpc/codec.js';
+import {
+  callerFromWire,
+  epochFromWire,
+  geometryFromWire,
+  leaseTermsFromWire,
+  numberFromWire,
+  seqFromWire,
+  versionFromWire,
+  versionToWire,
+} from '../rpc/codec.js';
 import { Command as CommandMessage } from '../rpc/gen/seqsvr/v1/log.js';
 
 /** Who asks: an AllocSvr, and which run of it. */
@@ -18,6 +27,7 @@ export interface AssignedRun extends Caller {
   readonly sectionCount: number;
 }
 
+/** One section's raise. */
 export interface RaiseItem {
   readonly section: SectionId;
   readonly epoch: Epoch;
@@ -25,6 +35,7 @@ export interface RaiseItem {
   readonly to: Seq;
 }
 
+/** Neighbouring sections of one epoch with one true maximum. */
 export interface ReleasedRun {
   readonly firstSection: SectionId;
   readonly sectionCount: number;
@@ -140,30 +151,30 @@ function fromWire(wire: Wire): Command {
       return { type: 'member', id, name, nodeUuid, peerAddress, address };
     }
     case 'register':
-      return { type: 'register', ...callerIn(wire.value), address: wire.value.address, zone: wire.value.zone };
+      return { type: 'register', ...callerFromWire(wire.value), address: wire.value.address, zone: wire.value.zone };
     case 'assign':
       return { type: 'assign', ...decisionFromWire(wire.value) };
     case 'planMove':
       return { type: 'planMove', ...decisionFromWire(wire.value) };
     case 'raise': {
       const raises = wire.value.raises.map(({ section, epoch, to }) => ({
-        section: section as SectionId,
+        section: toSectionId(section),
         epoch: epochFromWire(epoch),
         to: seqFromWire(to),
       }));
-      return { type: 'raise', ...callerIn(wire.value), raises };
+      return { type: 'raise', ...callerFromWire(wire.value), raises };
     }
     case 'release': {
       const releases = wire.value.releases.map((run) => ({
-        firstSection: run.firstSection as SectionId,
+        firstSection: toSectionId(run.firstSection),
         sectionCount: run.sectionCount,
         epoch: epochFromWire(run.epoch),
         trueMax: seqFromWire(run.trueMax),
       }));
-      return { type: 'release', ...callerIn(wire.value), generation: numberFromWire(wire.value.generation, 'generation'), releases };
+      return { type: 'release', ...callerFromWire(wire.value), generation: numberFromWire(wire.value.generation, 'generation'), releases };
     }
     case 'drain':
-      return { type: 'drain', ...callerIn(wire.value) };
+      return { type: 'drain', ...callerFromWire(wire.value) };
     default:
       return unreachable(wire);
   }
@@ -178,11 +189,7 @@ function decisionFromWire(wire: ReturnType<typeof decisionToWire> | (Wire & { $c
   return {
     arbiterTerm: numberFromWire(wire.arbiterTerm, 'arbiter term'),
     basedOn: versionFromWire(wire.basedOn),
-    runs: wire.runs.map((run) => ({ ...callerIn(run), firstSection: run.firstSection as SectionId, sectionCount: run.sectionCount })),
+    runs: wire.runs.map((run) => ({ ...callerFromWire(run), firstSection: toSectionId(run.firstSection), sectionCount: run.sectionCount })),
     reason: wire.reason,
   };
-}
-
-function callerIn({ allocId, incarnation }: { readonly allocId: string; readonly incarnation: string }): Caller {
-  return { allocId: parseAllocId(allocId), incarnation: parseIncarnation(incarnation) };
 }

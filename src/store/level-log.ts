@@ -70,12 +70,15 @@ export class LevelLog {
   prepare(entries: readonly Entry[]): LogChange {
     const first = entries[0];
     assert(first !== undefined && first.index >= 1 && first.index <= this.lastIndex + 1, 'appends are contiguous');
-    const removed = this.#chunks.filter((chunk) => chunk.lastIndex >= first.index);
+    // From the end: an append mostly replaces nothing, and there are as many chunks as there ever were appends.
+    let keptCount = this.#chunks.length;
+    while ((this.#chunks[keptCount - 1]?.lastIndex ?? 0) >= first.index) keptCount -= 1;
+    const removed = this.#chunks.slice(keptCount);
     const cut = removed[0];
     // A conflict inside a chunk: what it keeps is written again, in one chunk with what is new.
     const kept = cut === undefined ? [] : this.#read(cut).slice(0, first.index - cut.firstIndex);
     const all = [...kept, ...entries];
-    const before = this.#chunks[this.#chunks.length - removed.length - 1];
+    const before = this.#chunks[keptCount - 1];
     const { bytes, hash } = encodeChunk(all, before?.hash ?? CHAIN_START);
     const firstIndex = first.index - kept.length;
     return { bytes, added: { firstIndex, lastIndex: firstIndex + all.length - 1, hash }, removed, entries: all, keptTo: first.index - 1 };

@@ -123,6 +123,7 @@ export class LevelStorage implements RaftStorage {
   }
 
   async close(): Promise<void> {
+    // Nothing that was acknowledged rests on it: a vote waited for its mark, and after an append the marker may lag.
     await this.#marking.catch(() => undefined);
     await this.#database.close();
     await this.#marker.close();

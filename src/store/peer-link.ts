@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import { messageOf, SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import { backoffMs, type Random } from '../base/random.js';
 import type { Message } from '../raft/message.js';
@@ -93,10 +94,10 @@ export class PeerLink {
   #onHello(stream: Stream, hello: Hello | undefined): void {
     if (stream !== this.#stream || this.#isUp) return;
     try {
-      if (hello === undefined) throw new Error('it answered without a hello');
+      if (hello === undefined) throw new SeqError('PROTOCOL', 'it answered without a hello');
       this.#options.checkPeer(hello);
     } catch (error) {
-      return this.#down(stream, error instanceof Error ? error.message : String(error));
+      return this.#down(stream, messageOf(error));
     }
     this.#cancelTimer();
     this.#isUp = true;

@@ -67,7 +67,10 @@ export class PeerTransport implements Transport {
   service(handlers: Handlers): Service {
     const deliver = handlers.duplex<DeliverRequest, DeliverResponse>((stream) => {
       let from: NodeId | undefined;
+      let isRefused = false;
       stream.on('data', ({ frame }: DeliverRequest) => {
+        // Frames that were already on their way when it was refused.
+        if (isRefused) return;
         try {
           if (frame?.$case === 'hello' && from === undefined) {
             this.#check(frame.value, frame.value.nodeId);
@@ -79,6 +82,7 @@ export class PeerTransport implements Transport {
             throw new SeqError('PROTOCOL', 'the first frame, and only the first, is a hello');
           }
         } catch (error) {
+          isRefused = true;
           this.#options.observe({ type: 'peerRefused', why: messageOf(error) });
           handlers.refuse(stream, error instanceof SeqError ? error : new SeqError('PROTOCOL', messageOf(error)));
         }

@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js';
 import { parseAllocId, parseIncarnation } from '../model/ids.js';
 import { collectRuns } from '../model/window.js';
 import type { StateWrite } from '../raft/ports.js';
-import { epochFromWire, geometryFromWire, leaseTermsFromWire, seqFromWire, versionFromWire, versionToWire } from '../rpc/codec.js';
+import { callerFromWire, epochFromWire, geometryFromWire, leaseTermsFromWire, seqFromWire, versionFromWire, versionToWire } from '../rpc/codec.js';
 import { AllocRecord, ClusterRecord, MemberCommand, SectionBlock, type SectionRecord } from '../rpc/gen/seqsvr/v1/log.js';
 import type { Caller } from './command.js';
 import { DamageError } from './damage.js';
@@ -133,7 +133,7 @@ function sectionFrom(run: SectionRecord): Section {
 }
 
 function callerFrom(allocId: string, incarnation: string): Caller | undefined {
-  return allocId === '' ? undefined : { allocId: parseAllocId(allocId), incarnation: parseIncarnation(incarnation) };
+  return allocId === '' ? undefined : callerFromWire({ allocId, incarnation });
 }
 
 /** By value, not by identity: after a restart equal neighbours are other objects, and the bytes must be the same. */

@@ -4,14 +4,17 @@ import type { Random } from '../base/random.js';
 import { Health } from '../rpc/health.js';
 import { GrpcServer, Handlers } from '../rpc/server.js';
 import type { Member } from './command.js';
-import { openDataDir } from './data-dir.js';
+import { type Identity, openDataDir } from './data-dir.js';
 import type { StoreEvent } from './events.js';
 import type { LeaseAuthority } from './lease-authority.js';
-import { LevelStorage } from './level-storage.js';
+import { LevelStorage, type Opened } from './level-storage.js';
 import { type Bootstrap, StoreNode, type StoreNodeListener } from './node.js';
 import { assignmentOf, storeRouteService, storeService } from './service.js';
 import { storeStatusService } from './status-service.js';
 import { Watchers } from './watchers.js';
+
+/** The arbiter as this node sees it: it leads and stops with the node. */
+type Authority = LeaseAuthority & { lead(): void; stop(): void; wake(): void };
 
 export interface StoreServerOptions {
   readonly name: string;
@@ -29,7 +32,7 @@ export interface StoreServerOptions {
   readonly electionMs: number;
   readonly build: { readonly version: string; readonly pid: number };
   /** Brings the arbiter, a role that this node plays while it leads. */
-  readonly makeArbiter: (node: StoreNode) => LeaseAuthority & { lead(): void; stop(): void; wake(): void };
+  readonly makeArbiter: (node: StoreNode) => Authority;
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
@@ -43,20 +46,32 @@ export class StoreServer {
   readonly #servers: readonly GrpcServer[];
   readonly #health: Health;
   readonly #watchers: Watchers;
+  readonly #authority: Authority;
 
-  private constructor(parts: { node: StoreNode; servers: readonly GrpcServer[]; health: Health; watchers: Watchers }) {
+  private constructor(parts: { node: StoreNode; servers: readonly GrpcServer[]; health: Health; watchers: Watchers; authority: Authority }) {
     this.node = parts.node;
     this.#servers = parts.servers;
     this.#health = parts.health;
     this.#watchers = parts.watchers;
+    this.#authority = parts.authority;
   }
 
   /** Opens the data directory, listens, then joins its peers. Throws INVALID_ARGUMENT or DamageError before anything runs. */
   static async start(options: StoreServerOptions): Promise<StoreServer> {
-    const { clock, random, observe, onFatal } = options;
-    const dataDir = await openDataDir(options.dataDir, { clusterId: options.clusterId, nodeId: options.nodeId, random });
+    const { clusterId, nodeId, random } = options;
+    const dataDir = await openDataDir(options.dataDir, { clusterId, nodeId, random });
     const opened = await LevelStorage.open(dataDir);
-    const node = new StoreNode({ ...options, identity: dataDir.identity, opened });
+    try {
+      return await StoreServer.#serve(options, dataDir.identity, opened);
+    } catch (error) {
+      await opened.storage.close();
+      throw error;
+    }
+  }
+
+  static async #serve(options: StoreServerOptions, identity: Identity, opened: Opened): Promise<StoreServer> {
+    const { clock, observe, onFatal } = options;
+    const node = new StoreNode({ ...options, identity, opened });
     const authority = options.makeArbiter(node);
     const watchers = new Watchers({ assignmentOf: (caller) => assignmentOf(node, caller), version: () => node.state.version });
     const health = new Health(['seqsvr.v1.StoreService', 'seqsvr.v1.RouteService', 'seqsvr.v1.AdminService']);
@@ -77,8 +92,8 @@ export class StoreServer {
       },
     );
     node.start();
-    observe({ type: 'started', nodeUuid: dataDir.identity.nodeUuid, lastIndex: node.raft.log.lastIndex, appliedIndex: node.raft.log.appliedIndex });
-    return new StoreServer({ node, servers: [server, peerServer], health, watchers });
+    observe({ type: 'started', nodeUuid: identity.nodeUuid, lastIndex: node.raft.log.lastIndex, appliedIndex: node.raft.log.appliedIndex });
+    return new StoreServer({ node, servers: [server, peerServer], health, watchers, authority });
   }
 
   get address(): string {
@@ -89,18 +104,14 @@ export class StoreServer {
   async stop(): Promise<void> {
     this.#health.close();
     this.#watchers.close();
+    this.#authority.stop();
     await this.node.stop();
     for (const server of this.#servers) server.cut();
   }
 }
 
 /** What lives and dies with leadership. */
-function roles(parts: {
-  node: StoreNode;
-  authority: ReturnType<StoreServerOptions['makeArbiter']>;
-  watchers: Watchers;
-  health: Health;
-}): StoreNodeListener {
+function roles(parts: { node: StoreNode; authority: Authority; watchers: Watchers; health: Health }): StoreNodeListener {
   const { node, authority, watchers, health } = parts;
   return {
     onLead: () => authority.lead(),

@@ -1,18 +1,18 @@
 import { unreachable } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
+import { splitAddress } from '../model/address.js';
 import { toSectionId } from '../model/ids.js';
-import { isNewer, NO_VERSION, type Version } from '../model/version.js';
+import { isNewer } from '../model/version.js';
 import {
   callerFromWire,
+  callerVersionFromWire,
   epochFromWire,
   numberFromWire,
   sectionRunFromWire,
   seqFromWire,
   tableToWire,
-  versionFromWire,
   windowToWire,
 } from '../rpc/codec.js';
-import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import { type GetRouteRequest, type GetRouteResponse, RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import {
   type Assignment,
@@ -33,7 +33,8 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '../rpc/gen/seqsvr/v1/store.js';
-import { type Handlers, type Service, splitAddress } from '../rpc/server.js';
+import { RAISES_PER_REQUEST_MAX, RELEASES_PER_REQUEST_MAX } from '../rpc/limits.js';
+import type { Handlers, Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
 import type { Caller } from './command.js';
 import type { LeaseAuthority } from './lease-authority.js';
@@ -42,10 +43,10 @@ import type { Cluster } from './state.js';
 import type { RaiseOutcome, Result } from './state-machine.js';
 import type { Watchers } from './watchers.js';
 
-/** Raises in one request. */
-const RAISES_MAX = 10_000;
-/** Runs in one release. */
-const RELEASES_MAX = 50_000;
+/** What callers are told to wait, in ms, until the first leader has founded the cluster: about an election. */
+const STARTING_RETRY_AFTER_MS = 200;
+/** What a run is told to wait, in ms, while its sections are being given away: about one commit. */
+const DECIDING_RETRY_AFTER_MS = 50;
 
 /** What AllocSvrs ask: decode, ask the node, encode. Only a leader answers. */
 export function storeService(parts: {
@@ -68,7 +69,7 @@ export function storeService(parts: {
         const caller = callerFromWire(request);
         node.assertLeading();
         assertCurrent(node, caller);
-        watchers.add(stream, caller, versionIn(request.routingVersion));
+        watchers.add(stream, caller, callerVersionFromWire(request.routingVersion));
       }),
     },
   };
@@ -78,8 +79,9 @@ export function storeService(parts: {
 export function storeRouteService(node: StoreNode, handlers: Handlers): Service {
   const getRoute = handlers.unary<GetRouteRequest, GetRouteResponse>(({ routingVersion }) => {
     const table = node.state.table();
-    if (table === undefined) throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true, retryAfterMs: 200 });
-    return { routing: isNewer(table.version, versionIn(routingVersion)) ? tableToWire(table) : undefined };
+    if (table === undefined)
+      throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true, retryAfterMs: STARTING_RETRY_AFTER_MS });
+    return { routing: isNewer(table.version, callerVersionFromWire(routingVersion)) ? tableToWire(table) : undefined };
   });
   return { definition: RouteServiceService, implementation: { getRoute } };
 }
@@ -115,13 +117,13 @@ async function renew(node: StoreNode, authority: LeaseAuthority, request: RenewR
   node.assertLeading();
   assertMayRenew(node, authority, caller);
   authority.heard(caller.incarnation);
-  const isStale = isNewer(node.state.version, versionIn(request.routingVersion));
+  const isStale = isNewer(node.state.version, callerVersionFromWire(request.routingVersion));
   return { lease: clusterOf(node).lease, assignment: isStale ? assignmentOf(node, caller) : undefined };
 }
 
 async function raise(node: StoreNode, request: RaiseRequest): Promise<RaiseResponse> {
   const caller = callerFromWire(request);
-  atMost(RAISES_MAX, request.raises.length, 'raises');
+  atMost(RAISES_PER_REQUEST_MAX, request.raises.length, 'raises');
   const raises = request.raises.map(({ section, epoch, to }) => ({
     section: toSectionId(section),
     epoch: epochFromWire(epoch),
@@ -136,7 +138,7 @@ async function raise(node: StoreNode, request: RaiseRequest): Promise<RaiseRespo
 
 async function release(node: StoreNode, request: ReleaseRequest): Promise<ReleaseResponse> {
   const caller = callerFromWire(request);
-  atMost(RELEASES_MAX, request.releases.length, 'releases');
+  atMost(RELEASES_PER_REQUEST_MAX, request.releases.length, 'releases');
   node.assertLeading();
   const { geometry } = clusterOf(node);
   const releases = request.releases.map((run) => ({
@@ -171,7 +173,10 @@ async function load(node: StoreNode, request: LoadRequest): Promise<LoadResponse
 function assertMayRenew(node: StoreNode, authority: LeaseAuthority, caller: Caller): void {
   assertCurrent(node, caller);
   if (!authority.mayRenew(caller.incarnation)) {
-    throw new SeqError('UNAVAILABLE', `the sections of ${caller.allocId} are being given away; ask again`, { definite: true, retryAfterMs: 50 });
+    throw new SeqError('UNAVAILABLE', `the sections of ${caller.allocId} are being given away; ask again`, {
+      definite: true,
+      retryAfterMs: DECIDING_RETRY_AFTER_MS,
+    });
   }
 }
 
@@ -184,7 +189,8 @@ function assertCurrent(node: StoreNode, caller: Caller): void {
 
 function clusterOf(node: StoreNode): Cluster {
   const { cluster } = node.state;
-  if (cluster === undefined) throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true, retryAfterMs: 200 });
+  if (cluster === undefined)
+    throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true, retryAfterMs: STARTING_RETRY_AFTER_MS });
   return cluster;
 }
 
@@ -202,10 +208,6 @@ function outcomeToWire(outcome: RaiseOutcome): WireOutcome {
     default:
       return unreachable(outcome);
   }
-}
-
-function versionIn(version: common.Version | undefined): Version {
-  return version === undefined ? NO_VERSION : versionFromWire(version);
 }
 
 function atMost(limit: number, count: number, what: string): void {

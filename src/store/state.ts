@@ -98,7 +98,7 @@ export class StoreState {
   }
 
   setCluster(cluster: Cluster): void {
-    if (this.#cluster === undefined) this.#sections = new Array<Section>(sectionCountOf(cluster.geometry)).fill(UNTOUCHED);
+    if (this.#cluster === undefined) this.#sections = Array.from({ length: sectionCountOf(cluster.geometry) }, () => UNTOUCHED);
     this.#cluster = cluster;
     this.#table = undefined;
     this.#touched.add('cluster');
@@ -200,7 +200,7 @@ export class StoreState {
   }
 }
 
-export function blockKey(number: number): string {
+function blockKey(number: number): string {
   return `block/${String(number).padStart(6, '0')}`;
 }
 

@@ -69,6 +69,11 @@ export class TestCluster {
     await this.#node(name).stop('SIGKILL');
   }
 
+  /** Sends a signal and waits for nothing: SIGSTOP pauses the process, SIGCONT lets it go on. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    process.kill(this.#node(name).pid ?? fail(`${name} does not run`), signal);
+  }
+
   async killAll(): Promise<void> {
     await Promise.all(this.#running().map((node) => node.stop('SIGKILL')));
   }

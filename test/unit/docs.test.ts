@@ -2,20 +2,25 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 
-/** `alloc/node.ts:tryNext` in ARCHITECTURE.md: a file below src and a name in it. */
+/** `alloc/node.ts:tryNext`: a file below src and a name in it. */
 const PLACE = /`([\w-]+\/[\w-]+\.ts):(\w+)`/g;
 /** `test/unit/x.test.ts` "a sentence": a test file and the name of a test, or of a group of tests, in it. */
 const PROOF = /`(test\/[\w/-]+\.test\.ts)` "([^"]+)"/g;
 
 describe('documents', () => {
-  it('ARCHITECTURE.md names files and functions that exist', () => {
-    const places = [...readFileSync('ARCHITECTURE.md', 'utf8').matchAll(PLACE)];
-    expect(places.length).to.be.greaterThan(40);
-    for (const [place, file = '', name = ''] of places) {
-      expect(existsSync(`src/${file}`), `${place}: no such file`).to.equal(true);
-      expect(readFileSync(`src/${file}`, 'utf8'), `${place}: no such name`).to.match(new RegExp(`\\b${name}\\b`));
-    }
-  });
+  for (const [page, least] of [
+    ['ARCHITECTURE.md', 40],
+    ['GUARANTEES.md', 8],
+  ] as const) {
+    it(`${page} names files and functions that exist`, () => {
+      const places = [...readFileSync(page, 'utf8').matchAll(PLACE)];
+      expect(places.length).to.be.greaterThan(least - 1);
+      for (const [place, file = '', name = ''] of places) {
+        expect(existsSync(`src/${file}`), `${place}: no such file`).to.equal(true);
+        expect(readFileSync(`src/${file}`, 'utf8'), `${place}: no such name`).to.match(new RegExp(`\\b${name}\\b`));
+      }
+    });
+  }
 
   it('GUARANTEES.md ties each line to tests that exist', () => {
     const proofs = [...readFileSync('GUARANTEES.md', 'utf8').matchAll(PROOF)];

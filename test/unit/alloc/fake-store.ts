@@ -4,7 +4,7 @@ import { type Geometry, sectionCountOf } from '../../../src/model/geometry.js';
 import type { AllocId, Epoch, SectionId, Seq } from '../../../src/model/ids.js';
 import type { RoutingTable } from '../../../src/model/routing.js';
 import type { WindowRun } from '../../../src/model/window.js';
-import type { Assignment, Caller, RaiseAsk, RaiseOutcome, ReleasedRun, Renewal, WatchHandlers } from '../../../src/store/client.js';
+import type { Assignment, Caller, RaiseItem, RaiseOutcome, ReleasedRun, Renewal, WatchHandlers } from '../../../src/store/client.js';
 
 export type Kind = 'register' | 'renew' | 'raise' | 'release' | 'drain' | 'load';
 
@@ -33,7 +33,7 @@ export class FakeStore implements StorePort {
   readonly lost = new Set<Kind>();
   /** Kinds whose replies are held until deliver(). */
   readonly held = new Set<Kind>();
-  readonly raises: RaiseAsk[][] = [];
+  readonly raises: RaiseItem[][] = [];
   readonly releases: ReleasedRun[][] = [];
   readonly counts: Record<Kind, number> = { register: 0, renew: 0, raise: 0, release: 0, drain: 0, load: 0 };
   #replies: { readonly kind: Kind; deliver(): void }[] = [];
@@ -105,7 +105,7 @@ export class FakeStore implements StorePort {
     }));
   }
 
-  raise({ raises }: Caller & { readonly raises: readonly RaiseAsk[] }): Promise<RaiseOutcome[]> {
+  raise({ raises }: Caller & { readonly raises: readonly RaiseItem[] }): Promise<RaiseOutcome[]> {
     this.raises.push([...raises]);
     return this.#answer('raise', () => raises.map((ask) => this.#raiseOne(ask)));
   }
@@ -148,7 +148,7 @@ export class FakeStore implements StorePort {
     return sectionCountOf(this.geometry);
   }
 
-  #raiseOne({ section, epoch, to }: RaiseAsk): RaiseOutcome {
+  #raiseOne({ section, epoch, to }: RaiseItem): RaiseOutcome {
     const state = this.sections[section]!;
     if (state.owner !== 'a' || state.epoch !== epoch) return { type: 'refused', error: new SeqError('NOT_OWNER', `section ${section} is not yours`) };
     if (to > state.maxSeq) state.maxSeq = to;

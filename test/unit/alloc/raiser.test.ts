@@ -4,12 +4,12 @@ import { Raiser } from '../../../src/alloc/raiser.js';
 import { SectionAllocator } from '../../../src/alloc/section-allocator.js';
 import { SeqError } from '../../../src/base/errors.js';
 import type { Epoch, SectionId, Seq, Slot } from '../../../src/model/ids.js';
-import type { RaiseAsk, RaiseOutcome } from '../../../src/store/client.js';
+import type { RaiseItem, RaiseOutcome } from '../../../src/store/client.js';
 import { SeededRandom } from '../seeded-random.js';
 import { VirtualClock } from '../virtual-clock.js';
 
 interface Request {
-  readonly raises: readonly RaiseAsk[];
+  readonly raises: readonly RaiseItem[];
   answer(outcomes?: RaiseOutcome[]): void;
   fail(error: SeqError): void;
 }
@@ -34,7 +34,7 @@ describe('Raiser', () => {
       raiser,
     });
   };
-  const raised = (raises: readonly RaiseAsk[]): RaiseOutcome[] => raises.map(({ to }) => ({ type: 'raised', maxSeq: to }));
+  const raised = (raises: readonly RaiseItem[]): RaiseOutcome[] => raises.map(({ to }) => ({ type: 'raised', maxSeq: to }));
 
   beforeEach(() => {
     clock = new VirtualClock();

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ERRORS, type ErrorCode, messageOf, optional, SeqError } from '../../../src/base/errors.js';
+import { ERRORS, type ErrorCode, messageOf, optional, SeqError, show } from '../../../src/base/errors.js';
 
 describe('errors', () => {
   const codes = Object.keys(ERRORS) as ErrorCode[];
@@ -56,5 +56,11 @@ describe('errors', () => {
     expect(messageOf(new Error('one'))).to.equal('one');
     expect(messageOf('two')).to.equal('two');
     expect(messageOf(undefined)).to.equal('undefined');
+  });
+
+  it('shows any value in at most 80 letters, and never throws', () => {
+    for (const value of ['x'.repeat(1_000), Symbol('s'), () => 1, Object.create(null), 10n ** 200n]) {
+      expect(show(value).length).to.be.at.most(80);
+    }
   });
 });

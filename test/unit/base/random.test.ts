@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { backoffMs, fraction, pick, systemRandom } from '../../../src/base/random.js';
+import { backoffMs, fraction, systemRandom } from '../../../src/base/random.js';
 import { SeededRandom } from '../seeded-random.js';
 
 describe('random', () => {
@@ -25,12 +25,6 @@ describe('random', () => {
     const highest = { below: (below: number) => below - 1, id128: () => '' };
     expect(fraction(lowest)).to.equal(0);
     expect(fraction(highest)).to.be.below(1).and.above(0.999);
-  });
-
-  it('picks nothing from nothing, and each item sooner or later', () => {
-    const random = new SeededRandom(2);
-    expect(pick(random, [])).to.equal(undefined);
-    expect(new Set(Array.from({ length: 100 }, () => pick(random, ['a', 'b', 'c']))).size).to.equal(3);
   });
 
   it('backs off with full jitter below a ceiling that doubles up to its maximum', () => {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { InvariantError } from '../../../src/base/assert.js';
 import { SeqError } from '../../../src/base/errors.js';
 import { EXIT, exitCodeOf, explain } from '../../../src/cli/exit.js';
+import { DamageError } from '../../../src/store/damage.js';
 
 describe('exit', () => {
   const rows = [
@@ -29,6 +30,14 @@ describe('exit', () => {
     expect(explain(error, { debug: true }))
       .to.include('    at ')
       .and.to.include('caused by Error: inner');
+  });
+
+  it('calls damage by its name, and not a bug', () => {
+    expect(explain(new DamageError('the log has a hole'), { debug: false }).split('\n')).to.deep.equal([
+      'error DamageError: the log has a hole',
+      'keep a copy of the data directory; OPERATIONS.md says how the node comes back',
+    ]);
+    expect(exitCodeOf(new DamageError('x'))).to.equal(EXIT.failed);
   });
 
   it('says when a number may have been lost', () => {

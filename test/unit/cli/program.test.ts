@@ -103,5 +103,6 @@ describe('program', function () {
     const { apiVersion, kind, version } = JSON.parse((await run('version', '-o', 'json')).out);
     expect([apiVersion, kind]).to.deep.equal(['seqsvr/v1', 'Version']);
     expect((await run('--version')).out.trim()).to.equal(version);
+    expect((await run('version', '-o', 'yaml')).code).to.equal(2);
   });
 });

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { SeqError } from '../../../src/base/errors.js';
-import { Many, NEXT_MANY_CHUNK_MAX } from '../../../src/client/many.js';
+import { Many } from '../../../src/client/many.js';
 import { parseUid, type Seq } from '../../../src/model/ids.js';
+import { UIDS_PER_REQUEST_MAX } from '../../../src/rpc/limits.js';
 
 const byParity = (uid: bigint): string => (uid % 2n === 0n ? 'even:1' : 'odd:1');
 
@@ -20,7 +21,7 @@ describe('client/many', () => {
   });
 
   it('cuts what one owner gets into requests of at most 10,000 uids', () => {
-    const many = manyOf(Array.from({ length: NEXT_MANY_CHUNK_MAX * 2 + 1 }, (_, index) => index));
+    const many = manyOf(Array.from({ length: UIDS_PER_REQUEST_MAX * 2 + 1 }, (_, index) => index));
     const sizes = many.plan(() => 'one:1').map(({ places }) => places.length);
     expect(sizes).to.deep.equal([10_000, 10_000, 1]);
   });

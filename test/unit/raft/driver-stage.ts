@@ -136,4 +136,3 @@ export function watch<Value>(promise: Promise<Value>): { value?: Value; error?: 
   );
   return fate;
 }
-

@@ -34,7 +34,15 @@ describe('election', () => {
 
     it('a message of a former term changes nothing', () => {
       const node = new TestNode({ terms: [1, 1], hardState: { term: 4 } });
-      node.hear({ from: 2, term: 3, type: 'append', previousIndex: 1, previousTerm: 1, commitIndex: 2, entries: [{ index: 2, term: 3, data: new Uint8Array() }] });
+      node.hear({
+        from: 2,
+        term: 3,
+        type: 'append',
+        previousIndex: 1,
+        previousTerm: 1,
+        commitIndex: 2,
+        entries: [{ index: 2, term: 3, data: new Uint8Array() }],
+      });
       expect([node.terms, node.core.log.commitIndex, node.core.leaderId]).to.deep.equal([[1, 1], 0, undefined]);
     });
 
@@ -121,7 +129,7 @@ describe('election', () => {
     for (const { size, votes, role } of rounds) {
       it(`of ${size} nodes, the others answer '${votes}': the candidate is a ${role}`, () => {
         const node = candidate({ voters: Array.from({ length: size }, (_, offset) => offset + 1) });
-        [...votes].forEach((vote, offset) => {
+        votes.split('').forEach((vote, offset) => {
           if (vote !== '-') node.hear({ from: offset + 2, term: 1, type: 'voteReply', granted: vote === 'y' });
         });
         expect([node.core.role, node.core.term]).to.deep.equal([role, 1]);
@@ -134,6 +142,12 @@ describe('election', () => {
       expect(node.core.role).to.equal('candidate');
       node.hear({ from: 3, term: 1, type: 'voteReply', granted: true });
       expect(node.core.role).to.equal('leader');
+    });
+
+    it('the first answer of a voter counts', () => {
+      const node = candidate();
+      for (const granted of [false, true]) node.hear({ from: 2, term: 1, type: 'voteReply', granted });
+      expect(node.core.role).to.equal('candidate');
     });
 
     it('a candidate that hears a leader of its term follows it, and keeps its vote', () => {

@@ -74,7 +74,15 @@ describe('RaftLog', () => {
   });
 
   describe('accept (Raft 5.3)', () => {
-    type Row = { why: string; previous: [Index, Term]; terms: readonly Term[]; commit: Index; lastNew: Index | undefined; log: readonly Term[]; committed: Index };
+    type Row = {
+      why: string;
+      previous: [Index, Term];
+      terms: readonly Term[];
+      commit: Index;
+      lastNew: Index | undefined;
+      log: readonly Term[];
+      committed: Index;
+    };
     // The log is 1, 2, 3 (one entry of each term), committed up to 1.
     const rows: readonly Row[] = [
       { why: 'refuses: another term at previous', previous: [3, 2], terms: [4], commit: 3, lastNew: undefined, log: [1, 2, 3], committed: 1 },
@@ -89,7 +97,15 @@ describe('RaftLog', () => {
       { why: 'takes everything from the beginning', previous: [0, 0], terms: [1, 2, 3, 4], commit: 4, lastNew: 4, log: [1, 2, 3, 4], committed: 4 },
     ];
     for (const where of ['disk', 'memory'] as const) {
-      for (const { why, previous: [index, term], terms, commit, lastNew, log: after, committed } of rows) {
+      for (const {
+        why,
+        previous: [index, term],
+        terms,
+        commit,
+        lastNew,
+        log: after,
+        committed,
+      } of rows) {
         it(`${why} (the log is in ${where === 'disk' ? 'a file' : 'memory'})`, () => {
           const { log } = where === 'disk' ? logOf([1, 2, 3]) : logOf([], [1, 2, 3]);
           log.commitTo(1);

@@ -179,10 +179,11 @@ describe('PreVote and CheckQuorum', () => {
     it('a leader cut off from its majority steps down, and the majority elects another', () => {
       const cluster = new Cluster({ size: 5 });
       const old = cluster.elect(1);
-      for (const inside of [1, 2]) for (const outside of [3, 4, 5]) {
-        cluster.cut({ from: inside, to: outside });
-        cluster.cut({ from: outside, to: inside });
-      }
+      for (const inside of [1, 2])
+        for (const outside of [3, 4, 5]) {
+          cluster.cut({ from: inside, to: outside });
+          cluster.cut({ from: outside, to: inside });
+        }
       cluster.tick(60);
       expect([old.core.role === 'leader', old.core.term]).to.deep.equal([false, 1]);
       expect(cluster.leader!.id).to.be.above(2);

@@ -60,7 +60,7 @@ describe('quorum', () => {
     ];
     for (const { votes, result } of rows) {
       it(`of ${votes} is ${result}`, () => {
-        const voters = [...votes].map((_, offset) => offset + 1);
+        const voters = votes.split('').map((_, offset) => offset + 1);
         expect(voteResult(voters, (voter) => ({ y: true, n: false })[votes[voter - 1]!])).to.equal(result);
       });
     }

@@ -16,7 +16,10 @@ function pipelining(options: { maxInflightMessages?: number; maxInflightBytes?: 
   return leader;
 }
 
-function reject(leader: TestNode, { from, index, hint: [hintIndex, hintTerm] }: { from: number; index: number; hint: readonly [number, number] }): void {
+function reject(
+  leader: TestNode,
+  { from, index, hint: [hintIndex, hintTerm] }: { from: number; index: number; hint: readonly [number, number] },
+): void {
   leader.hear({ from, term: leader.core.term, type: 'appendReply', index, rejected: true, hintIndex, hintTerm });
 }
 
@@ -33,9 +36,11 @@ describe('a leader', () => {
       for (const from of [2, 3]) acknowledge(leader, { from });
       leader.sent();
       expect(leader.propose('a', 'b')).to.deep.equal({ type: 'accepted', firstIndex: 2, term: 1 });
-      expect(leader.sent('append').map(({ to, term, previousIndex, previousTerm, commitIndex }) => ({ to, term, previousIndex, previousTerm, commitIndex }))).to.deep.equal(
-        [2, 3].map((to) => ({ to, term: 1, previousIndex: 1, previousTerm: 1, commitIndex: 1 })),
-      );
+      expect(
+        leader
+          .sent('append')
+          .map(({ to, term, previousIndex, previousTerm, commitIndex }) => ({ to, term, previousIndex, previousTerm, commitIndex })),
+      ).to.deep.equal([2, 3].map((to) => ({ to, term: 1, previousIndex: 1, previousTerm: 1, commitIndex: 1 })));
       expect(leader.entries.slice(1).map(textOf)).to.deep.equal(['a', 'b']);
     });
 
@@ -87,6 +92,16 @@ describe('a leader', () => {
       expect(leader.core.log.commitIndex).to.equal(1);
       leader.persist();
       expect(leader.core.log.commitIndex).to.equal(2);
+    });
+
+    it('tells a follower that was too busy to hear of a commit as soon as it answers', () => {
+      const leader = leading({ maxInflightMessages: 1 });
+      for (const from of [2, 3]) acknowledge(leader, { from });
+      leader.propose('a');
+      acknowledge(leader, { from: 2 });
+      leader.sent();
+      acknowledge(leader, { from: 3 });
+      expect(leader.sent('append').map(({ to, commitIndex, entries }) => [to, commitIndex, entries.length])).to.deep.equal([[3, 2, 0]]);
     });
 
     it('may commit before its own disk has it, and applies it only after', () => {

@@ -16,6 +16,7 @@ interface Weather {
   readonly crash: number;
   readonly cut: number;
   readonly propose: number;
+  readonly read: number;
   /** How often the disk of the slow node lets a chance to write pass. */
   readonly slowDisk: number;
 }
@@ -41,10 +42,11 @@ export class Simulation {
       loss: random.pick([0, 0.02, 0.15]),
       duplication: random.pick([0, 0.05, 0.2]),
       persist: random.pick([0.1, 0.2, 0.4]),
-      tick: random.pick([0.04, 0.08, 0.16]),
-      crash: random.pick([0, 0.003, 0.012]),
+      tick: random.pick([0.05, 0.1, 0.2]),
+      crash: random.pick([0, 0.005, 0.02]),
       cut: random.pick([0, 0.003, 0.01]),
       propose: random.pick([0.03, 0.08]),
+      read: random.pick([0.03, 0.08]),
       slowDisk: random.pick([0, 0.8, 0.95]),
     };
     this.#cluster = new Cluster({
@@ -114,11 +116,11 @@ export class Simulation {
   /** Does one thing somewhere and says to whom it was done. */
   #step(): TestNode {
     const random = this.#random;
-    const { persist, tick, crash, cut, propose } = this.#weather;
+    const { persist, tick, crash, cut, propose, read } = this.#weather;
     if (random.chance(0.002)) this.#slow = random.pick(this.#cluster.nodes);
     const node = random.pick(this.#cluster.nodes);
     if (this.#dead.has(node)) {
-      if (random.chance(0.1)) this.#restart(node);
+      if (random.chance(0.3)) this.#restart(node);
       return node;
     }
     const dice = random.below(1_000_000) / 1_000_000;
@@ -129,7 +131,7 @@ export class Simulation {
     else if (falls(crash)) this.#crash(node);
     else if (falls(cut)) this.#changeWires();
     else if (falls(propose)) this.#propose(node);
-    else if (falls(propose / 2)) this.#read(node);
+    else if (falls(read)) this.#read(node);
     else return this.#carry() ?? node;
     return node;
   }

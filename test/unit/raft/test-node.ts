@@ -197,7 +197,8 @@ export function candidate(options: TestNodeOptions = {}): TestNode {
   const node = new TestNode(options);
   node.campaign();
   const others = node.core.voters.filter((id) => id !== node.id);
-  for (const from of others) if (node.core.role === 'preCandidate') node.hear({ from, term: node.core.term + 1, type: 'preVoteReply', granted: true });
+  for (const from of others)
+    if (node.core.role === 'preCandidate') node.hear({ from, term: node.core.term + 1, type: 'preVoteReply', granted: true });
   node.sent();
   return node;
 }

@@ -90,7 +90,11 @@ describe('Writer', () => {
       { why: 'one replaces the end of another', works: [appending([1, 1, 1], 3), appending([2], 4)], log: ['1@1', '2@1', '3@1', '4@2'] },
       { why: 'one replaces another', works: [appending([1, 1], 3), appending([2, 2], 3)], log: ['1@1', '2@1', '3@2', '4@2'] },
       { why: 'one begins before another', works: [appending([1, 1], 3), appending([2], 2)], log: ['1@1', '2@2'] },
-      { why: 'again and again', works: [appending([1, 1], 3), appending([2], 4), appending([3, 3], 2), appending([4], 3)], log: ['1@1', '2@3', '3@4'] },
+      {
+        why: 'again and again',
+        works: [appending([1, 1], 3), appending([2], 4), appending([3, 3], 2), appending([4], 3)],
+        log: ['1@1', '2@3', '3@4'],
+      },
       { why: 'with one that has none in between', works: [appending([1], 3), hard(0, true), appending([1], 4)], log: ['1@1', '2@1', '3@1', '4@1'] },
     ];
     for (const { why, works, log } of rows) {

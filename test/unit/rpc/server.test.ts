@@ -1,11 +1,10 @@
 import { expect } from 'chai';
 import { systemClock } from '../../../src/base/clock.js';
-import { SeqError } from '../../../src/base/errors.js';
 import { Channel } from '../../../src/rpc/channel.js';
 import { HealthCheckResponse_ServingStatus as Serving, HealthService } from '../../../src/rpc/gen/grpc/health/v1/health.js';
 import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { Health } from '../../../src/rpc/health.js';
-import { GrpcServer, Handlers, splitAddress } from '../../../src/rpc/server.js';
+import { GrpcServer, Handlers } from '../../../src/rpc/server.js';
 import { type Answer, errorOf, startServer } from './fixture.js';
 
 const toEnd: (() => unknown)[] = [];
@@ -68,14 +67,6 @@ describe('GrpcServer', () => {
     abort.abort();
     for (let turn = 0; turn < 1_000 && !isCancelled(); turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(isCancelled()).to.equal(true);
-  });
-
-  it('takes host:port, IPv6 in brackets, and refuses the rest with the value', () => {
-    expect(splitAddress('localhost:7070')).to.deep.equal({ host: 'localhost', port: 7070 });
-    expect(splitAddress('[::1]:0')).to.deep.equal({ host: '[::1]', port: 0 });
-    for (const bad of ['', 'localhost', 'localhost:', ':7070', 'a:b', 'a:65536', '::1:7070', 'http://a:1', 'a :1', 'a:-1']) {
-      expect(() => splitAddress(bad), bad).to.throw(SeqError, `got '${bad}'`);
-    }
   });
 });
 

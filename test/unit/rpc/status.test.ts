@@ -1,7 +1,7 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { ERRORS, type ErrorCode, SeqError } from '../../../src/base/errors.js';
-import { errorFromDetail, errorFromWire, errorToDetail, errorToWire, versionInError, type WireError } from '../../../src/rpc/status.js';
+import { errorFromDetail, errorFromWire, errorToDetail, errorToWire, type WireError } from '../../../src/rpc/status.js';
 
 describe('status', () => {
   const codes = Object.keys(ERRORS) as ErrorCode[];
@@ -70,11 +70,10 @@ describe('status', () => {
     expect(errorFromDetail({ ...detail, code: 'toString' }).code).to.equal('PROTOCOL');
   });
 
-  it('says whose table is older', () => {
-    const version = { generation: 7, value: 3 };
-    expect(versionInError(received(errorToWire(new SeqError('NOT_OWNER', 'why'), version)))).to.deep.equal(version);
-    expect(versionInError(received(errorToWire(new SeqError('NOT_OWNER', 'why'))))).to.equal(undefined);
-    expect(versionInError(received(errorToWire(new Error('bug'))))).to.equal(undefined);
+  it('says how new the table of the answering node is', () => {
+    const error = new SeqError('NOT_OWNER', 'why');
+    expect(errorToDetail(error, { generation: 7, value: 3 }).routingVersion).to.deep.equal({ generation: 7n, value: 3n });
+    expect(errorToDetail(error).routingVersion).to.equal(undefined);
   });
 });
 

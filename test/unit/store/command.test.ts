@@ -32,6 +32,7 @@ const anyCommand = fc.oneof(
   fc.record({ type: fc.constant('member'), id: index, name: text, nodeUuid: hex, peerAddress: text, address: text }),
   fc.record({ type: fc.constant('register'), ...caller, address: text, zone: text }),
   fc.record({ type: fc.constantFrom('assign', 'planMove'), ...decision }),
+  fc.record({ type: fc.constant('drain'), ...caller }),
   fc.record({ type: fc.constant('raise'), ...caller, raises: fc.array(fc.record({ section: index, epoch: safe, to: seq }), { maxLength: 5 }) }),
   fc.record({
     type: fc.constant('release'),

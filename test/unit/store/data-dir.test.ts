@@ -8,7 +8,9 @@ import { SeededRandom } from '../seeded-random.js';
 import { contentOf, NODE, NOTHING, openAt, put, TestFolder } from './disk.js';
 import { entriesOf } from '../raft/memory-storage.js';
 
-describe('data directory', () => {
+describe('data directory', function () {
+  this.timeout(10_000);
+
   let folder: TestFolder;
   let path: string;
 
@@ -79,6 +81,13 @@ describe('data directory', () => {
     await mkdir(path, { recursive: true });
     await writeFile(folder.in('deep', 'data', 'identity.json.0123'), '{"half":');
     expect((await openDataDir(path, NODE)).isNew).to.equal(true);
+  });
+
+  it('gets one identity, however many make it at the same time', async () => {
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => openDataDir(path, NODE)));
+    const uuids = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value.identity.nodeUuid] : []));
+    expect(new Set(uuids).size).to.equal(1);
+    expect((await openDataDir(path, NODE)).identity.nodeUuid).to.equal(uuids[0]);
   });
 
   it('belongs to one of two that make it at the same time; the other one is told, and changes nothing', async () => {

@@ -96,6 +96,10 @@ export class TestReplica {
     return this.run({ type: 'release', ...caller, generation: GENERATION, releases });
   }
 
+  drain(caller: Caller): Result {
+    return this.run({ type: 'drain', ...caller });
+  }
+
   section(number: number): Section {
     return this.state.sections[number]!;
   }

@@ -15,7 +15,9 @@ import { storageSuite } from './storage-suite.js';
 
 storageSuite('LevelDB', openAt);
 
-describe('LevelStorage', () => {
+describe('LevelStorage', function () {
+  this.timeout(20_000);
+
   let folder: TestFolder;
   let path: string;
   const open: Opened[] = [];
@@ -69,8 +71,7 @@ describe('LevelStorage', () => {
       await expectError(openAt(path), SeqError, 'is in use by another seqsvr process');
     });
 
-    it('in another process: this one is told that it is in use, and gets it when that one was killed', async function () {
-      this.timeout(20_000);
+    it('in another process: this one is told that it is in use, and gets it when that one was killed', async () => {
       await filled();
       const holder = await holdLock(folder.in('data', 'db'));
       await expectError(openAt(path), SeqError, 'is in use by another seqsvr process');
@@ -303,9 +304,9 @@ function sequenceIn(alone: Buffer): number {
 
 /** Every marker of this process fails to write from here on, until the returned function is called. */
 function failMarkers(): () => void {
-  const { write } = Marker.prototype;
+  const write = Object.getOwnPropertyDescriptor(Marker.prototype, 'write')!;
   Marker.prototype.write = () => Promise.reject(new Error('no space left'));
-  return () => void (Marker.prototype.write = write);
+  return () => void Object.defineProperty(Marker.prototype, 'write', write);
 }
 
 async function holdLock(databasePath: string): Promise<ChildProcess> {

@@ -11,7 +11,7 @@ import { INIT, run } from './fixture.js';
 export function randomCommand(seed: number, state: StoreState, term: number): Command {
   const random = new SeededRandom(seed);
   const caller = (): Caller => run(`a${1 + random.below(4)}`, 1 + random.below(3));
-  switch (random.pick(['register', 'assign', 'assign', 'planMove', 'raise', 'raise', 'release', 'release', 'member', 'init'] as const)) {
+  switch (random.pick(['register', 'assign', 'assign', 'planMove', 'raise', 'raise', 'release', 'release', 'member', 'drain', 'init'] as const)) {
     case 'init':
       return { ...INIT, raiseBy: 7n };
     case 'member': {
@@ -20,6 +20,8 @@ export function randomCommand(seed: number, state: StoreState, term: number): Co
     }
     case 'register':
       return { type: 'register', ...caller(), address: `h:${random.below(3)}`, zone: random.pick(['', 'z1']) };
+    case 'drain':
+      return { type: 'drain', ...caller() };
     case 'assign':
       return { type: 'assign', ...decision(random, state, term) };
     case 'planMove':
@@ -39,6 +41,8 @@ export function randomCommand(seed: number, state: StoreState, term: number): Co
       const generation = INIT.generation + (random.chance(0.95) ? 0 : 1);
       return { type: 'release', ...ownerOf(random, state, id, caller), generation, releases: [release] };
     }
+    default:
+      throw new Error('a kind of command that nobody makes');
   }
 }
 

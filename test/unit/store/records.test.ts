@@ -61,6 +61,7 @@ function rich(): TestReplica {
   store.release(A, releaseOf(61, 1, 12n), releaseOf(10, 1, 99n));
   store.register(run('a3', 2));
   store.register(run('a3', 3));
+  store.drain(B);
   expect(store.state.cluster?.clusterId).to.equal(INIT.clusterId);
   return store;
 }

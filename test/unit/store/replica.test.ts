@@ -21,7 +21,7 @@ describe('replica', () => {
     }
   });
 
-  it('has another hash after another command, another order, another index or another term', () => {
+  it('has another hash after another command, another order, another past, another index or another term', () => {
     const hashes = [
       [1, 1],
       [2, 1],
@@ -35,13 +35,14 @@ describe('replica', () => {
       [100n, 200n],
       [200n, 100n],
       [100n, 300n],
+      [200n, 300n],
     ].map((tos) => {
       const store = TestReplica.with(A);
       store.assign(A, 0);
       for (const to of tos) store.raise(A, raiseOf(0, 1, to));
       return store.replica.hash;
     });
-    expect(new Set([...hashes, ...stores]).size).to.equal(6);
+    expect(new Set([...hashes, ...stores]).size).to.equal(7);
   });
 
   it('goes on from its records with the hash it had', () => {

@@ -10,7 +10,9 @@ import { randomCommand } from './random-command.js';
 const TERM = 2;
 const script = fc.array(fc.nat(), { maxLength: 80, size: 'max' });
 
-describe('state machine, whatever the log says', () => {
+describe('state machine, whatever the log says', function () {
+  this.timeout(30_000);
+
   it('keeps its invariants after each command, and changes nothing when it refuses', () => {
     const told = new Map<string, number>();
     fc.assert(
@@ -27,7 +29,7 @@ describe('state machine, whatever the log says', () => {
           windows.check(before.sections, store.state.sections, command.type);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
     // Without these the property would say little.
     for (const seen of ['assign decided', 'assign refused', 'planMove decided', 'raise raises', 'release released', 'register refused'])
@@ -49,7 +51,7 @@ describe('state machine, whatever the log says', () => {
         expect(other.disk).to.deep.equal(one.disk);
         expect(other.state.table()).to.deep.equal(one.state.table());
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });

@@ -25,6 +25,7 @@ describe('state machine: init', () => {
       { type: 'planMove', arbiterTerm: 1, basedOn: { generation: 0, value: 0 }, runs: [], reason: '' },
       { type: 'raise', ...A, raises: [] },
       { type: 'release', ...A, generation: 0, releases: [] },
+      { type: 'drain', ...A },
     ];
     for (const command of commands) expectRefused(store, () => store.run(command), 'UNAVAILABLE', 'not initialised');
     store.run(INIT);
@@ -205,7 +206,12 @@ describe('state machine: planMove', () => {
     store.assign(A, 0);
     const late = decision(store, 'planMove', 1);
     expectRefused(store, () => store.run(late, 2), 'UNAVAILABLE', 'of term 2');
-    expectRefused(store, () => store.run({ ...late, runs: [{ ...B, firstSection: section(0), sectionCount: 1 }] }), 'INVALID_ARGUMENT', 'newest');
+    expectRefused(
+      store,
+      () => store.run({ ...late, runs: [{ ...B, firstSection: section(0), sectionCount: 1 }] }),
+      'INVALID_ARGUMENT',
+      'superseded or draining',
+    );
     store.register(B);
     expectRefused(store, () => store.run(late), 'UNAVAILABLE', 'decided on version');
   });
@@ -285,6 +291,46 @@ describe('state machine: release', () => {
     store.raise(A, raiseOf(1, 1, 500n));
     expect(store.release(A, releaseOf(0, 1, 300n, 3))).to.deep.equal({ type: 'released', releasedCount: 1, refusedCount: 2 });
     expect([0, 1, 2].map((number) => show(store.section(number)))).to.deep.equal(['a1 e1 (0, 100]', 'nobody e1 (300, 300]', 'a1 e1 (0, 100]']);
+  });
+});
+
+describe('state machine: drain', () => {
+  it('leaves the run what it has: it raises and releases, and gets nothing more', () => {
+    const store = TestReplica.with(A, B);
+    store.assign(A, 0, 2);
+    expect(store.drain(A)).to.deep.equal({ type: 'done' });
+    expect(store.state.alloc(A.allocId)?.isDraining).to.equal(true);
+    for (const type of ['assign', 'planMove'] as const)
+      expectRefused(store, () => store.run(decision(store, type, 1)), 'INVALID_ARGUMENT', 'draining');
+    expect(store.raise(A, raiseOf(0, 1, 150n))).to.deep.equal({ type: 'raises', outcomes: [{ type: 'raised', maxSeq: 150n }] });
+    expect(store.release(A, releaseOf(0, 1, 20n))).to.deep.include({ releasedCount: 1 });
+  });
+
+  it('ends a planned move to it: the section is released to nobody', () => {
+    const store = TestReplica.with(A, B);
+    store.assign(A, 0);
+    store.planMove(B, 0);
+    store.drain(B);
+    store.release(A, releaseOf(0, 1, 37n));
+    expect(show(store.section(0))).to.equal('nobody e1 (37, 37]');
+  });
+
+  it('changes nothing when repeated, stays through a repeated register, and ends with a new run', () => {
+    const store = TestReplica.with(A);
+    store.drain(A);
+    const before = dump(store.state);
+    expect(store.drain(A)).to.deep.equal({ type: 'done' });
+    expect(dump(store.state)).to.deep.equal(before);
+    store.register(A, 'a1:7999');
+    expect(store.state.alloc(A.allocId)?.isDraining).to.equal(true);
+    store.register(LATER_A);
+    expect(store.state.mayOwn(LATER_A)).to.equal(true);
+  });
+
+  it('is refused for a run that is superseded, and for one that is not known', () => {
+    const store = TestReplica.with(A);
+    store.register(LATER_A);
+    for (const caller of [A, B]) expectRefused(store, () => store.drain(caller), 'NOT_OWNER', 'superseded');
   });
 });
 

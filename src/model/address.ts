@@ -1,0 +1,29 @@
+import { SeqError } from '../base/errors.js';
+
+/** Hosts that a server can listen on and nobody can dial. */
+const WILDCARD_HOSTS: ReadonlySet<string> = new Set(['0.0.0.0', '[::]', '*']);
+
+/** `host:port` in two. Throws INVALID_ARGUMENT unless it is one; IPv6 hosts stand in brackets. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const match = /^(\[[0-9A-Fa-f:.]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[2]);
+  if (match?.[1] === undefined || port > 65_535) {
+    throw new SeqError('INVALID_ARGUMENT', `an address is host:port with a port in [0, 65535], got '${address}'`);
+  }
+  return { host: match[1], port };
+}
+
+/** True for `host:port` with a port that is one: what came from the wire and is no address is not dialled. */
+export function isDialable(text: string): boolean {
+  try {
+    return splitAddress(text).port > 0;
+  } catch (error) {
+    if (error instanceof SeqError) return false;
+    throw error;
+  }
+}
+
+/** `address` is `host:port`; throws INVALID_ARGUMENT unless it is. */
+export function isWildcard(address: string): boolean {
+  return WILDCARD_HOSTS.has(splitAddress(address).host);
+}
