@@ -2,7 +2,6 @@ import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { locate } from '../model/geometry.js';
 import { parseCount, parseUid } from '../model/ids.js';
-import type { RoutingTable } from '../model/routing.js';
 import { isNewer } from '../model/version.js';
 import { callerVersionFromWire, tableToWire, versionToWire } from '../rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type GetStatusRequest, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
@@ -43,7 +42,6 @@ export class AllocService {
   readonly #version: string;
   readonly #startedAtMs: number;
   /** The newest table as it goes over the wire; made once a version. */
-  #wireTable: { readonly of: RoutingTable; readonly wire: common.RoutingTable } | undefined;
 
   constructor(options: ServiceOptions) {
     this.#node = options.node;
@@ -154,8 +152,7 @@ export class AllocService {
   #tableFor(version: common.Version | undefined): common.RoutingTable | undefined {
     const { table } = this.#node;
     if (table === undefined || !isNewer(table.version, callerVersionFromWire(version))) return undefined;
-    if (this.#wireTable?.of !== table) this.#wireTable = { of: table, wire: tableToWire(table) };
-    return this.#wireTable.wire;
+    return tableToWire(table);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
 import type { Incarnation } from '../model/ids.js';
 import type { Version } from '../model/version.js';
 import { Health } from './health.js';
@@ -40,6 +41,7 @@ export interface ArbiterPort {
 export class Arbiter {
   readonly #port: ArbiterPort;
   readonly #clock: Clock;
+  readonly #onFatal: (error: unknown) => void;
   /** Undefined while this node does not lead. */
   #health: Health | undefined;
   /** Runs that are being disowned: their renewals are not answered until the fate of the decision is known. */
@@ -48,9 +50,11 @@ export class Arbiter {
   #decidedAtMs = Number.NEGATIVE_INFINITY;
   #cancelLook: () => void = () => undefined;
 
-  constructor({ port, clock }: { port: ArbiterPort; clock: Clock }) {
+  /** `onFatal` hears what a decision failed with that is no SeqError: a bug, and the process must end. */
+  constructor({ port, clock, onFatal }: { port: ArbiterPort; clock: Clock; onFatal: (error: unknown) => void }) {
     this.#port = port;
     this.#clock = clock;
+    this.#onFatal = onFatal;
   }
 
   /** This node leads and has applied an entry of its own term. */
@@ -144,7 +148,11 @@ export class Arbiter {
       this.#cancelLook();
       this.#cancelLook = this.#clock.after(DECIDED_PAUSE_MS, () => this.#look());
     };
-    (kind === 'assign' ? this.#port.assign(decision) : this.#port.planMove(decision)).then(decided, decided);
+    (kind === 'assign' ? this.#port.assign(decision) : this.#port.planMove(decision)).then(decided, (error: unknown) => {
+      // Refused here, or the term is over: a fate too. The next look decides anew.
+      if (error instanceof SeqError) decided();
+      else this.#onFatal(error);
+    });
   }
 }
 

@@ -21,7 +21,7 @@ const LEVELS = {
 /** Composition root of a StoreSvr: puts it and its arbiter together with the clock, the dice and the log of its process. */
 export async function serveStore(config: StoreConfig, context: ProcessContext): Promise<Running> {
   const { clock, random, log, fail } = context;
-  const { name, nodeId, dataDir, listen, peerListen, members, geometry, lease, raiseBy, heartbeatMs, electionMinMs: electionMs } = config;
+  const { name, nodeId, dataDir, listen, peerListen, members, geometry, lease, raiseBy, heartbeatMs, electionMinMs } = config;
   const server = await StoreServer.start({
     name,
     nodeId,
@@ -30,13 +30,13 @@ export async function serveStore(config: StoreConfig, context: ProcessContext): 
     peerListen,
     members,
     heartbeatMs,
-    electionMs,
+    electionMinMs,
     clock,
     random,
     clusterId: config.cluster,
     bootstrap: { geometry, lease, raiseBy },
     build: { version: programVersion(), pid: process.pid },
-    makeArbiter: (node) => new Arbiter({ port: arbiterPortOf(node), clock }),
+    makeArbiter: (node) => new Arbiter({ port: arbiterPortOf(node), clock, onFatal: fail }),
     observe: eventLogger<StoreEvent>(log.component('store'), LEVELS),
     onFatal: (error) => fail(error),
   });

@@ -9,7 +9,15 @@ import { callOwner, needTable, persist, type Way } from './call.js';
 import { callMany } from './call-many.js';
 import { CallScope } from './call-scope.js';
 import { Emitter, type SeqClientEventName, type SeqClientEvents } from './events.js';
-import { type CallOptions, type ClientConfig, parseCallOptions, parseClientOptions, parseUids, type SeqClientOptions } from './options.js';
+import {
+  CALLS_IN_FLIGHT_MAX,
+  type CallOptions,
+  type ClientConfig,
+  parseCallOptions,
+  parseClientOptions,
+  parseUids,
+  type SeqClientOptions,
+} from './options.js';
 import { RouteRefresh } from './route-refresh.js';
 import { RoutingCache } from './routing-cache.js';
 
@@ -20,6 +28,9 @@ export type { Version } from '../model/version.js';
 export type { CurrentSeq, SeqRange } from './attempt.js';
 export type { SeqClientEventName, SeqClientEvents } from './events.js';
 export type { CallOptions, RetryOptions, SeqClientOptions } from './options.js';
+
+/** What a caller is told to wait, in ms, when too many calls are in flight. */
+const BUSY_RETRY_AFTER_MS = 100;
 
 /** A user key: bigint, safe integer or decimal string, in [0, 2^64). */
 export type UidLike = bigint | number | string;
@@ -180,6 +191,11 @@ export class SeqClient {
   async #call<Value>(options: CallOptions | undefined, run: (scope: CallScope) => Promise<Value>): Promise<Value> {
     const { timeoutMs, signal } = parseCallOptions(options, this.#config.timeoutMs);
     if (this.#isClosed) throw closedError();
+    if (this.#scopes.size >= CALLS_IN_FLIGHT_MAX) {
+      throw new SeqError('RESOURCE_EXHAUSTED', `${CALLS_IN_FLIGHT_MAX} calls of this client are in flight already`, {
+        retryAfterMs: BUSY_RETRY_AFTER_MS,
+      });
+    }
     const scope = new CallScope({ clock: this.#config.clock, timeoutMs, signal });
     this.#scopes.add(scope);
     try {

@@ -81,6 +81,13 @@ export class Writer {
       while (this.#queue.length > 0 || this.#appliedIndex - this.#savedAppliedIndex >= UNSAVED_APPLIES_MAX) {
         const works = this.#queue;
         this.#queue = [];
+        if (!this.#needsDisk(works)) {
+          // Nothing is under way here, so all that these replies speak of is on disk already.
+          this.#lazyHardState ??= works.findLast((work) => work.hardState !== undefined)?.hardState;
+          onWritten(works);
+          if (this.#isStopping) break;
+          continue;
+        }
         const batch = this.#batchOf(works);
         const startMs = clock.nowMs();
         await storage.write(batch);
@@ -95,6 +102,10 @@ export class Writer {
     }
     this.#isWriting = false;
     this.#onIdle();
+  }
+
+  #needsDisk(works: readonly AppendWork[]): boolean {
+    return works.some(({ mustSync }) => mustSync) || this.#appliedIndex - this.#savedAppliedIndex >= UNSAVED_APPLIES_MAX;
   }
 
   #batchOf(works: readonly AppendWork[]): StorageBatch {

@@ -1,7 +1,7 @@
 import { SeqError } from '../base/errors.js';
 import { checkGeometry, type Geometry, sectionCountOf } from '../model/geometry.js';
 import { type Epoch, parseAllocId, parseIncarnation, SEQ_MAX, type SectionId, type Seq, toEpoch, toSectionId } from '../model/ids.js';
-import type { LeaseTerms } from '../model/lease.js';
+import { checkLeaseTerms, type LeaseTerms } from '../model/lease.js';
 import type { RoutingTable } from '../model/routing.js';
 import { NO_VERSION, type Version } from '../model/version.js';
 import type { WindowRun } from '../model/window.js';
@@ -52,10 +52,24 @@ export function geometryFromWire(geometry: common.Geometry | undefined): Geometr
 
 export function leaseTermsFromWire(terms: store.LeaseTerms | undefined): LeaseTerms {
   if (terms === undefined) throw protocol('the lease terms are missing');
-  return { leaseMs: terms.leaseMs, driftPpm: terms.driftPpm, marginMs: terms.marginMs };
+  const { leaseMs, driftPpm, marginMs } = terms;
+  checkLeaseTerms({ leaseMs, driftPpm, marginMs });
+  return { leaseMs, driftPpm, marginMs };
 }
 
+/** A table is a value that goes to many: its wire form is made once. */
+const wires = new WeakMap<RoutingTable, common.RoutingTable>();
+
 export function tableToWire(table: RoutingTable): common.RoutingTable {
+  let wire = wires.get(table);
+  if (wire === undefined) {
+    wire = wireOf(table);
+    wires.set(table, wire);
+  }
+  return wire;
+}
+
+function wireOf(table: RoutingTable): common.RoutingTable {
   return {
     version: versionToWire(table.version),
     geometry: { ...table.geometry },

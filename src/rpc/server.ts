@@ -60,8 +60,15 @@ export class GrpcServer {
   }
 
   /** Binds and serves. Throws INVALID_ARGUMENT when the address cannot be had: in use, or not of this machine. */
-  static async start(options: { readonly address: string; readonly services: readonly Service[]; readonly clock: Clock }): Promise<GrpcServer> {
-    const server = new Server(SERVER_OPTIONS);
+  static async start(options: {
+    readonly address: string;
+    readonly services: readonly Service[];
+    readonly clock: Clock;
+    /** The largest message it takes, in bytes. Default 4 MiB. */
+    readonly maxRequestBytes?: number;
+  }): Promise<GrpcServer> {
+    const limits = options.maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': options.maxRequestBytes };
+    const server = new Server({ ...SERVER_OPTIONS, ...limits });
     for (const { definition, implementation } of options.services) server.addService(definition, implementation);
     const { host, port } = splitAddress(options.address);
     const bound = await new Promise<number>((resolve, reject) => {

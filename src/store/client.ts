@@ -4,12 +4,9 @@ import { sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
 import { isDialable, splitAddress } from '../model/address.js';
-import type { RoutingTable } from '../model/routing.js';
 import type { Version } from '../model/version.js';
 import { type CallOptions, type Channel, ChannelPool } from '../rpc/channel.js';
-import { tableFromWire, versionToWire } from '../rpc/codec.js';
-import { AdminServiceService, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
-import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
+import { versionToWire } from '../rpc/codec.js';
 import { StoreServiceService } from '../rpc/gen/seqsvr/v1/store.js';
 import { RAISES_PER_REQUEST_MAX, RELEASES_PER_REQUEST_MAX } from '../rpc/limits.js';
 import { CallBudget, isWorthRetrying, type StoreCall } from './client-budget.js';
@@ -54,7 +51,6 @@ export class StoreClient {
   readonly #attemptTimeoutMs: number;
   readonly #pool: ChannelPool;
   /** Apart, for tools dial any node: the pool of the calls keeps to the set's own StoreSvrs. */
-  readonly #statusPool: ChannelPool;
   readonly #leader: LeaderFinder;
   readonly #watches: Watches;
 
@@ -73,7 +69,6 @@ export class StoreClient {
     this.#random = random;
     this.#attemptTimeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
     this.#pool = new ChannelPool({ clock });
-    this.#statusPool = new ChannelPool({ clock });
     // A random start, so that the clients of a set do not all ask the same StoreSvr first.
     this.#leader = new LeaderFinder({ endpoints: this.#endpoints, start: random.below(endpoints.length) });
     this.#watches = new Watches({ onEnd: (address, error) => this.#learn(address, error) });
@@ -149,38 +144,13 @@ export class StoreClient {
     return this.#watches.open(this.#pool.to(this.#leader.target), request, handlers);
   }
 
-  /** The table that any StoreSvr knows; undefined when the caller's is as new. */
-  async getRoute(routingVersion: Version | undefined, call: StoreCall): Promise<RoutingTable | undefined> {
-    const request = { routingVersion: wireVersion(routingVersion) };
-    const response = await this.#retry(
-      'getRoute',
-      (channel, options) => channel.call(RouteServiceService.getRoute, request, options),
-      call,
-      () => {
-        // Followers answer this one too, so the answer says nothing about who leads.
-      },
-    );
-    return response.routing === undefined ? undefined : tableFromWire(response.routing);
-  }
-
-  /** One node's view of itself, leader or not. One attempt. */
-  async getStatus(address: string, call: StoreCall): Promise<GetStatusResponse> {
-    return await this.#statusPool.to(address).call(AdminServiceService.getStatus, {}, call);
-  }
-
   /** Calls in flight and later ones end with CLOSED or UNAVAILABLE. */
   close(): void {
     this.#watches.close();
     this.#pool.close();
-    this.#statusPool.close();
   }
 
-  async #retry<Response>(
-    what: string,
-    send: Send<Response>,
-    call: StoreCall,
-    onAnswer = (address: string): void => this.#confirm(address),
-  ): Promise<Response> {
+  async #retry<Response>(what: string, send: Send<Response>, call: StoreCall): Promise<Response> {
     const { signal } = call;
     const options = { what, clock: this.#clock, random: this.#random, call, attemptTimeoutMs: this.#attemptTimeoutMs };
     // One try more than there are endpoints: a redirect takes one.
@@ -191,7 +161,7 @@ export class StoreClient {
       const address = this.#leader.target;
       try {
         const response = await send(this.#pool.to(address), { timeoutMs: attemptMs, signal });
-        onAnswer(address);
+        this.#confirm(address);
         return response;
       } catch (error) {
         if (!(error instanceof SeqError)) throw error;

@@ -143,7 +143,7 @@ function fromWire(wire: Wire): Command {
         generation: numberFromWire(generation, 'generation'),
         geometry: geometryFromWire(geometry),
         lease: terms,
-        raiseBy,
+        raiseBy: raiseByFromWire(raiseBy),
       };
     }
     case 'member': {
@@ -192,4 +192,11 @@ function decisionFromWire(wire: ReturnType<typeof decisionToWire> | (Wire & { $c
     runs: wire.runs.map((run) => ({ ...callerFromWire(run), firstSection: toSectionId(run.firstSection), sectionCount: run.sectionCount })),
     reason: wire.reason,
   };
+}
+
+/** Also the first window of every grant, so a 0 would grant nothing for ever. */
+function raiseByFromWire(value: bigint): bigint {
+  const raiseBy = seqFromWire(value);
+  if (raiseBy < 1n) throw new SeqError('PROTOCOL', `raiseBy must be at least 1, got ${raiseBy}`);
+  return raiseBy;
 }

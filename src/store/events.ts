@@ -12,6 +12,8 @@ export type StoreEvent =
   | { readonly type: 'badMessage'; readonly peerId: number; readonly why: string }
   | { readonly type: 'initialised'; readonly clusterId: string; readonly sectionCount: number }
   | { readonly type: 'allocRegistered'; readonly allocId: string; readonly incarnation: string; readonly address: string }
+  | { readonly type: 'memberKnown'; readonly nodeId: number; readonly nodeUuid: string; readonly peerAddress: string }
+  | { readonly type: 'allocDraining'; readonly allocId: string; readonly incarnation: string }
   | { readonly type: 'sectionsAssigned'; readonly sectionCount: number; readonly reason: string; readonly version: string }
   | { readonly type: 'movePlanned'; readonly sectionCount: number; readonly reason: string; readonly version: string }
   | { readonly type: 'sectionsReleased'; readonly allocId: string; readonly releasedCount: number; readonly refusedCount: number }

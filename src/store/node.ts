@@ -42,7 +42,7 @@ export interface StoreNodeOptions {
   readonly bootstrap: Bootstrap;
   readonly heartbeatMs: number;
   /** Shortest election timeout, in ms; the longest is twice as long. */
-  readonly electionMs: number;
+  readonly electionMinMs: number;
   readonly opened: Opened;
   readonly clock: Clock;
   readonly random: Random;
@@ -136,7 +136,7 @@ export class StoreNode {
   }
 
   /** Throws NOT_LEADER, with the leader to go to when one is known, unless this node leads. */
-  assertLeading(): void {
+  requireLeading(): void {
     if (!this.isLeading) throw this.#notLeader();
   }
 
@@ -239,6 +239,8 @@ export class StoreNode {
       observe({ type: 'sectionsAssigned', sectionCount: result.sectionCount, reason: command.reason, version });
     if (command.type === 'planMove' && result.type === 'decided')
       observe({ type: 'movePlanned', sectionCount: result.sectionCount, reason: command.reason, version });
+    if (command.type === 'member') observe({ type: 'memberKnown', nodeId: command.id, nodeUuid: command.nodeUuid, peerAddress: command.peerAddress });
+    if (command.type === 'drain') observe({ type: 'allocDraining', allocId: command.allocId, incarnation: command.incarnation });
     if (command.type === 'release' && result.type === 'released') {
       observe({ type: 'sectionsReleased', allocId: command.allocId, releasedCount: result.releasedCount, refusedCount: result.refusedCount });
     }
@@ -250,9 +252,9 @@ function tickMsOf({ heartbeatMs }: { readonly heartbeatMs: number }): number {
   return Math.max(1, Math.floor(heartbeatMs / 2));
 }
 
-function ticksOf(options: { readonly heartbeatMs: number; readonly electionMs: number }): {
+function ticksOf(options: { readonly heartbeatMs: number; readonly electionMinMs: number }): {
   readonly heartbeatTicks: number;
   readonly electionTicks: number;
 } {
-  return { heartbeatTicks: 2, electionTicks: Math.max(3, Math.ceil(options.electionMs / tickMsOf(options))) };
+  return { heartbeatTicks: 2, electionTicks: Math.max(3, Math.ceil(options.electionMinMs / tickMsOf(options))) };
 }

@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.js';
-import { messageOf, SeqError } from '../base/errors.js';
+import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import { backoffMs, type Random } from '../base/random.js';
 import type { Message } from '../raft/message.js';
+import { totalSize } from '../raft/types.js';
 import { Channel } from '../rpc/channel.js';
 import { type DeliverRequest, type DeliverResponse, type Hello, PeerServiceService } from '../rpc/gen/seqsvr/v1/raft.js';
 import { raftToWire } from '../rpc/raft-codec.js';
@@ -11,8 +12,12 @@ import type { StoreEvent } from './events.js';
 /** How long a peer may take to say hello, in ms; after it the connection is dropped and made anew. */
 const HELLO_TIMEOUT_MS = 1_000;
 const REDIAL = { baseMs: 50, maxMs: 500 };
+/** Bytes of entries in one frame; a larger message travels alone. Well below what the peer listener takes. */
+const FRAME_BYTES_MAX = 2 * 1024 * 1024;
+/** What a message weighs besides its entries, in bytes; generous. */
+const MESSAGE_BYTES = 64;
 /** Frames that wait in one stream; what comes then is dropped, and Raft sends it again when it matters. */
-const WAITING_FRAMES_MAX = 1_000;
+const WAITING_FRAMES_MAX = 64;
 
 export interface PeerLinkOptions {
   readonly address: string;
@@ -71,7 +76,7 @@ export class PeerLink {
       return;
     }
     this.#droppedCount = 0;
-    stream.write({ frame: { $case: 'messages', value: { messages: messages.map(raftToWire) } } });
+    for (const frame of framesOf(messages)) stream.write({ frame: { $case: 'messages', value: { messages: frame.map(raftToWire) } } });
   }
 
   #dial(): void {
@@ -97,7 +102,8 @@ export class PeerLink {
       if (hello === undefined) throw new SeqError('PROTOCOL', 'it answered without a hello');
       this.#options.checkPeer(hello);
     } catch (error) {
-      return this.#down(stream, messageOf(error));
+      if (!(error instanceof SeqError)) throw error;
+      return this.#down(stream, error.message);
     }
     this.#cancelTimer();
     this.#isUp = true;
@@ -117,6 +123,24 @@ export class PeerLink {
     this.#isUp = false;
     this.#cancelTimer = clock.after(REDIAL.baseMs + backoffMs(random, { attempt: this.#attempt++, ...REDIAL }), () => this.#dial());
   }
+}
+
+/** Cuts the messages of one turn into frames that the other side takes, in order. */
+function framesOf(messages: readonly Message[]): readonly (readonly Message[])[] {
+  const frames: Message[][] = [];
+  let leftBytes = 0;
+  for (const message of messages) {
+    const bytes = MESSAGE_BYTES + (message.type === 'append' ? totalSize(message.entries) : 0);
+    const last = frames.at(-1);
+    if (last === undefined || bytes > leftBytes) {
+      frames.push([message]);
+      leftBytes = FRAME_BYTES_MAX - bytes;
+    } else {
+      last.push(message);
+      leftBytes -= bytes;
+    }
+  }
+  return frames;
 }
 
 function openStream(channel: Channel) {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { messageOf, SeqError } from '../base/errors.js';
+import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
 import type { Message } from '../raft/message.js';
@@ -82,9 +82,10 @@ export class PeerTransport implements Transport {
             throw new SeqError('PROTOCOL', 'the first frame, and only the first, is a hello');
           }
         } catch (error) {
+          if (!(error instanceof SeqError)) throw error;
           isRefused = true;
-          this.#options.observe({ type: 'peerRefused', why: messageOf(error) });
-          handlers.refuse(stream, error instanceof SeqError ? error : new SeqError('PROTOCOL', messageOf(error)));
+          this.#options.observe({ type: 'peerRefused', why: error.message });
+          handlers.refuse(stream, error);
         }
       });
       stream.on('end', () => stream.end());
@@ -107,7 +108,8 @@ export class PeerTransport implements Transport {
         message = raftFromWire(wire);
         if (message.from !== from) throw new SeqError('PROTOCOL', `node ${from} sent a message in the name of node ${message.from}`);
       } catch (error) {
-        this.#options.observe({ type: 'badMessage', peerId: from, why: messageOf(error) });
+        if (!(error instanceof SeqError)) throw error;
+        this.#options.observe({ type: 'badMessage', peerId: from, why: error.message });
         continue;
       }
       this.#options.receive(message);

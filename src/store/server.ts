@@ -16,6 +16,9 @@ import { Watchers } from './watchers.js';
 /** The arbiter as this node sees it: it leads and stops with the node. */
 type Authority = LeaseAuthority & { lead(): void; stop(): void; wake(): void };
 
+/** A frame of one entry may be as large as what a client may propose, and then some. */
+const PEER_FRAME_BYTES_MAX = 16 * 1024 * 1024;
+
 export interface StoreServerOptions {
   readonly name: string;
   readonly clusterId: string;
@@ -29,7 +32,7 @@ export interface StoreServerOptions {
   readonly members: readonly Omit<Member, 'nodeUuid'>[];
   readonly bootstrap: Bootstrap;
   readonly heartbeatMs: number;
-  readonly electionMs: number;
+  readonly electionMinMs: number;
   readonly build: { readonly version: string; readonly pid: number };
   /** Brings the arbiter, a role that this node plays while it leads. */
   readonly makeArbiter: (node: StoreNode) => Authority;
@@ -85,12 +88,15 @@ export class StoreServer {
       health.service(handlers),
     ];
     const server = await GrpcServer.start({ address: options.listen, services, clock });
-    const peerServer = await GrpcServer.start({ address: options.peerListen, services: [node.transport.service(handlers)], clock }).catch(
-      (error: unknown) => {
-        server.cut();
-        throw error;
-      },
-    );
+    const peerServer = await GrpcServer.start({
+      address: options.peerListen,
+      services: [node.transport.service(handlers)],
+      clock,
+      maxRequestBytes: PEER_FRAME_BYTES_MAX,
+    }).catch((error: unknown) => {
+      server.cut();
+      throw error;
+    });
     node.start();
     observe({ type: 'started', nodeUuid: identity.nodeUuid, lastIndex: node.raft.log.lastIndex, appliedIndex: node.raft.log.appliedIndex });
     return new StoreServer({ node, servers: [server, peerServer], health, watchers, authority });

@@ -67,8 +67,8 @@ export function storeService(parts: {
       load: handlers.unary<LoadRequest, LoadResponse>((request) => load(node, request)),
       watch: handlers.serverStream<WatchRequest, WatchResponse>((request, stream) => {
         const caller = callerFromWire(request);
-        node.assertLeading();
-        assertCurrent(node, caller);
+        node.requireLeading();
+        requireCurrent(node, caller);
         watchers.add(stream, caller, callerVersionFromWire(request.routingVersion));
       }),
     },
@@ -95,7 +95,7 @@ export function assignmentOf(node: StoreNode, caller: Caller): Assignment | unde
 async function register(node: StoreNode, request: RegisterRequest): Promise<RegisterResponse> {
   const caller = callerFromWire(request);
   splitAddress(request.address);
-  node.assertLeading();
+  node.requireLeading();
   const cluster = clusterOf(node);
   if (request.clusterId !== '' && request.clusterId !== cluster.clusterId) {
     throw new SeqError('PERMISSION_DENIED', `this is cluster ${cluster.clusterId}, the caller is of ${request.clusterId}`);
@@ -111,11 +111,11 @@ async function register(node: StoreNode, request: RegisterRequest): Promise<Regi
  */
 async function renew(node: StoreNode, authority: LeaseAuthority, request: RenewRequest): Promise<RenewResponse> {
   const caller = callerFromWire(request);
-  node.assertLeading();
-  assertMayRenew(node, authority, caller);
+  node.requireLeading();
+  requireRenewable(node, authority, caller);
   await node.confirmLeadership();
-  node.assertLeading();
-  assertMayRenew(node, authority, caller);
+  node.requireLeading();
+  requireRenewable(node, authority, caller);
   authority.heard(caller.incarnation);
   const isStale = isNewer(node.state.version, callerVersionFromWire(request.routingVersion));
   return { lease: clusterOf(node).lease, assignment: isStale ? assignmentOf(node, caller) : undefined };
@@ -129,8 +129,8 @@ async function raise(node: StoreNode, request: RaiseRequest): Promise<RaiseRespo
     epoch: epochFromWire(epoch),
     to: seqFromWire(to),
   }));
-  node.assertLeading();
-  assertCurrent(node, caller);
+  node.requireLeading();
+  requireCurrent(node, caller);
   const { result } = await node.propose({ type: 'raise', ...caller, raises });
   throwRefusal(result);
   return { outcomes: result.type === 'raises' ? result.outcomes.map(outcomeToWire) : [] };
@@ -139,7 +139,7 @@ async function raise(node: StoreNode, request: RaiseRequest): Promise<RaiseRespo
 async function release(node: StoreNode, request: ReleaseRequest): Promise<ReleaseResponse> {
   const caller = callerFromWire(request);
   atMost(RELEASES_PER_REQUEST_MAX, request.releases.length, 'releases');
-  node.assertLeading();
+  node.requireLeading();
   const { geometry } = clusterOf(node);
   const releases = request.releases.map((run) => ({
     ...sectionRunFromWire(run, geometry),
@@ -155,7 +155,7 @@ async function release(node: StoreNode, request: ReleaseRequest): Promise<Releas
 
 async function drain(node: StoreNode, request: DrainRequest): Promise<DrainResponse> {
   const caller = callerFromWire(request);
-  node.assertLeading();
+  node.requireLeading();
   const { result } = await node.propose({ type: 'drain', ...caller });
   throwRefusal(result);
   // Applied here, so this state has every grant that came before the mark, and there will be none after it.
@@ -164,14 +164,14 @@ async function drain(node: StoreNode, request: DrainRequest): Promise<DrainRespo
 
 async function load(node: StoreNode, request: LoadRequest): Promise<LoadResponse> {
   const caller = callerFromWire(request);
-  node.assertLeading();
+  node.requireLeading();
   await node.confirmLeadership();
-  assertCurrent(node, caller);
+  requireCurrent(node, caller);
   return { assignment: assignmentOf(node, caller) };
 }
 
-function assertMayRenew(node: StoreNode, authority: LeaseAuthority, caller: Caller): void {
-  assertCurrent(node, caller);
+function requireRenewable(node: StoreNode, authority: LeaseAuthority, caller: Caller): void {
+  requireCurrent(node, caller);
   if (!authority.mayRenew(caller.incarnation)) {
     throw new SeqError('UNAVAILABLE', `the sections of ${caller.allocId} are being given away; ask again`, {
       definite: true,
@@ -181,7 +181,7 @@ function assertMayRenew(node: StoreNode, authority: LeaseAuthority, caller: Call
 }
 
 /** Throws NOT_OWNER for a run that a newer one of the same AllocSvr has superseded, or that never registered. */
-function assertCurrent(node: StoreNode, caller: Caller): void {
+function requireCurrent(node: StoreNode, caller: Caller): void {
   if (node.state.isCurrent(caller)) return;
   const known = node.state.alloc(caller.allocId) === undefined ? 'is not registered' : 'is superseded by a newer one';
   throw new SeqError('NOT_OWNER', `superseded: incarnation ${caller.incarnation} of ${caller.allocId} ${known}`);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { SeqError } from '../../../src/base/errors.js';
 import { Arbiter, type ArbiterPort, type Decision } from '../../../src/arbiter/arbiter.js';
 import type { Candidate, ClusterView } from '../../../src/arbiter/view.js';
 import type { Incarnation } from '../../../src/model/ids.js';
@@ -69,11 +70,13 @@ describe('arbiter', () => {
   let clock: VirtualClock;
   let port: FakePort;
   let arbiter: Arbiter;
+  let fatal: unknown[];
 
   function begin(view: ClusterView): void {
     clock = new VirtualClock();
+    fatal = [];
     port = new FakePort(view);
-    arbiter = new Arbiter({ port, clock });
+    arbiter = new Arbiter({ port, clock, onFatal: (error) => fatal.push(error) });
     arbiter.lead();
   }
 
@@ -148,7 +151,7 @@ describe('arbiter', () => {
   });
 
   it('answers no renewal of a run that it is disowning until the fate of the entry is known', async () => {
-    for (const outcome of [undefined, new Error('refused')]) {
+    for (const outcome of [undefined, new SeqError('UNAVAILABLE', 'refused')]) {
       begin(viewOf([A, B], holdings([2, a], [2, b])));
       port.isSlow = true;
       await pass(WAIT_MS, b);
@@ -181,7 +184,7 @@ describe('arbiter', () => {
     port.assign = (decision) => {
       port.decisions.push({ ...decision, kind: 'assign' });
       port.current = { ...port.current!, version: { generation: 1, value: decision.basedOn.value + 1 } };
-      return Promise.reject(new Error('refused'));
+      return Promise.reject(new SeqError('UNAVAILABLE', 'refused'));
     };
     await pass(WAIT_MS, b);
     await pass(100, b);
@@ -197,13 +200,13 @@ describe('arbiter', () => {
     arbiter.stop();
     arbiter.lead();
     expect(arbiter.mayRenew(a), 'the old entry carries the old term and is refused').to.equal(true);
-    settleOld(new Error('the term is over'));
+    settleOld(new SeqError('UNAVAILABLE', 'the term is over'));
     await pass(WAIT_MS - 1, b);
     expect(port.decisions.length).to.equal(1);
     await pass(1, b);
     expect(port.decisions.length).to.equal(2);
     expect(arbiter.mayRenew(a)).to.equal(false);
-    settleOld(new Error('once more'));
+    settleOld(new SeqError('UNAVAILABLE', 'once more'));
     await clock.settle();
     expect(arbiter.mayRenew(a)).to.equal(false);
   });
@@ -273,6 +276,13 @@ describe('arbiter', () => {
     arbiter.heard(a);
     await pass(700);
     expect(arbiter.heardMsAgo(a)).to.equal(700);
+  });
+
+  it('ends the process for a bug in a decision, and does not try it again and again', async () => {
+    begin(viewOf([A, B], holdings([2, undefined])));
+    port.assign = () => Promise.reject(new TypeError('a bug'));
+    await pass(2_000, a, b);
+    expect(fatal.map(String)).to.deep.equal(['TypeError: a bug']);
   });
 
   it('ends with its leadership: nobody may renew, nothing is decided, no timer is left', async () => {

@@ -2,6 +2,7 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { expect } from 'chai';
 import { systemClock } from '../../../src/base/clock.js';
 import { SeqClient, type SeqClientEvents, type SeqError } from '../../../src/client/client.js';
+import { CALLS_IN_FLIGHT_MAX } from '../../../src/client/options.js';
 import { MemorySeqServer } from '../../../src/client/testing.js';
 import type { RoutingTable } from '../../../src/model/routing.js';
 import { tableOf } from './tables.js';
@@ -20,6 +21,18 @@ describe('client/client', () => {
   it('hands out strictly increasing numbers for each uid by itself', async () => {
     const { client } = await startBoth();
     expect([await client.next(42n), await client.next('42'), await client.next(42), await client.next(7)]).to.deep.equal([1n, 2n, 3n, 1n]);
+  });
+
+  it('bounds the calls in flight: one more is refused at once', async function () {
+    this.timeout(30_000);
+    const client = SeqClient.lazy({ endpoints: [DEAD], timeoutMs: 600_000 });
+    open.push(client);
+    const outcomes: Promise<unknown>[] = [];
+    for (let call = 0; call < CALLS_IN_FLIGHT_MAX; call += 1) outcomes.push(client.next(call).catch((error: SeqError) => error.code));
+    expect(await client.next(1).catch((error: SeqError) => error.code)).to.equal('RESOURCE_EXHAUSTED');
+    expect(client.status().inFlightCount).to.equal(CALLS_IN_FLIGHT_MAX);
+    await client.close();
+    expect(new Set(await Promise.all(outcomes))).to.deep.equal(new Set(['CLOSED']));
   });
 
   it('hands out a range, first and last inclusive', async () => {

@@ -84,6 +84,36 @@ describe('Writer', () => {
     expect(desk.events).to.deep.equal([{ type: 'written', entryCount: 2, tookMs: 7 }]);
   });
 
+  describe('replies that promise nothing new', () => {
+    it('go out at once while nothing is under way: what they speak of is on disk', async () => {
+      const desk = new Desk([1, 1, 1]);
+      const empty = work({ mustSync: false, hardState: { term: 1, votedFor: 1, commitIndex: 2 } });
+      const reply = work({
+        ...empty,
+        replies: [{ type: 'appendReply', from: 1, to: 2, term: 1, index: 3, rejected: false, hintIndex: 0, hintTerm: 0 }],
+      });
+      desk.writer.push(reply);
+      desk.writer.kick();
+      expect([desk.storage.begun, desk.written]).to.deep.equal([0, [[reply]]]);
+      await desk.writer.stop();
+      expect(desk.storage.hardState.commitIndex, 'its commit index rides on the next write').to.equal(2);
+    });
+
+    it('wait for what is under way, and no longer', async () => {
+      const desk = new Desk();
+      const reply = work({ mustSync: false, ack: { term: 1, last: { index: 1, term: 1 } } });
+      desk.storage.hold();
+      desk.writer.push(appending([1], 1));
+      desk.writer.kick();
+      desk.writer.push(reply);
+      await desk.clock.settle();
+      expect(desk.written).to.deep.equal([]);
+      desk.storage.release();
+      await desk.clock.settle();
+      expect([desk.storage.begun, desk.written.at(-1)]).to.deep.equal([1, [reply]]);
+    });
+  });
+
   describe('joins appends', () => {
     const rows: readonly { why: string; works: readonly AppendWork[]; log: readonly string[] }[] = [
       { why: 'one after the other', works: [appending([1], 3), appending([1], 4)], log: ['1@1', '2@1', '3@1', '4@1'] },

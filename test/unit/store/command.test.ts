@@ -25,10 +25,14 @@ const geometry = fc
     const lastUid = firstUid + BigInt(sections) * BigInt(uidsPerSection) - 1n;
     return { firstUid, lastUid: lastUid > 2n ** 64n - 1n ? 2n ** 64n - 1n : lastUid, uidsPerSection };
   });
-const lease = fc.record({ leaseMs: index, driftPpm: index, marginMs: index });
+const lease = fc.record({
+  leaseMs: fc.integer({ min: 50, max: 600_000 }),
+  driftPpm: fc.integer({ min: 0, max: 200_000 }),
+  marginMs: fc.integer({ min: 0, max: 60_000 }),
+});
 
 const anyCommand = fc.oneof(
-  fc.record({ type: fc.constant('init'), clusterId: hex, generation: safe, geometry, lease, raiseBy: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) }),
+  fc.record({ type: fc.constant('init'), clusterId: hex, generation: safe, geometry, lease, raiseBy: fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }) }),
   fc.record({ type: fc.constant('member'), id: index, name: text, nodeUuid: hex, peerAddress: text, address: text }),
   fc.record({ type: fc.constant('register'), ...caller, address: text, zone: text }),
   fc.record({ type: fc.constantFrom('assign', 'planMove'), ...decision }),

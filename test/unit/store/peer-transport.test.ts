@@ -213,6 +213,28 @@ describe('peer transport', function () {
       expect(one.received).to.deep.equal([{ type: 'vote', from: 2, to: 1, term: 9, lastIndex: 4, lastTerm: 3 }]);
     });
 
+    it('cuts what one turn sends into frames that the other side takes: a follower far behind keeps its link', async () => {
+      const [one, two] = await pair();
+      const entry = (index: number) => ({ index, term: 5, data: new Uint8Array(1024 * 1024) });
+      for (let at = 0; at < 8; at += 1) {
+        one.transport.send({
+          type: 'append',
+          from: 1,
+          to: 2,
+          term: 6,
+          previousIndex: at,
+          previousTerm: 5,
+          commitIndex: at,
+          entries: [entry(at + 1)],
+        });
+      }
+      const large = { index: 9, term: 5, data: new Uint8Array(3 * 1024 * 1024) };
+      one.transport.send({ type: 'append', from: 1, to: 2, term: 6, previousIndex: 8, previousTerm: 5, commitIndex: 8, entries: [large] });
+      await until(() => two.received.length === 9 || one.told('peerDown').length > 0);
+      expect(one.told('peerDown')).to.deep.equal([]);
+      expect(two.received.map((message) => message.type === 'append' && message.previousIndex)).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    });
+
     it('finds a peer again that went away, and tells each once', async () => {
       const one = peer(1, [2]);
       const two = peer(2, [1]);

@@ -25,7 +25,7 @@ const CALL = { timeoutMs: 5_000 };
 const NOT_LEADER = new SeqError('NOT_LEADER', 's1 does not lead, s2 does', { redirect: { id: 's2', address: 's2:7100' } });
 
 /** A StoreSvr without Raft: what is proposed is applied at once, and a test can act in the middle of a confirmation. */
-class StubNode implements Pick<StoreNode, 'state' | 'assertLeading' | 'propose' | 'confirmLeadership'> {
+class StubNode implements Pick<StoreNode, 'state' | 'requireLeading' | 'propose' | 'confirmLeadership'> {
   readonly store = new TestReplica();
   readonly proposed: Command[] = [];
   isLeading = true;
@@ -35,7 +35,7 @@ class StubNode implements Pick<StoreNode, 'state' | 'assertLeading' | 'propose' 
     return this.store.state;
   }
 
-  assertLeading(): void {
+  requireLeading(): void {
     if (!this.isLeading) throw NOT_LEADER;
   }
 
