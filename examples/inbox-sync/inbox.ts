@@ -1,4 +1,4 @@
-import { assert } from '../../src/base/assert.js';
+import { strict as assert } from 'node:assert';
 
 /** One message of one user. `seq` is the user's next number: it orders the messages and names the place of a device. */
 export interface Message {

@@ -1,25 +1,37 @@
-import { systemClock } from '../../src/base/clock.js';
-import type { SeqClient } from '../../src/client/client.js';
-import { Channel } from '../../src/rpc/channel.js';
-import { AdminServiceService as AdminService } from '../../src/rpc/gen/seqsvr/v1/admin.js';
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { SeqClient } from 'seqsvr/client';
 
-const STATUS_TIMEOUT_MS = 1_000;
+/** What this needs of `seqctl cluster status -o json`. */
+interface ClusterStatus {
+  readonly nodes: readonly { readonly name: string; readonly pid?: number }[];
+}
 
 /**
- * The process id of the AllocSvr that serves the uid, as that process tells it. Throws an Error when it runs on
- * another machine, for a process id means nothing there, or when nobody serves the uid.
+ * The process id of the AllocSvr that serves the uid, as `seqctl` tells it. Throws an Error when it runs on another
+ * machine, for a process id means nothing there, or when nobody serves the uid.
  */
 export async function pidOfOwner(client: SeqClient, uid: bigint): Promise<{ readonly name: string; readonly pid: number }> {
   const owner = client.owner(uid);
   if (owner === undefined) throw new Error(`nobody serves uid ${uid} now`);
   if (!isLoopback(owner.address)) throw new Error(`${owner.id} is at ${owner.address}: only processes of this machine can be killed`);
-  const channel = new Channel({ address: owner.address, clock: systemClock });
+  const { nodes } = JSON.parse(await seqctl('cluster', 'status', '-o', 'json', '--endpoints', owner.address)) as ClusterStatus;
+  const pid = nodes.find(({ name }) => name === owner.id)?.pid;
+  if (pid === undefined) throw new Error(`seqctl does not know the process id of ${owner.id}`);
+  return { name: owner.id, pid };
+}
+
+/** Runs the installed seqctl. It exits with 4 when the cluster is not healthy, and still tells what it knows. */
+async function seqctl(...args: string[]): Promise<string> {
+  const folder = dirname(createRequire(import.meta.url).resolve('seqsvr/package.json'));
+  const program = join(folder, 'dist', 'src', 'cli', 'main.js');
   try {
-    const { role, pid } = await channel.call(AdminService.getStatus, {}, { timeoutMs: STATUS_TIMEOUT_MS });
-    if (role?.$case !== 'alloc' || role.value.allocId !== owner.id) throw new Error(`${owner.address} is not ${owner.id}`);
-    return { name: owner.id, pid };
-  } finally {
-    channel.close();
+    return (await promisify(execFile)(process.execPath, [program, ...args])).stdout;
+  } catch (error) {
+    if (error instanceof Error && 'stdout' in error && typeof error.stdout === 'string' && error.stdout !== '') return error.stdout;
+    throw error;
   }
 }
 

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { sleep, systemClock } from '../../src/base/clock.js';
-import { messageOf } from '../../src/base/errors.js';
-import { SeqClient } from '../../src/client/client.js';
-import { parseUid } from '../../src/model/ids.js';
+import { SeqClient } from 'seqsvr/client';
 import { Delivery, Device, findProblems, Inbox } from './inbox.js';
 import { pidOfOwner } from './kill.js';
 
@@ -80,7 +78,7 @@ async function killNow(client: SeqClient, kill: 'auto' | number, { uid, afterCou
 async function syncUntil(sent: AbortSignal, { device, inbox, everyMs }: { device: Device; inbox: Inbox; everyMs: number }): Promise<void> {
   while (!sent.aborted) {
     device.sync(inbox, PAGE_SIZE);
-    await sleep(systemClock, everyMs, sent);
+    await sleep(everyMs);
   }
   device.sync(inbox, PAGE_SIZE);
 }
@@ -89,9 +87,9 @@ class WaitTimes {
   longestMs = 0;
 
   async measure<Value>(run: () => Promise<Value>): Promise<Value> {
-    const startMs = systemClock.nowMs();
+    const startMs = performance.now();
     const value = await run();
-    this.longestMs = Math.max(this.longestMs, systemClock.nowMs() - startMs);
+    this.longestMs = Math.max(this.longestMs, performance.now() - startMs);
     return value;
   }
 }
@@ -127,6 +125,16 @@ function parseSettings(args: string[]): Settings {
     texts: Array.from({ length: count }, (_, index) => lines?.[index % lines.length] ?? `message ${index + 1}`),
     kill: values['kill-pid'] === undefined ? values.kill : parseWhole(values['kill-pid'], '--kill-pid', 2 ** 22),
   };
+}
+
+/** The client checks the range. */
+function parseUid(text: string): bigint {
+  if (!/^\d{1,20}$/.test(text)) throw new Error(`--uid must be a decimal number, got '${text}'`);
+  return BigInt(text);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function parseWhole(text: string, what: string, max: number): number {

@@ -42,7 +42,7 @@ export interface ClientConfig {
 }
 
 /** Calls of one client that have not returned yet; more are refused, for a caller this far ahead helps nobody. */
-export const CALLS_IN_FLIGHT_MAX = 50_000;
+export const CALLS_IN_FLIGHT_MAX = 20_000;
 /** How many uids one nextMany may name; it is cut into requests of at most `UIDS_PER_REQUEST_MAX`. */
 export const NEXT_MANY_UIDS_MAX = 1_000_000;
 
