@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { messageOf } from '../base/errors.js';
 import type { DevNode } from './dev-layout.js';
-import { type ReadyMessage, SUPERVISED_ENV } from './process.js';
+import { type ReadyMessage, type StopMessage, SUPERVISED_ENV } from './process.js';
 
 /** How much of the end of a log a failure message may quote, in lines and in characters. */
 const QUOTED_LINES_MAX = 8;
@@ -60,9 +60,16 @@ export class Child {
     return this.#isReady && !this.#isGone;
   }
 
-  /** A process that is gone already is left alone. */
-  signal(signal: 'SIGTERM' | 'SIGKILL'): void {
-    if (!this.#isGone) this.#process.kill(signal);
+  /** Asks it to stop cleanly. A process that is gone already is left alone. */
+  stop(): void {
+    if (this.#isGone || !this.#process.connected) return;
+    const message: StopMessage = { type: 'stop' };
+    // When it cannot be told it is about to be gone, or is killed when its time is up.
+    this.#process.send(message, () => undefined);
+  }
+
+  kill(): void {
+    if (!this.#isGone) this.#process.kill('SIGKILL');
   }
 
   /** The end of its log, for a message about its death. */

@@ -8,6 +8,11 @@ import { EXIT, exitCodeOf } from './exit.js';
 export const SUPERVISED_ENV = 'SEQSVR_SUPERVISED';
 /** How long a clean stop may take, in ms; after it the process ends anyway. A kill -9 loses nothing, so this is courtesy. */
 export const STOP_LIMIT_MS = 8_000;
+/**
+ * A SIGTERM to the whole process group (a service manager, `timeout`) reaches stores and AllocSvrs at once. A supervised
+ * store waits this long for its supervisor's word, in ms, so that the AllocSvrs can give their sections back first.
+ */
+export const GROUP_GRACE_MS = 3_000;
 
 /** What a composition root gets from the process it runs in. */
 export interface ProcessContext {
@@ -26,6 +31,11 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** How a supervisor asks a child to stop, over the IPC channel. */
+export interface StopMessage {
+  readonly type: 'stop';
+}
+
 /** What a child tells its supervisor over the IPC channel. */
 export interface ReadyMessage {
   readonly type: 'ready';
@@ -39,6 +49,8 @@ export interface ProcessOptions {
   /** The process itself; tests bring a stand-in. */
   readonly host: ProcessHost;
   readonly serve: (context: ProcessContext) => Promise<Running>;
+  /** Others need this node to stop cleanly themselves: a store, for the AllocSvrs that give their sections back. */
+  readonly isNeededByOthers?: boolean;
 }
 
 /** What the life cycle needs of `process`. */
@@ -48,6 +60,8 @@ export interface ProcessHost {
   isConnected(): boolean;
   on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'disconnect', handle: () => void): void;
   on(event: 'uncaughtException' | 'unhandledRejection', handle: (error: unknown) => void): void;
+  /** What the supervisor says. */
+  on(event: 'message', handle: (message: unknown) => void): void;
   send(message: ReadyMessage): void;
   exit(code: number): never;
 }
@@ -55,10 +69,11 @@ export interface ProcessHost {
 /**
  * Runs one node until a signal stops it, and with it the process: the promise never resolves.
  * SIGTERM or SIGINT: stop within STOP_LIMIT_MS, then exit 0; a second one cuts. Any uncaught error: exit 1 at once.
- * Supervised: SIGINT and SIGHUP are the supervisor's business, and without a supervisor the process ends at once.
+ * Supervised: the supervisor says over IPC when to stop; SIGINT and SIGHUP are its business, SIGTERM counts once, and
+ * without a supervisor the process ends at once.
  * Rejects with what `serve` rejected with: nothing ran yet, so the command explains it.
  */
-export async function runProcess({ clock, random, log, host, serve }: ProcessOptions): Promise<never> {
+export async function runProcess({ clock, random, log, host, serve, isNeededByOthers = false }: ProcessOptions): Promise<never> {
   let running: Running | undefined;
   let isStopping = false;
 
@@ -80,11 +95,18 @@ export async function runProcess({ clock, random, log, host, serve }: ProcessOpt
 
   host.on('uncaughtException', fail);
   host.on('unhandledRejection', fail);
-  host.on('SIGTERM', () => stop('SIGTERM'));
+  // A supervised process hears of each stop once: repeats come from a signal to the whole group.
+  const stopOnce = (reason: string): void => (isStopping ? undefined : stop(reason));
+  host.on('SIGTERM', () => {
+    if (!host.isSupervised) return stop('SIGTERM');
+    if (isNeededByOthers) clock.after(GROUP_GRACE_MS, () => stopOnce('SIGTERM'));
+    else stopOnce('SIGTERM');
+  });
   host.on('SIGINT', () => (host.isSupervised ? undefined : stop('SIGINT')));
   host.on('SIGHUP', () => (host.isSupervised ? undefined : stop('SIGHUP')));
   if (host.isSupervised) {
     host.on('disconnect', () => host.exit(EXIT.failed));
+    host.on('message', (message) => (isStopMessage(message) ? stopOnce('supervisor') : undefined));
     // The supervisor may have died before the line above.
     if (!host.isConnected()) host.exit(EXIT.failed);
   }
@@ -94,6 +116,10 @@ export async function runProcess({ clock, random, log, host, serve }: ProcessOpt
   log.write('info', 'processReady', { address: started.address, pid: process.pid });
   host.send({ type: 'ready', address: started.address });
   return new Promise(() => undefined);
+}
+
+function isStopMessage(message: unknown): message is StopMessage {
+  return typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop';
 }
 
 export const systemProcess: ProcessHost = {

@@ -14,6 +14,7 @@ export async function start(options: { readonly config: string; readonly logLeve
     random: systemRandom,
     log,
     host: systemProcess,
+    isNeededByOthers: config.role === 'store',
     serve: async (context) => {
       // Imported by role, so that an AllocSvr never loads the database.
       if (config.role === 'alloc') return (await import('./serve-alloc.js')).serveAlloc(config, context);

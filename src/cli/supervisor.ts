@@ -65,7 +65,7 @@ export class Supervisor {
   /** Kills everything at once. Loses nothing that was acknowledged. */
   cut(): void {
     this.#stopping.abort();
-    for (const child of this.#children.values()) child.signal('SIGKILL');
+    for (const child of this.#children.values()) child.kill();
   }
 
   #spawn(spec: ChildSpec): Child {
@@ -115,10 +115,10 @@ export class Supervisor {
 
   async #stopRole(role: DevNode['role']): Promise<void> {
     const children = [...this.#children.values()].filter(({ spec }) => spec.role === role);
-    for (const child of children) child.signal('SIGTERM');
+    for (const child of children) child.stop();
     const timeUp = new AbortController();
     void sleep(this.#options.clock, KILL_AFTER_MS, timeUp.signal).then(() => {
-      for (const child of children) child.signal('SIGKILL');
+      for (const child of children) child.kill();
     });
     await Promise.all(children.map((child) => child.gone));
     timeUp.abort();

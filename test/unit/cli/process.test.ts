@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SeqError } from '../../../src/base/errors.js';
-import { type ProcessContext, type ProcessHost, type Running, runProcess, STOP_LIMIT_MS } from '../../../src/cli/process.js';
+import { type ProcessContext, type ProcessHost, type Running, runProcess, STOP_LIMIT_MS, GROUP_GRACE_MS } from '../../../src/cli/process.js';
 import type { Log } from '../../../src/ops/log.js';
 import { SeededRandom } from '../seeded-random.js';
 import { VirtualClock } from '../virtual-clock.js';
@@ -37,7 +37,7 @@ const silent: Log = { write: () => undefined, component: () => silent };
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('process life cycle', () => {
-  async function running(isSupervised = false) {
+  async function running(isSupervised = false, isNeededByOthers = false) {
     const clock = new VirtualClock();
     const fake = fakeHost(isSupervised);
     let stops = 0;
@@ -56,7 +56,7 @@ describe('process life cycle', () => {
       context = given;
       return node;
     };
-    runProcess({ clock, random: new SeededRandom(1), log: silent, host: fake.host, serve }).catch(() => undefined);
+    runProcess({ clock, random: new SeededRandom(1), log: silent, host: fake.host, serve, isNeededByOthers }).catch(() => undefined);
     await settle();
     return { ...fake, clock, stops: () => stops, finishStop: (error?: Error) => finishStop(error), context: context as ProcessContext };
   }
@@ -96,12 +96,30 @@ describe('process life cycle', () => {
     expect(node.exits).to.deep.equal([1]);
   });
 
-  it('leaves Ctrl-C to its supervisor, but obeys its SIGTERM', async () => {
-    const node = await running(true);
+  it('leaves Ctrl-C to its supervisor, and stops when that says so', async () => {
+    const node = await running(true, true);
     node.raise('SIGINT');
     node.raise('SIGHUP');
+    node.raise('message', { type: 'something else' });
     expect(node.stops()).to.equal(0);
+    node.raise('message', { type: 'stop' });
+    expect(node.stops()).to.equal(1);
+  });
+
+  it('supervised, takes a SIGTERM to the whole group for one: a second one does not cut', async () => {
+    const node = await running(true);
     node.raise('SIGTERM');
+    node.raise('SIGTERM');
+    node.raise('message', { type: 'stop' });
+    expect([node.stops(), node.exits]).to.deep.equal([1, []]);
+  });
+
+  it('as a supervised store, lets the AllocSvrs of its group stop before it', async () => {
+    const node = await running(true, true);
+    node.raise('SIGTERM');
+    node.clock.advance(GROUP_GRACE_MS - 1);
+    expect(node.stops()).to.equal(0);
+    node.clock.advance(1);
     expect(node.stops()).to.equal(1);
   });
 

@@ -13,7 +13,7 @@ const PROGRAM = `
 import { appendFileSync, readFileSync } from 'node:fs';
 const config = process.argv[4];
 if (readFileSync(config, 'utf8') === 'refuse') { console.error('error: this node refuses'); process.exit(2); }
-process.on('SIGTERM', () => { appendFileSync(process.argv[1] + '.ends', config.split('/').pop() + '\\n'); process.exit(0); });
+process.on('message', ({ type }) => { if (type === 'stop') { appendFileSync(process.argv[1] + '.ends', config.split('/').pop() + '\\n'); process.exit(0); } });
 process.on('disconnect', () => process.exit(1));
 process.send({ type: 'ready', address: 'x' });
 console.error(process.env.SEQSVR_SUPERVISED, process.argv.slice(2, 4).join(' '));
