@@ -3,6 +3,9 @@ import type { ClusterView, Holding } from '../arbiter/view.js';
 import { isSame, type Version } from '../model/version.js';
 import type { StoreNode } from '../store/node.js';
 
+/** Runs in one decision: some 100 bytes each, so that the entry stays far below what a peer takes. */
+const RUNS_PER_DECISION_MAX = 10_000;
+
 /** Joins the arbiter to the StoreSvr whose role it is: neither knows the other. */
 export function arbiterPortOf(node: StoreNode): ArbiterPort {
   let seen: { readonly version: Version; readonly holdings: readonly Holding[] } | undefined;
@@ -24,6 +27,9 @@ export function arbiterPortOf(node: StoreNode): ArbiterPort {
 
 /** Resolves with the fate of the entry; a refusal by apply is a fate, and the state shows it. */
 async function propose(node: StoreNode, type: 'assign' | 'planMove', { arbiterTerm, basedOn, moves, reason }: Decision): Promise<void> {
-  const runs = moves.map(({ firstSection, sectionCount, to }) => ({ firstSection, sectionCount, allocId: to.id, incarnation: to.incarnation }));
+  // What does not fit into one entry is decided anew on the next version.
+  const runs = moves
+    .slice(0, RUNS_PER_DECISION_MAX)
+    .map(({ firstSection, sectionCount, to }) => ({ firstSection, sectionCount, allocId: to.id, incarnation: to.incarnation }));
   await node.propose({ type, arbiterTerm, basedOn, runs, reason });
 }

@@ -1,14 +1,14 @@
-import { SeqError } from '../base/errors.js';
+import { SeqError, show } from '../base/errors.js';
 
 /** Hosts that a server can listen on and nobody can dial. */
 const WILDCARD_HOSTS: ReadonlySet<string> = new Set(['0.0.0.0', '[::]', '*']);
 
 /** `host:port` in two. Throws INVALID_ARGUMENT unless it is one; IPv6 hosts stand in brackets. */
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const match = /^(\[[0-9A-Fa-f:.]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(address);
+  const match = /^(\[[0-9A-Fa-f:.]{2,45}\]|[^:\s[\]]{1,253}):(\d{1,5})$/.exec(address);
   const port = Number(match?.[2]);
   if (match?.[1] === undefined || port > 65_535) {
-    throw new SeqError('INVALID_ARGUMENT', `an address is host:port with a port in [0, 65535], got '${address}'`);
+    throw new SeqError('INVALID_ARGUMENT', `an address is host:port with a port in [0, 65535], got ${show(address)}`);
   }
   return { host: match[1], port };
 }

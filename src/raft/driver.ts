@@ -9,6 +9,8 @@ import { type Entry, type HardState, type Index, type NodeId, type Role, type Te
 
 /** Proposals that wait for the next turn or for their fate; more are refused. */
 const PENDING_PROPOSALS_MAX = 10_000;
+/** Bytes of one command. Entry, append and frame around it must still fit into what a peer takes, or nothing after it commits. */
+export const COMMAND_BYTES_MAX = 2 * 1024 * 1024;
 /** Reads that wait; more are refused. */
 const PENDING_READS_MAX = 10_000;
 
@@ -112,6 +114,9 @@ export class RaftDriver<Result> {
       if (this.#isStopped) return reject(new SeqError('CLOSED', 'this node is stopping'));
       // An entry without data is the no-op of a new leader: it is never applied, so it has no answer.
       if (data.length === 0) return reject(new SeqError('INVALID_ARGUMENT', 'a command must have at least 1 byte, got 0'));
+      if (data.length > COMMAND_BYTES_MAX) {
+        return reject(new SeqError('INVALID_ARGUMENT', `a command has at most ${COMMAND_BYTES_MAX} bytes, got ${data.length}`));
+      }
       if (this.#proposals.length + this.#waiters.size >= PENDING_PROPOSALS_MAX) {
         return reject(new SeqError('RESOURCE_EXHAUSTED', `${PENDING_PROPOSALS_MAX} proposals are waiting`, { retryAfterMs: 50 }));
       }

@@ -153,7 +153,7 @@ export class Handlers {
   }
 
   /** Ends a stream with a refusal. */
-  refuse(call: { emit(event: 'error', error: unknown): boolean }, error: SeqError): void {
+  refuse(call: { emit(event: 'error', error: unknown): boolean }, error: unknown): void {
     call.emit('error', this.#toWire(error));
   }
 

@@ -71,6 +71,8 @@ export type Command =
       readonly geometry: Geometry;
       readonly lease: LeaseTerms;
       readonly raiseBy: bigint;
+      /** Every member, each with the data directory that speaks for it from now on. */
+      readonly members: readonly Member[];
     }
   | ({ readonly type: 'member' } & Member)
   | ({ readonly type: 'register'; readonly address: string; readonly zone: string } & Caller)
@@ -96,8 +98,11 @@ type Wire = NonNullable<CommandMessage['command']>;
 function toWire(command: Command): Wire {
   switch (command.type) {
     case 'init': {
-      const { clusterId, generation, geometry, lease, raiseBy } = command;
-      return { $case: 'init', value: { clusterId, generation: BigInt(generation), geometry, lease, raiseBy } };
+      const { clusterId, generation, geometry, lease, raiseBy, members } = command;
+      return {
+        $case: 'init',
+        value: { clusterId, generation: BigInt(generation), geometry, lease, raiseBy, members: members.map((member) => ({ ...member })) },
+      };
     }
     case 'member': {
       const { id, name, nodeUuid, peerAddress, address } = command;
@@ -135,7 +140,7 @@ function toWire(command: Command): Wire {
 function fromWire(wire: Wire): Command {
   switch (wire.$case) {
     case 'init': {
-      const { clusterId, generation, geometry, lease, raiseBy } = wire.value;
+      const { clusterId, generation, geometry, lease, raiseBy, members } = wire.value;
       const terms = leaseTermsFromWire(lease);
       return {
         type: 'init',
@@ -144,12 +149,11 @@ function fromWire(wire: Wire): Command {
         geometry: geometryFromWire(geometry),
         lease: terms,
         raiseBy: raiseByFromWire(raiseBy),
+        members: members.map(memberFromWire),
       };
     }
-    case 'member': {
-      const { id, name, nodeUuid, peerAddress, address } = wire.value;
-      return { type: 'member', id, name, nodeUuid, peerAddress, address };
-    }
+    case 'member':
+      return { type: 'member', ...memberFromWire(wire.value) };
     case 'register':
       return { type: 'register', ...callerFromWire(wire.value), address: wire.value.address, zone: wire.value.zone };
     case 'assign':
@@ -199,4 +203,8 @@ function raiseByFromWire(value: bigint): bigint {
   const raiseBy = seqFromWire(value);
   if (raiseBy < 1n) throw new SeqError('PROTOCOL', `raiseBy must be at least 1, got ${raiseBy}`);
   return raiseBy;
+}
+
+function memberFromWire({ id, name, nodeUuid, peerAddress, address }: Member): Member {
+  return { id, name, nodeUuid, peerAddress, address };
 }

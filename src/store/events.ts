@@ -10,6 +10,8 @@ export type StoreEvent =
   | { readonly type: 'peerSlow'; readonly peerId: number; readonly lane: number }
   | { readonly type: 'peerRefused'; readonly why: string }
   | { readonly type: 'badMessage'; readonly peerId: number; readonly why: string }
+  /** The file says something that was fixed at the founding, and otherwise. */
+  | { readonly type: 'settingIgnored'; readonly setting: string; readonly committed: string; readonly configured: string }
   | { readonly type: 'initialised'; readonly clusterId: string; readonly sectionCount: number }
   | { readonly type: 'allocRegistered'; readonly allocId: string; readonly incarnation: string; readonly address: string }
   | { readonly type: 'memberKnown'; readonly nodeId: number; readonly nodeUuid: string; readonly peerAddress: string }

@@ -2,21 +2,21 @@ import { every, type Clock } from '../base/clock.js';
 import { optional, SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
-import { type Geometry, isSameGeometry, sectionCountOf, showGeometry } from '../model/geometry.js';
-import type { LeaseTerms } from '../model/lease.js';
+import { sectionCountOf } from '../model/geometry.js';
 import { showVersion } from '../model/version.js';
 import { type Applied, RaftDriver } from '../raft/driver.js';
 import type { RaftEvent } from '../raft/ports.js';
-import { type Command, encodeCommand, type Member } from './command.js';
+import { type Command, encodeCommand } from './command.js';
 import type { Identity } from './data-dir.js';
 import type { StoreEvent } from './events.js';
 import type { Opened } from './level-storage.js';
+import { type Bootstrap, type ConfiguredMember, Membership } from './membership.js';
 import { PeerTransport } from './peer-transport.js';
 import { type AppliedCommand, Replica } from './replica.js';
 import type { StoreState } from './state.js';
 import type { Result } from './state-machine.js';
 
-/** How often the leader looks for members whose data directory the cluster does not know yet, in ms. */
+/** How often the leader looks whether the cluster is to be founded or a member has moved, in ms. */
 const MEMBER_CHECK_EVERY_MS = 1_000;
 
 /** Raft's limits; each says what happens at it in raft/core.ts. */
@@ -28,17 +28,10 @@ const RAFT_LIMITS = {
   maxApplyBytes: 1024 * 1024,
 };
 
-/** What the first leader of a new cluster commits. */
-export interface Bootstrap {
-  readonly geometry: Geometry;
-  readonly lease: LeaseTerms;
-  readonly raiseBy: bigint;
-}
-
 export interface StoreNodeOptions {
   readonly name: string;
   readonly identity: Identity;
-  readonly members: readonly Omit<Member, 'nodeUuid'>[];
+  readonly members: readonly ConfiguredMember[];
   readonly bootstrap: Bootstrap;
   readonly heartbeatMs: number;
   /** Shortest election timeout, in ms; the longest is twice as long. */
@@ -66,6 +59,7 @@ export class StoreNode {
   readonly #options: StoreNodeOptions;
   readonly #replica: Replica;
   readonly #driver: RaftDriver<Result>;
+  readonly #membership: Membership;
   readonly #listeners = new Set<StoreNodeListener>();
   #cancelMemberCheck: () => void = () => undefined;
 
@@ -79,6 +73,7 @@ export class StoreNode {
       peers: members.filter(({ id }) => id !== identity.nodeId),
       knownUuid: (id) => this.state.member(id)?.nodeUuid,
       receive: (message) => this.#driver.receive(message),
+      onHello: () => this.#tendMembers(),
       clock,
       random,
       observe,
@@ -95,13 +90,25 @@ export class StoreNode {
       observe: (event) => this.#onRaft(event),
       onFatal: options.onFatal,
     });
+    this.#membership = new Membership({
+      identity,
+      members,
+      bootstrap: options.bootstrap,
+      electionMaxMs: options.electionMinMs * 2,
+      clock,
+      state: () => this.state,
+      uuidOf: (id) => this.transport.uuidOf(id),
+      propose: (command) => this.propose(command),
+      observe,
+      onFatal: options.onFatal,
+    });
   }
 
   start(): void {
-    this.#checkOwnIdentity();
+    this.#membership.check();
     this.transport.start();
     this.#driver.start();
-    this.#cancelMemberCheck = every(this.#options.clock, MEMBER_CHECK_EVERY_MS, () => this.#introduceMembers());
+    this.#cancelMemberCheck = every(this.#options.clock, MEMBER_CHECK_EVERY_MS, () => this.#tendMembers());
   }
 
   async stop(): Promise<void> {
@@ -168,10 +175,8 @@ export class StoreNode {
   #onRaft(event: RaftEvent): void {
     this.#options.observe(event);
     if (event.type === 'leaderReady') {
-      // The cluster begins with its first leader; refused, and harmless, ever after.
-      if (this.state.cluster === undefined) this.#initialise();
-      else for (const listener of this.#listeners) listener.onLead();
-      this.#introduceMembers();
+      if (this.isLeading) for (const listener of this.#listeners) listener.onLead();
+      this.#tendMembers();
     } else if (event.type === 'roleChanged' && event.role !== 'leader') {
       for (const listener of this.#listeners) listener.onFollow();
     }
@@ -179,53 +184,14 @@ export class StoreNode {
 
   #onApplied({ command, result }: AppliedCommand): void {
     this.#tell(command, result);
-    if (command.type === 'init' && result.type === 'done') {
-      this.#checkOwnIdentity();
-      if (this.#driver.core.role === 'leader') for (const listener of this.#listeners) listener.onLead();
-    }
+    if (command.type === 'init' || command.type === 'member') this.#membership.check();
+    if (command.type === 'init' && result.type === 'done' && this.isLeading) for (const listener of this.#listeners) listener.onLead();
     if (command.type !== 'raise' && result.type !== 'refused') for (const listener of this.#listeners) listener.onVersion();
   }
 
-  #initialise(): void {
-    const { bootstrap, clock, identity } = this.#options;
-    const generation = Math.floor(clock.now().wallMs / 1000);
-    this.#inBackground({ type: 'init', clusterId: identity.clusterId, generation, ...bootstrap });
-  }
-
-  /** Ties each member's id to the data directory that spoke for it, once the cluster is there to remember it. */
-  #introduceMembers(): void {
-    if (!this.isLeading) return;
-    for (const member of this.#options.members) {
-      const nodeUuid = member.id === this.identity.nodeId ? this.identity.nodeUuid : this.transport.uuidOf(member.id);
-      const known = this.state.member(member.id);
-      const isKnown =
-        known !== undefined && known.address === member.address && known.peerAddress === member.peerAddress && known.name === member.name;
-      if (nodeUuid !== undefined && !isKnown) this.#inBackground({ type: 'member', ...member, nodeUuid });
-    }
-  }
-
-  /** A command that will be proposed again if it fails now. */
-  #inBackground(command: Command): void {
-    this.propose(command).catch((error: unknown) => {
-      if (!(error instanceof SeqError)) this.#options.onFatal(error);
-    });
-  }
-
-  /** The committed cluster must be the configured one; geometry is fixed at bootstrap. Ends the process otherwise. */
-  #checkOwnIdentity(): void {
-    const { cluster } = this.state;
-    if (cluster === undefined) return;
-    const { bootstrap, identity, onFatal } = this.#options;
-    if (cluster.clusterId !== identity.clusterId)
-      onFatal(new SeqError('INVALID_ARGUMENT', `the log is of cluster ${cluster.clusterId}, this node of ${identity.clusterId}`));
-    if (!isSameGeometry(cluster.geometry, bootstrap.geometry)) {
-      onFatal(
-        new SeqError(
-          'INVALID_ARGUMENT',
-          `geometry is fixed at bootstrap: committed ${showGeometry(cluster.geometry)}, configured ${showGeometry(bootstrap.geometry)}`,
-        ),
-      );
-    }
+  /** A leader founds the cluster, and keeps the member table as configured. */
+  #tendMembers(): void {
+    if (this.#driver.isReadyLeader) this.#membership.tend();
   }
 
   #tell(command: Command, result: Result): void {

@@ -22,6 +22,8 @@ export interface PeerTransportOptions {
   /** The data directory that the cluster knows for a node id; undefined while it knows none. */
   readonly knownUuid: (id: NodeId) => string | undefined;
   readonly receive: (message: Message) => void;
+  /** A member said hello and was believed. */
+  readonly onHello: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
@@ -137,5 +139,6 @@ export class PeerTransport implements Transport {
       );
     }
     this.#heard.set(hello.nodeId, hello.nodeUuid);
+    this.#options.onHello();
   }
 }

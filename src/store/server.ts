@@ -3,12 +3,12 @@ import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
 import { Health } from '../rpc/health.js';
 import { GrpcServer, Handlers } from '../rpc/server.js';
-import type { Member } from './command.js';
 import { type Identity, openDataDir } from './data-dir.js';
 import type { StoreEvent } from './events.js';
 import type { LeaseAuthority } from './lease-authority.js';
 import { LevelStorage, type Opened } from './level-storage.js';
-import { type Bootstrap, StoreNode, type StoreNodeListener } from './node.js';
+import type { Bootstrap, ConfiguredMember } from './membership.js';
+import { StoreNode, type StoreNodeListener } from './node.js';
 import { assignmentOf, storeRouteService, storeService } from './service.js';
 import { storeStatusService } from './status-service.js';
 import { Watchers } from './watchers.js';
@@ -29,7 +29,7 @@ export interface StoreServerOptions {
   /** `host:port` of the peer listener: other StoreSvrs. */
   readonly peerListen: string;
   /** Every voter, this node among them, under the addresses that others dial. */
-  readonly members: readonly Omit<Member, 'nodeUuid'>[];
+  readonly members: readonly ConfiguredMember[];
   readonly bootstrap: Bootstrap;
   readonly heartbeatMs: number;
   readonly electionMinMs: number;

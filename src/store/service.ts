@@ -1,7 +1,7 @@
 import { unreachable } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
-import { toSectionId } from '../model/ids.js';
+import { parseName, toSectionId } from '../model/ids.js';
 import { isNewer } from '../model/version.js';
 import {
   callerFromWire,
@@ -67,9 +67,11 @@ export function storeService(parts: {
       load: handlers.unary<LoadRequest, LoadResponse>((request) => load(node, request)),
       watch: handlers.serverStream<WatchRequest, WatchResponse>((request, stream) => {
         const caller = callerFromWire(request);
-        node.requireLeading();
-        requireCurrent(node, caller);
-        watchers.add(stream, caller, callerVersionFromWire(request.routingVersion));
+        const seen = callerVersionFromWire(request.routingVersion);
+        confirmCurrent(node, caller).then(
+          () => watchers.add(stream, caller, seen),
+          (error: unknown) => handlers.refuse(stream, error),
+        );
       }),
     },
   };
@@ -95,6 +97,7 @@ export function assignmentOf(node: StoreNode, caller: Caller): Assignment | unde
 async function register(node: StoreNode, request: RegisterRequest): Promise<RegisterResponse> {
   const caller = callerFromWire(request);
   splitAddress(request.address);
+  if (request.zone !== '') parseName(request.zone, 'zone');
   node.requireLeading();
   const cluster = clusterOf(node);
   if (request.clusterId !== '' && request.clusterId !== cluster.clusterId) {
@@ -112,10 +115,11 @@ async function register(node: StoreNode, request: RegisterRequest): Promise<Regi
 async function renew(node: StoreNode, authority: LeaseAuthority, request: RenewRequest): Promise<RenewResponse> {
   const caller = callerFromWire(request);
   node.requireLeading();
-  requireRenewable(node, authority, caller);
+  requireRenewable(authority, caller);
   await node.confirmLeadership();
   node.requireLeading();
-  requireRenewable(node, authority, caller);
+  requireCurrent(node, caller);
+  requireRenewable(authority, caller);
   authority.heard(caller.incarnation);
   const isStale = isNewer(node.state.version, callerVersionFromWire(request.routingVersion));
   return { lease: clusterOf(node).lease, assignment: isStale ? assignmentOf(node, caller) : undefined };
@@ -129,8 +133,7 @@ async function raise(node: StoreNode, request: RaiseRequest): Promise<RaiseRespo
     epoch: epochFromWire(epoch),
     to: seqFromWire(to),
   }));
-  node.requireLeading();
-  requireCurrent(node, caller);
+  await confirmCurrent(node, caller);
   const { result } = await node.propose({ type: 'raise', ...caller, raises });
   throwRefusal(result);
   return { outcomes: result.type === 'raises' ? result.outcomes.map(outcomeToWire) : [] };
@@ -170,14 +173,25 @@ async function load(node: StoreNode, request: LoadRequest): Promise<LoadResponse
   return { assignment: assignmentOf(node, caller) };
 }
 
-function requireRenewable(node: StoreNode, authority: LeaseAuthority, caller: Caller): void {
-  requireCurrent(node, caller);
+function requireRenewable(authority: LeaseAuthority, caller: Caller): void {
   if (!authority.mayRenew(caller.incarnation)) {
     throw new SeqError('UNAVAILABLE', `the sections of ${caller.allocId} are being given away; ask again`, {
       definite: true,
       retryAfterMs: DECIDING_RETRY_AFTER_MS,
     });
   }
+}
+
+/**
+ * Throws unless this node leads and the run is the newest of its AllocSvr. That it is not is said only after a quorum
+ * round: a deposed leader that has not noticed yet must not end a run that the new leader knows.
+ */
+async function confirmCurrent(node: StoreNode, caller: Caller): Promise<void> {
+  node.requireLeading();
+  if (node.state.isCurrent(caller)) return;
+  await node.confirmLeadership();
+  node.requireLeading();
+  requireCurrent(node, caller);
 }
 
 /** Throws NOT_OWNER for a run that a newer one of the same AllocSvr has superseded, or that never registered. */

@@ -61,8 +61,9 @@ export function apply(state: StoreState, command: Command, entryTerm: number): R
 /** Once, and never again: the geometry and the id of a cluster do not change. */
 function applyInit(state: StoreState, command: CommandOf<'init'>): Result {
   if (state.cluster !== undefined) return refuse('INVALID_ARGUMENT', `already initialised as cluster ${state.cluster.clusterId}`);
-  const { clusterId, geometry, lease, raiseBy, generation } = command;
+  const { clusterId, geometry, lease, raiseBy, generation, members } = command;
   state.setCluster({ clusterId, geometry, lease, raiseBy, version: { generation, value: 1 } });
+  for (const member of members) state.setMember(member);
   return { type: 'done' };
 }
 
@@ -78,13 +79,13 @@ function applyMember(state: StoreState, { id, name, nodeUuid, peerAddress, addre
   return { type: 'done' };
 }
 
-/** A new run supersedes the former one: from here on that one's renewals, raises and releases are refused. */
+/** A new run supersedes the former one: from here on that one's renewals and raises are refused. What it sealed it may still release. */
 function applyRegister(state: StoreState, { allocId, incarnation, address, zone }: CommandOf<'register'>): Result {
   const known = state.alloc(allocId);
   if (known === undefined && state.allocs.length >= ALLOCS_MAX) return refuse('RESOURCE_EXHAUSTED', `a set has at most ${ALLOCS_MAX} AllocSvrs`);
   if (known?.incarnation === incarnation && known.address === address && known.zone === zone) return { type: 'done' };
   // A register that was late on the way must not bring a former run back.
-  if (known?.former.includes(incarnation)) return refuse('NOT_OWNER', `incarnation ${incarnation} of ${allocId} is superseded`);
+  if (known?.former.includes(incarnation)) return refuse('NOT_OWNER', `superseded: incarnation ${incarnation} of ${allocId} is a former one`);
   const former =
     known === undefined || known.incarnation === incarnation ? (known?.former ?? []) : [known.incarnation, ...known.former].slice(0, FORMER_MAX);
   // A repeat by the same run changes its address at most; only a new run undoes a drain.
@@ -193,7 +194,8 @@ function refuseRaise(
       'NOT_OWNER',
       `section ${id} is in epoch ${section.epoch} of ${section.owner?.allocId ?? 'nobody'}, not in epoch ${epoch} of ${caller.allocId}`,
     );
-  if (!state.isCurrent(section.owner)) return refuse('NOT_OWNER', `incarnation ${caller.incarnation} of ${caller.allocId} is superseded`);
+  if (!state.isCurrent(section.owner))
+    return refuse('NOT_OWNER', `superseded: incarnation ${caller.incarnation} of ${caller.allocId} is a former one`);
   if (to > SEQ_MAX) return refuse('OUT_OF_RANGE', `maxSeq must be at most ${SEQ_MAX}, got ${to}`);
   if (to - section.maxSeq > RAISE_MAX) return refuse('INVALID_ARGUMENT', `a raise lifts by at most ${RAISE_MAX}, got ${to - section.maxSeq}`);
   return undefined;

@@ -10,8 +10,8 @@ import {
   type StoreStatus,
 } from '../rpc/gen/seqsvr/v1/admin.js';
 import type { Handlers, Service } from '../rpc/server.js';
-import type { Member } from './command.js';
 import type { LeaseAuthority } from './lease-authority.js';
+import type { ConfiguredMember } from './membership.js';
 import type { StoreNode } from './node.js';
 
 export interface StatusParts {
@@ -20,7 +20,7 @@ export interface StatusParts {
   readonly handlers: Handlers;
   readonly clock: Clock;
   readonly name: string;
-  readonly members: readonly Omit<Member, 'nodeUuid'>[];
+  readonly members: readonly ConfiguredMember[];
   /** The program's version and process id. */
   readonly build: { readonly version: string; readonly pid: number };
 }
@@ -73,7 +73,7 @@ function statusOf({ node, authority, members }: StatusParts): StoreStatus {
   };
 }
 
-function memberOf({ raft, state, identity }: StoreNode, { id, name, peerAddress, address }: Omit<Member, 'nodeUuid'>): StoreMember {
+function memberOf({ raft, state, identity }: StoreNode, { id, name, peerAddress, address }: ConfiguredMember): StoreMember {
   const progress = raft.progress.get(id);
   const isActive = id === identity.nodeId || (progress?.isActive ?? false);
   return { id, name, peerAddress, address, nodeUuid: state.member(id)?.nodeUuid ?? '', matchIndex: BigInt(progress?.match ?? 0), isActive };

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Clock } from '../../../src/base/clock.js';
 import { SeqError } from '../../../src/base/errors.js';
+import { COMMAND_BYTES_MAX } from '../../../src/raft/driver.js';
 import type { VirtualClock } from '../virtual-clock.js';
 import { DriverStage, TICK_MS, watch } from './driver-stage.js';
 import { bytesOf } from './memory-storage.js';
@@ -161,6 +162,17 @@ describe('RaftDriver', () => {
       driver.receive({ from: id === 1 ? 2 : 1, to: id, term: 9, type: 'heartbeat', commitIndex: 0, readRound: 0 });
       await stage.clock.settle();
       expect([codeOf(fate.error), driver.core.log.lastIndex]).to.deep.equal(['NOT_LEADER definite', 1]);
+    });
+
+    it('that no peer could take is refused, and the next one commits', async () => {
+      const stage = new DriverStage(3);
+      const { driver } = await stage.begin();
+      const refused = watch(driver.propose(new Uint8Array(COMMAND_BYTES_MAX + 1)));
+      const fits = watch(driver.propose(new Uint8Array(COMMAND_BYTES_MAX).fill(97)));
+      const next = watch(driver.propose(bytesOf('a')));
+      await stage.clock.elapse(TICK_MS);
+      expect(refused.error).to.include({ code: 'INVALID_ARGUMENT', definite: true });
+      expect([fits.isDone, next.value?.result]).to.deep.equal([true, 'A']);
     });
 
     it('without data is refused: an empty entry is the no-op of a leader', async () => {

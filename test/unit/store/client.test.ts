@@ -70,7 +70,7 @@ describe('StoreClient', () => {
   it('speaks every method of the store', async () => {
     const { address } = await node();
     connectTo([address]);
-    const call = { timeoutMs: 1000 };
+    const call = { timeoutMs: 1000, moveOnAfterMs: 200 };
     const registration = await client.register(REGISTER, call);
     expect(registration).to.deep.equal({
       clusterId: 'c',
@@ -166,11 +166,81 @@ describe('StoreClient', () => {
     const leader = await node();
     const follower = await node(toLeader(leader.address));
     connectTo([follower.address, leader.address]);
-    const renew = () => client.renewOnce({ ...ME, routingVersion: undefined }, { timeoutMs: 500 });
+    const renew = () => client.renewOnce({ ...ME, routingVersion: undefined }, { timeoutMs: 500, moveOnAfterMs: 200 });
     expect(await errorOf(renew())).to.include({ code: 'UNAVAILABLE', definite: true });
     expect(askedCounts).to.deep.equal([0, 1]);
     await renew();
     expect(askedCounts).to.deep.equal([1, 1]);
+  });
+
+  describe('a renewal that brings nothing', () => {
+    const MOVE_ON_MS = 123;
+    /** Makes the clients' patience end, as if it had passed; every other timer of the clock is real. */
+    let patienceEnds: (() => void)[];
+    const handClock = {
+      ...clock,
+      after: (delayMs: number, fire: () => void): (() => void) => {
+        if (delayMs !== MOVE_ON_MS) return clock.after(delayMs, fire);
+        patienceEnds.push(fire);
+        return () => {
+          patienceEnds = patienceEnds.filter((other) => other !== fire);
+        };
+      },
+    };
+    const renew = () => client.renewOnce({ ...ME, routingVersion: undefined }, { timeoutMs: 1_000, moveOnAfterMs: MOVE_ON_MS });
+
+    beforeEach(() => {
+      patienceEnds = [];
+    });
+
+    it('lets the next one try another StoreSvr, while it still waits itself', async () => {
+      const leader = await node();
+      connectTo([await paused(), leader.address], { clock: handClock });
+      let isOver = false;
+      const first = errorOf(renew()).finally(() => {
+        isOver = true;
+      });
+      for (const end of patienceEnds) end();
+      await renew();
+      expect([isOver, askedCounts]).to.deep.equal([false, [1]]);
+      expect((await first).code).to.equal('TIMEOUT');
+    });
+
+    it('does not take the lead from who was found meanwhile when its deadline comes', async () => {
+      const leader = await node();
+      const other = await node(noLeader);
+      connectTo([leader.address, other.address], { clock: handClock });
+      store.held.add('renew');
+      const first = errorOf(renew());
+      for (const end of patienceEnds) end();
+      // Another call finds the leader again before the renewal's deadline.
+      await client.load(ME, { timeoutMs: 500 });
+      const { 1: before } = askedCounts;
+      await first;
+      await client.load(ME, { timeoutMs: 500 });
+      expect(askedCounts[1]).to.equal(before);
+    });
+
+    it('confirms the leader again when its answer comes late', async () => {
+      const leader = await node();
+      const other = await node(noLeader);
+      connectTo([leader.address, other.address], { clock: handClock });
+      store.held.add('renew');
+      const first = renew();
+      while (askedCounts[0] === 0) await new Promise((resolve) => clock.after(5, () => resolve(undefined)));
+      for (const end of patienceEnds) end();
+      store.deliver('renew');
+      expect((await first).lease.leaseMs).to.equal(3000);
+      await client.load(ME, { timeoutMs: 500 });
+      expect(askedCounts).to.deep.equal([2, 0]);
+    });
+
+    it('leaves no timer behind once it is answered', async () => {
+      const leader = await node();
+      connectTo([leader.address], { clock: handClock });
+      await renew();
+      expect(patienceEnds).to.deep.equal([]);
+    });
   });
 
   it('comes back to a leader that named a time to come back', async () => {

@@ -31,9 +31,19 @@ const lease = fc.record({
   marginMs: fc.integer({ min: 0, max: 60_000 }),
 });
 
+const member = { id: index, name: text, nodeUuid: hex, peerAddress: text, address: text };
+
 const anyCommand = fc.oneof(
-  fc.record({ type: fc.constant('init'), clusterId: hex, generation: safe, geometry, lease, raiseBy: fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }) }),
-  fc.record({ type: fc.constant('member'), id: index, name: text, nodeUuid: hex, peerAddress: text, address: text }),
+  fc.record({
+    type: fc.constant('init'),
+    clusterId: hex,
+    generation: safe,
+    geometry,
+    lease,
+    raiseBy: fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }),
+    members: fc.array(fc.record(member), { maxLength: 5 }),
+  }),
+  fc.record({ type: fc.constant('member'), ...member }),
   fc.record({ type: fc.constant('register'), ...caller, address: text, zone: text }),
   fc.record({ type: fc.constantFrom('assign', 'planMove'), ...decision }),
   fc.record({ type: fc.constant('drain'), ...caller }),
@@ -102,8 +112,8 @@ describe('command', () => {
 
   const rows: readonly (readonly [string, CommandMessage['command'], string])[] = [
     ['a decision that is based on nothing', { $case: 'assign', value: { arbiterTerm: 1n, basedOn: undefined, runs: [], reason: '' } }, 'based on'],
-    ['a bootstrap without a geometry', { $case: 'init', value: { ...INIT, generation: 1n, geometry: undefined } }, 'geometry'],
-    ['a bootstrap without lease terms', { $case: 'init', value: { ...INIT, generation: 1n, lease: undefined } }, 'lease'],
+    ['a bootstrap without a geometry', { $case: 'init', value: { ...INIT, members: [], generation: 1n, geometry: undefined } }, 'geometry'],
+    ['a bootstrap without lease terms', { $case: 'init', value: { ...INIT, members: [], generation: 1n, lease: undefined } }, 'lease'],
     ['a seq past 2^63-1', { $case: 'raise', value: { ...run('a1'), raises: [{ section: 0, epoch: 1n, to: 2n ** 63n }] } }, '2^63-1'],
     ['an epoch past 2^53', { $case: 'raise', value: { ...run('a1'), raises: [{ section: 0, epoch: 2n ** 53n, to: 1n }] } }, 'epoch'],
     ['a caller without a name', { $case: 'raise', value: { ...run('a1'), allocId: '', raises: [] } }, 'alloc id'],

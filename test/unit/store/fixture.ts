@@ -18,6 +18,7 @@ export const INIT: Extract<Command, { type: 'init' }> = {
   geometry: GEOMETRY,
   lease: DEFAULT_LEASE_TERMS,
   raiseBy: 100n,
+  members: [],
 };
 
 /** One run of an AllocSvr: `run('a1', 2)` is the second one. */

@@ -22,6 +22,7 @@ class Peer {
   readonly received: Message[] = [];
   readonly events: StoreEvent[] = [];
   readonly known = new Map<number, string>();
+  helloCount = 0;
   readonly id: number;
   readonly #peers: { id: number; peerAddress: string }[];
   #server: GrpcServer | undefined;
@@ -34,6 +35,7 @@ class Peer {
       peers: this.#peers,
       knownUuid: (other) => this.known.get(other),
       receive: (message) => this.received.push(message),
+      onHello: () => void (this.helloCount += 1),
       clock: systemClock,
       random: systemRandom,
       observe: (event) => this.events.push(event),

@@ -87,6 +87,40 @@ describe('StoreServer', function () {
     await start(elsewhere);
   });
 
+  it('ends its arbiter with it: nothing keeps a stopped process alive', async () => {
+    const stopped: string[] = [];
+    const server = await start({
+      makeArbiter: (node) => {
+        const arbiter = new Arbiter({ port: arbiterPortOf(node), clock: systemClock, onFatal: (error) => fatal.push(error) });
+        const stop = arbiter.stop.bind(arbiter);
+        arbiter.stop = () => {
+          stopped.push('arbiter');
+          stop();
+        };
+        return arbiter;
+      },
+    });
+    await use(server, (channel) => eventually(() => channel.call(Store.register, { ...A, address: 'a1:7000', zone: '', clusterId: '' }, CALL)));
+    await running.pop()!.stop();
+    expect(stopped).to.include('arbiter');
+  });
+
+  for (const [what, change, why] of [
+    ['another cluster id in its log', { clusterId: 'd'.repeat(32) }, 'belongs to cluster'],
+    ['an election that could outlast the committed lease', { electionMinMs: 5_000, heartbeatMs: 100 }, 'a lease must outlast two election rounds'],
+  ] as const) {
+    it(`does not run with ${what}`, async () => {
+      const server = await start();
+      await use(server, (channel) => eventually(() => channel.call(Store.register, { ...A, address: 'a1:7000', zone: '', clusterId: '' }, CALL)));
+      await running.pop()!.stop();
+      const refusal = await start(change).then(
+        () => fatal[0],
+        (error: unknown) => error,
+      );
+      expect(String(refusal)).to.contain(why);
+    });
+  }
+
   it('ends the process when the configured geometry is not the committed one', async () => {
     const server = await start();
     await use(server, (channel) => eventually(() => channel.call(Store.register, { ...A, address: 'a1:7000', zone: '', clusterId: '' }, CALL)));

@@ -122,11 +122,26 @@ describe('StoreService', () => {
       it(`is refused when ${name}, also when that happens while a quorum is being asked`, async () => {
         node.duringConfirmation = change;
         await expectError(renew(), code, why);
-        node.duringConfirmation = () => expect.fail('a refusal needs no quorum');
+        node.duringConfirmation = () => undefined;
         await expectError(renew(), code, why);
         expect(authority.heardOf, 'what was not answered does not count').to.deep.equal([]);
       });
     }
+
+    it('who is superseded is said only after a quorum round, by renew, raise and watch alike: a deposed leader must not end a living run', async () => {
+      node.store.register(LATER_A);
+      node.duringConfirmation = () => {
+        throw NOT_LEADER;
+      };
+      await expectError(renew(), 'NOT_LEADER', 's2');
+      await expectError(raise([{ section: 0, epoch: 1n, to: 5n }]), 'NOT_LEADER', 's2');
+      const stream = channel.serverStream(Store.watch, { ...A, routingVersion: undefined });
+      const [error] = (await once(
+        stream.on('data', () => undefined),
+        'error',
+      ).catch((reason: unknown) => [reason])) as [Parameters<Channel['errorOf']>[0]];
+      expect(channel.errorOf(error).code).to.equal('NOT_LEADER');
+    });
 
     it('is refused for a run that never registered, and for what is not one', async () => {
       await expectError(renew({ allocId: 'a9' }), 'NOT_OWNER', 'is not registered');

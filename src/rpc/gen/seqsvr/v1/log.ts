@@ -55,6 +55,8 @@ export interface InitCommand {
     | undefined;
   /** How far one raise lifts max_seq by default; also the first window of every grant. Never 0. */
   raiseBy: bigint;
+  /** Every member, each with the data directory that speaks for it from now on. */
+  members: MemberCommand[];
 }
 
 /** Ties a Raft node id to the data directory that speaks for it. Refused when the id is tied to another one. */
@@ -335,7 +337,7 @@ export const Command: MessageFns<Command> = {
 };
 
 function createBaseInitCommand(): InitCommand {
-  return { clusterId: "", generation: 0n, geometry: undefined, lease: undefined, raiseBy: 0n };
+  return { clusterId: "", generation: 0n, geometry: undefined, lease: undefined, raiseBy: 0n, members: [] };
 }
 
 export const InitCommand: MessageFns<InitCommand> = {
@@ -360,6 +362,9 @@ export const InitCommand: MessageFns<InitCommand> = {
         throw new globalThis.Error("value provided for field message.raiseBy of type uint64 too large");
       }
       writer.uint32(40).uint64(message.raiseBy);
+    }
+    for (const v of message.members) {
+      MemberCommand.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -415,6 +420,14 @@ export const InitCommand: MessageFns<InitCommand> = {
             }
 
             message.raiseBy = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.members.push(MemberCommand.decode(reader, reader.uint32()));
             continue;
           }
         }
