@@ -2,14 +2,20 @@ import type { Clock, Instant } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import { Lease } from '../model/lease.js';
-import type { Renewal } from '../store/client.js';
+import type { Renewal, RenewCall } from '../store/client.js';
 import type { AllocEvent } from './events.js';
+import { Notices } from './notices.js';
 
-/** DESIGN 3.3: what one renewal may take, in ms, before the next one is sent. */
-export const RENEW_ATTEMPT_TIMEOUT_MS = 200;
+/** DESIGN 3.3: what one renewal may take, in ms, before the next one is sent, to another StoreSvr. */
+const MOVE_ON_AFTER_MS = 200;
 /** How soon a failed renewal is repeated, in ms. */
-export const RENEW_RETRY_AFTER_MS = 50;
-/** Renewals on their way at once. A reply may come however late, so without a bound a silent store would collect them. */
+const RENEW_RETRY_AFTER_MS = 50;
+/**
+ * How long an attempt goes on waiting for its reply, in ms, while newer ones are on their way: a leader whose disk is slow
+ * answers late, and a late reply still brings what is left of a lease counted from the send.
+ */
+const REPLY_TIMEOUT_MS = 1_000;
+/** Renewals on their way at once: twice what the pace alone makes of REPLY_TIMEOUT_MS, and a bound on renewNow(). */
 const ATTEMPTS_IN_FLIGHT_MAX = 8;
 
 export interface LeaseKeeperOptions {
@@ -17,8 +23,8 @@ export interface LeaseKeeperOptions {
   /** The pace of renewals, in ms; never slower than a quarter of the lease that the last renewal brought. */
   readonly renewEveryMs: number;
   readonly observe: Observer<AllocEvent>;
-  /** Exactly one attempt on the wire, sent before it returns. */
-  readonly renewOnce: (timeoutMs: number) => Promise<Renewal>;
+  /** Exactly one attempt on the wire, sent before it returns; rejects with a SeqError. */
+  readonly renewOnce: (call: RenewCall) => Promise<Renewal>;
   /** Takes the table in, BEFORE the lease counts: a lease on an old table would serve what was given away. May throw a SeqError. */
   readonly adopt: (renewal: Renewal) => void;
   readonly onRenewed: () => void;
@@ -33,6 +39,7 @@ export interface LeaseKeeperOptions {
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #clock: Clock;
+  readonly #failures: Notices;
   #lease = Lease.none;
   #paceMs: number;
   #attempt = 0;
@@ -43,6 +50,7 @@ export class LeaseKeeper {
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#failures = new Notices({ clock: options.clock });
     this.#paceMs = options.renewEveryMs;
   }
 
@@ -72,13 +80,13 @@ export class LeaseKeeper {
 
   #send(): void {
     // No reply and no error, for whatever reason: the next attempt goes out all the same.
-    this.#sendAfter(RENEW_ATTEMPT_TIMEOUT_MS + RENEW_RETRY_AFTER_MS);
+    this.#sendAfter(MOVE_ON_AFTER_MS + RENEW_RETRY_AFTER_MS);
     if (this.#inFlightCount >= ATTEMPTS_IN_FLIGHT_MAX) return;
     const attempt = ++this.#attempt;
     this.#inFlightCount += 1;
     // The lease counts from here: the clock is read BEFORE the send, and this reading stays with this very attempt.
     const sentAt = this.#clock.now();
-    void this.#options.renewOnce(RENEW_ATTEMPT_TIMEOUT_MS).then(
+    void this.#options.renewOnce({ timeoutMs: REPLY_TIMEOUT_MS, moveOnAfterMs: MOVE_ON_AFTER_MS }).then(
       (renewal) => this.#renewed({ attempt, sentAt, renewal }),
       (error: unknown) => this.#failed(attempt, error),
     );
@@ -96,7 +104,11 @@ export class LeaseKeeper {
     this.#paceMs = Math.min(this.#options.renewEveryMs, leaseMs / 4);
     const now = this.#clock.now();
     const tookMs = now.monoMs - sentAt.monoMs;
-    if (attempt === this.#attempt) this.#sendAfter(this.#paceMs - tookMs);
+    if (attempt === this.#attempt) {
+      this.#sendAfter(this.#paceMs - tookMs);
+      // A late answer is no sign that all is well: with a slow leader, failures at its followers come in between.
+      this.#failures.seriesEnded();
+    }
     this.#options.observe({ type: 'leaseRenewed', leftMs: this.#lease.leftMsAt(now), tookMs });
     this.#options.onRenewed();
   }
@@ -107,7 +119,8 @@ export class LeaseKeeper {
     if (this.#isStopped) return;
     // A late failure must not disturb the timing of a newer attempt.
     if (attempt === this.#attempt) this.#sendAfter(RENEW_RETRY_AFTER_MS);
-    this.#options.observe({ type: 'renewalFailed', error, leftMs: this.#lease.leftMsAt(this.#clock.now()) });
+    const leftMs = this.#lease.leftMsAt(this.#clock.now());
+    this.#failures.tell((leftOutCount) => this.#options.observe({ type: 'renewalFailed', error, leftMs, leftOutCount }));
     this.#options.onError(error);
   }
 

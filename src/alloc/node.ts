@@ -5,6 +5,7 @@ import { toSeq } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
 import type { Assignment, Registration } from '../store/client.js';
 import type { CurrentSeq } from './counters.js';
+import { Notices } from './notices.js';
 import { Ownership, type OwnershipOptions } from './ownership.js';
 import type { SectionAllocator } from './section-allocator.js';
 
@@ -55,6 +56,9 @@ export class AllocNode {
   readonly #clock: Clock;
   readonly #observe: OwnershipOptions['observe'];
   readonly #ownership: Ownership;
+  /** One series each, whatever the section: a caller can bring about either of them with every call. */
+  readonly #emptyWindows: Notices;
+  readonly #floorAlarms: Notices;
   #waiterCount = 0;
   #handedOutCount = 0;
 
@@ -62,6 +66,8 @@ export class AllocNode {
     this.id = options.id;
     this.#clock = options.clock;
     this.#observe = options.observe;
+    this.#emptyWindows = new Notices(options);
+    this.#floorAlarms = new Notices(options);
     this.#ownership = new Ownership(options);
   }
 
@@ -151,7 +157,8 @@ export class AllocNode {
     try {
       for (;;) {
         const allocator = this.#allocatorFor(ask.section, this.#clock.now());
-        this.#observe({ type: 'windowEmpty', section: allocator.section, epoch: allocator.epoch });
+        const { section, epoch } = allocator;
+        this.#emptyWindows.tell((leftOutCount) => this.#observe({ type: 'windowEmpty', section, epoch, leftOutCount }));
         await allocator.waitForWindow({ slot: ask.slot, count: ask.count, deadlineMs: patience.deadlineMs });
         if (patience.isCancelled()) throw new SeqError('ABORTED', 'the caller went away while it waited', { definite: true });
         // What was true before the wait need not be true after it: lease, epoch and seal are asked again.
@@ -185,7 +192,7 @@ export class AllocNode {
   #checkFloor({ allocator, floor, current }: { readonly allocator: SectionAllocator; readonly floor: bigint; readonly current: Seq }): void {
     if (floor <= current) return;
     const { section, epoch } = allocator;
-    this.#observe({ type: 'floorAboveCurrent', section, epoch, floor, current });
+    this.#floorAlarms.tell((leftOutCount) => this.#observe({ type: 'floorAboveCurrent', section, epoch, floor, current, leftOutCount }));
     this.#ownership.confirm();
     throw unavailable(`the caller has seen ${floor}, but section ${section} stands at ${current} for this uid`, NOBODY_RETRY_AFTER_MS);
   }

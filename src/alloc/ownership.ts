@@ -81,7 +81,7 @@ export class Ownership {
     this.#lease = new LeaseKeeper({
       ...shared,
       renewEveryMs,
-      renewOnce: (timeoutMs) => store.renewOnce({ ...this.#caller, routingVersion: this.#version }, { timeoutMs }),
+      renewOnce: (call) => store.renewOnce({ ...this.#caller, routingVersion: this.#version }, call),
       adopt: ({ assignment }) => {
         if (assignment !== undefined) this.adopt(assignment);
       },

@@ -7,6 +7,7 @@ import type { Seq } from '../model/ids.js';
 import { RAISES_PER_REQUEST_MAX } from '../rpc/limits.js';
 import type { RaiseItem, RaiseOutcome, StoreCall } from '../store/client.js';
 import type { AllocEvent } from './events.js';
+import { Notices } from './notices.js';
 import type { RaiseDesk, SectionAllocator } from './section-allocator.js';
 
 /** Requests on their way at once; each section is in at most one of them. */
@@ -47,6 +48,7 @@ export class Raiser implements RaiseDesk {
   /** Those whose counters move; the rate of the others is 0 and costs nothing. */
   readonly #active = new Set<SectionAllocator>();
   readonly #abort = new AbortController();
+  readonly #failures: Notices;
   readonly #stopSampling: () => void;
   #isScheduled = false;
   #requestCount = 0;
@@ -55,6 +57,7 @@ export class Raiser implements RaiseDesk {
   constructor(options: RaiserOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#failures = new Notices({ clock: options.clock });
     this.#stopSampling = every(options.clock, SAMPLE_EVERY_MS, () => {
       for (const allocator of this.#active) if (!allocator.sample()) this.#active.delete(allocator);
     });
@@ -110,6 +113,7 @@ export class Raiser implements RaiseDesk {
       const raises = batch.map(({ allocator: { section, epoch }, to }) => ({ section, epoch, to }));
       const outcomes = await this.#options.raise(raises, { timeoutMs: REQUEST_TIMEOUT_MS, signal });
       this.#failureCount = 0;
+      this.#failures.seriesEnded();
       this.#settle(batch, outcomes, this.#clock.nowMs() - sentAtMs);
     } catch (error) {
       if (!SeqError.is(error)) throw error;
@@ -150,7 +154,7 @@ export class Raiser implements RaiseDesk {
     for (const allocator of allocators) allocator.raiseFailed();
     const delayMs = backoffMs(this.#options.random, { attempt: this.#failureCount++, baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS });
     this.#resumeAfter(delayMs, allocators);
-    this.#options.observe({ type: 'raiseFailed', sectionCount: batch.length, error });
+    this.#failures.tell((leftOutCount) => this.#options.observe({ type: 'raiseFailed', sectionCount: batch.length, error, leftOutCount }));
     this.#options.onError(error);
   }
 

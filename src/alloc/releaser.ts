@@ -8,6 +8,7 @@ import { appendRun } from '../model/window.js';
 import { RELEASES_PER_REQUEST_MAX } from '../rpc/limits.js';
 import type { Assignment, ReleasedRun, ReleaseOutcome, StoreCall } from '../store/client.js';
 import type { AllocEvent } from './events.js';
+import { Notices } from './notices.js';
 import type { SectionAllocator } from './section-allocator.js';
 
 /** The whole budget of one request, in ms; after it the identical request is sent again. */
@@ -30,12 +31,14 @@ export interface ReleaserOptions {
 /** Gives sealed sections back, a few large requests one after another, until each is answered. */
 export class Releaser {
   readonly #options: ReleaserOptions;
+  readonly #failures: Notices;
   readonly #abort = new AbortController();
   #waiting: SectionAllocator[] = [];
   #running: Promise<void> | undefined;
 
   constructor(options: ReleaserOptions) {
     this.#options = options;
+    this.#failures = new Notices({ clock: options.clock });
   }
 
   /** All of them sealed: their true maximum no longer changes, so every retry repeats the same values. */
@@ -82,11 +85,13 @@ export class Releaser {
     const { signal } = this.#abort;
     for (let attempt = 0; !signal.aborted && !isOver(); attempt++) {
       try {
-        return await ask({ timeoutMs: REQUEST_TIMEOUT_MS, signal });
+        const answer = await ask({ timeoutMs: REQUEST_TIMEOUT_MS, signal });
+        this.#failures.seriesEnded();
+        return answer;
       } catch (error) {
         if (!SeqError.is(error)) throw error;
         if (signal.aborted) break;
-        observe({ type: 'releaseFailed', error });
+        this.#failures.tell((leftOutCount) => observe({ type: 'releaseFailed', error, leftOutCount }));
         onError(error);
       }
       await sleep(clock, backoffMs(random, { attempt, baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS }), signal);

@@ -4,6 +4,7 @@ import type { Observer } from '../base/observe.js';
 import { backoffMs, type Random } from '../base/random.js';
 import type { Assignment, WatchHandlers } from '../store/client.js';
 import type { AllocEvent } from './events.js';
+import { Notices } from './notices.js';
 
 const REOPEN_BASE_MS = 50;
 const REOPEN_MAX_MS = 1_000;
@@ -22,12 +23,14 @@ export interface WatchKeeperOptions {
 /** Keeps one stream of new tables open, for speed only: whatever it misses comes with the next renewal. */
 export class WatchKeeper {
   readonly #options: WatchKeeperOptions;
+  readonly #ends: Notices;
   #cancel: () => void = () => {};
   #failureCount = 0;
   #isStopped = false;
 
   constructor(options: WatchKeeperOptions) {
     this.#options = options;
+    this.#ends = new Notices({ clock: options.clock });
   }
 
   start(): void {
@@ -48,6 +51,7 @@ export class WatchKeeper {
     try {
       this.#options.adopt(assignment);
       this.#failureCount = 0;
+      this.#ends.seriesEnded();
     } catch (error) {
       if (!SeqError.is(error)) throw error;
       this.#cancel();
@@ -60,7 +64,7 @@ export class WatchKeeper {
     const { clock, random } = this.#options;
     const delayMs = backoffMs(random, { attempt: this.#failureCount++, baseMs: REOPEN_BASE_MS, maxMs: REOPEN_MAX_MS });
     this.#cancel = clock.after(delayMs, () => this.start());
-    this.#options.observe({ type: 'watchEnded', error });
+    this.#ends.tell((leftOutCount) => this.#options.observe({ type: 'watchEnded', error, leftOutCount }));
     this.#options.onError(error);
   }
 }

@@ -32,10 +32,12 @@ const SERVER_OPTIONS: ServerOptions = {
 const CLOSE_GRACE_MS = 2_000;
 /** What a call without a deadline of its own gets, in ms: nothing waits for ever. */
 const DEADLINE_DEFAULT_MS = 10_000;
+/** No call is waited for longer than this, in ms, whatever its deadline: a timer set for 2^31 ms or more would fire at once. */
+const DEADLINE_MAX_MS = 600_000;
 
 /** What a handler may ask about the call it serves. */
 export interface CallContext {
-  /** Moment on the Clock's monotonic axis after which nobody waits for the answer. */
+  /** Moment on the Clock's monotonic axis after which nobody waits for the answer; at most DEADLINE_MAX_MS away. */
   readonly deadlineMs: number;
   /** True once the caller has gone away. */
   isCancelled(): boolean;
@@ -168,7 +170,7 @@ export class Handlers {
     const wallMs = deadline instanceof Date ? deadline.getTime() : deadline;
     // grpc hands the deadline out on the wall clock; only its distance from now means anything.
     const leftMs = Number.isFinite(wallMs) ? wallMs - this.#clock.now().wallMs : DEADLINE_DEFAULT_MS;
-    return { deadlineMs: this.#clock.nowMs() + leftMs, isCancelled: () => call.cancelled };
+    return { deadlineMs: this.#clock.nowMs() + Math.min(leftMs, DEADLINE_MAX_MS), isCancelled: () => call.cancelled };
   }
 }
 

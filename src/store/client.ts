@@ -35,6 +35,12 @@ export type { Caller, RaiseItem, ReleasedRun } from './command.js';
 /** A dead or paused peer costs one attempt no more than this, in ms: grpc-js has no connect timeout. */
 const ATTEMPT_TIMEOUT_MS = 250;
 
+/** What a caller grants one renewal. */
+export interface RenewCall extends StoreCall {
+  /** In ms: after it the next call tries another StoreSvr, while this one goes on waiting for its answer. Less than timeoutMs. */
+  readonly moveOnAfterMs: number;
+}
+
 type Send<Response> = (channel: Channel, options: CallOptions) => Promise<Response>;
 
 /**
@@ -88,21 +94,30 @@ export class StoreClient {
 
   /**
    * ONE attempt on the wire, sent before this function returns its promise: a lease counts from the send, so the caller
-   * reads its clock, calls, and knows. What is learnt about the leader serves the next attempt.
+   * reads its clock, calls, and knows. What is learnt about the leader serves the next attempt; that nothing came for a
+   * while is learnt BEFORE the deadline, for a leader with a slow disk must get to answer and a paused one cost no lease.
    */
-  async renewOnce(ask: Caller & { readonly routingVersion: Version | undefined }, call: StoreCall): Promise<Renewal> {
+  async renewOnce(ask: Caller & { readonly routingVersion: Version | undefined }, call: RenewCall): Promise<Renewal> {
     const { allocId, incarnation } = ask;
     const request = { allocId, incarnation, routingVersion: wireVersion(ask.routingVersion) };
     const address = this.#leader.target;
+    let hasMovedOn = false;
+    const cancelMoveOn = this.#clock.after(call.moveOnAfterMs, () => {
+      hasMovedOn = true;
+      this.#leader.fail(address);
+    });
     try {
       const response = await this.#pool.to(address).call(StoreServiceService.renew, request, call);
       this.#confirm(address);
       return renewalFromWire(response);
     } catch (error) {
       if (!(error instanceof SeqError)) throw error;
-      this.#learn(address, error);
+      // Its silence was learnt when it was news; since then another call may have heard from the very same StoreSvr.
+      if (!hasMovedOn || error.code !== 'TIMEOUT') this.#learn(address, error);
       if (error.code !== 'NOT_LEADER') throw error;
       throw new SeqError('UNAVAILABLE', error.message, { cause: error, definite: error.definite, endpoint: address, attempts: 1 });
+    } finally {
+      cancelMoveOn();
     }
   }
 

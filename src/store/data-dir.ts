@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../base/random.js';
 import { SeqError } from '../base/errors.js';
@@ -28,9 +28,13 @@ export interface DataDir {
   readonly identity: Identity;
   readonly databasePath: string;
   readonly markerPath: string;
-  /** The database and the marker are to be made, over what is left of an earlier try; afterwards call `ready`. */
-  readonly isNew: boolean;
-  /** From now on a missing database or marker is damage. Resolves when that is on disk. */
+  /**
+   * Whether the database and the marker are to be made, over what is left of an earlier try; afterwards call `ready`.
+   * Reads it from the disk: only under the database's lock does a yes last until one calls `ready`, for another start may
+   * make everything, vote and end while this one is paused. A no lasts. Throws as `openDataDir` when it is another's now.
+   */
+  isNew(): Promise<boolean>;
+  /** Only under the database's lock. From now on a missing database or marker is damage. Resolves when that is on disk. */
   ready(): Promise<void>;
 }
 
@@ -47,7 +51,6 @@ export async function openDataDir(
   if (found === undefined) await refuseStrangers(path);
   else refuseOthers(path, found, wanted);
 
-  const isNew = found === undefined || found.state === 'creating';
   const { clusterId, nodeId } = wanted;
   const identity: Identity = { clusterId, nodeId, nodeUuid: found?.nodeUuid ?? wanted.random.id128() };
   const databasePath = join(path, 'db');
@@ -55,7 +58,21 @@ export async function openDataDir(
   // What a start that was cut short left behind is removed under the database's own lock, not here: two starts at once
   // must not pull the ground from under each other.
   if (found === undefined) await writeIdentity(path, { ...identity, format: 1, state: 'creating' }, claim);
-  return { identity, databasePath, markerPath, isNew, ready: () => writeIdentity(path, { ...identity, format: 1, state: 'ready' }, rename) };
+  return {
+    identity,
+    databasePath,
+    markerPath,
+    isNew: () => isCreating(path, identity),
+    ready: () => writeIdentity(path, { ...identity, format: 1, state: 'ready' }, rename),
+  };
+}
+
+async function isCreating(path: string, identity: Identity): Promise<boolean> {
+  const found = await readIdentity(path);
+  if (found === undefined) throw new DamageError(`${join(path, 'identity.json')} is gone`);
+  refuseOthers(path, found, identity);
+  if (found.nodeUuid === identity.nodeUuid) return found.state === 'creating';
+  throw new SeqError('INVALID_ARGUMENT', `data directory ${path} is of ${found.nodeUuid} now, and was of ${identity.nodeUuid} a moment ago`);
 }
 
 async function readIdentity(path: string): Promise<IdentityFile | undefined> {
@@ -101,7 +118,9 @@ function refuseOthers(path: string, found: Identity, wanted: { readonly clusterI
 
 /** Whole or not at all: written beside, synced, put in place, and the directory synced. */
 async function writeIdentity(path: string, identity: IdentityFile, place: (from: string, to: string) => Promise<void>): Promise<void> {
-  const beside = join(path, `${BESIDE}${identity.nodeUuid}`);
+  // A name for each state: what `claim` leaves when it is cut short is the same file as identity.json, and writing into
+  // it would be writing in place.
+  const beside = join(path, `${BESIDE}${identity.nodeUuid}.${identity.state}`);
   const file = await open(beside, 'w');
   await file.writeFile(`${JSON.stringify(identity, undefined, 2)}\n`);
   await file.sync();
@@ -115,11 +134,20 @@ async function writeIdentity(path: string, identity: IdentityFile, place: (from:
 /** As rename, but never over what another start put there a moment ago. Throws INVALID_ARGUMENT then. */
 async function claim(from: string, to: string): Promise<void> {
   try {
-    await link(from, to);
+    // Not every file system has hard links.
+    await link(from, to).catch(() => copyNew(from, to));
   } catch (error) {
-    if (!existsSync(to)) return rename(from, to); // This file system has no hard links.
-    await rm(from);
+    if (!existsSync(to)) throw error;
     throw new SeqError('INVALID_ARGUMENT', `${to} was made by another seqsvr process just now`, { cause: error });
+  } finally {
+    await rm(from);
   }
-  await rm(from);
+}
+
+/** A crash in the middle leaves an identity that cannot be read: that is told, and nothing was acknowledged yet. */
+async function copyNew(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_EXCL);
+  const file = await open(to, 'r+');
+  await file.sync();
+  await file.close();
 }

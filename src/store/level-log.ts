@@ -32,6 +32,8 @@ export class LevelLog {
   readonly #cache = new Map<Index, Entry>();
   #cacheFrom: Index = 1;
   #cacheBytes = 0;
+  /** The last chunk read from the disk, so that a run of its entries costs one read. A replaced chunk is another object. */
+  #lastRead: { readonly chunk: ChunkRef; readonly entries: readonly Entry[] } | undefined;
 
   constructor(readChunk: (firstIndex: Index) => Uint8Array | undefined) {
     this.#readChunk = readChunk;
@@ -120,9 +122,12 @@ export class LevelLog {
       }
       return entries;
     }
+    if (this.#lastRead?.chunk === chunk) return this.#lastRead.entries;
     const bytes = this.#readChunk(chunk.firstIndex);
     if (bytes === undefined) throw new DamageError(`log chunk ${chunk.firstIndex} is gone`);
-    return decodeChunk(bytes, chunk.firstIndex).entries;
+    const { entries } = decodeChunk(bytes, chunk.firstIndex);
+    this.#lastRead = { chunk, entries };
+    return entries;
   }
 
   #chunkOf(index: Index): ChunkRef | undefined {

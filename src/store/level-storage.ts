@@ -1,4 +1,3 @@
-import { ClassicLevel } from 'classic-level';
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
@@ -6,6 +5,7 @@ import type { RaftStorage, StateWrite, StorageBatch } from '../raft/ports.js';
 import { type Entry, type HardState, type Index, INITIAL_HARD_STATE, sizeOf, type Term } from '../raft/types.js';
 import { DamageError } from './damage.js';
 import type { DataDir } from './data-dir.js';
+import { type Database, openDatabase } from './level-database.js';
 import { type ChunkRef, LevelLog } from './level-log.js';
 import { Marker } from './marker.js';
 import { EMPTY_DIGEST, StateDigest } from './state-digest.js';
@@ -20,7 +20,6 @@ import { EMPTY_DIGEST, StateDigest } from './state-digest.js';
 const LOG = 'log/';
 const STATE = 'state/';
 
-type Database = ClassicLevel<string, Uint8Array>;
 type Operation = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string };
 
 interface StorageParts {
@@ -29,6 +28,7 @@ interface StorageParts {
   readonly log: LevelLog;
   readonly digest: StateDigest;
   readonly hardState: HardState;
+  readonly onFatal: (error: unknown) => void;
 }
 
 export interface Opened {
@@ -51,6 +51,7 @@ export class LevelStorage implements RaftStorage {
   #hardState: HardState;
   /** The marker's write for the batch before; it is done before the next batch begins. */
   #marking: Promise<void> = Promise.resolve();
+  readonly #onFatal: (error: unknown) => void;
   #isFailed = false;
 
   private constructor(parts: StorageParts) {
@@ -59,29 +60,36 @@ export class LevelStorage implements RaftStorage {
     this.#log = parts.log;
     this.#digest = parts.digest;
     this.#hardState = parts.hardState;
+    this.#onFatal = parts.onFatal;
   }
 
   /**
    * Opens and checks everything. Throws DamageError when anything is missing or not as written, INVALID_ARGUMENT when
-   * another process holds the directory.
+   * another process holds the directory. `onFatal` hears of a failure in the background, which no write can reject with:
+   * the process must end at once.
    */
-  static async open(dataDir: DataDir): Promise<Opened> {
+  static async open(dataDir: DataDir, onFatal: (error: unknown) => void): Promise<Opened> {
     const database = await openDatabase(dataDir);
     let marker: Marker | undefined;
+    let isNew = false;
     try {
-      if (dataDir.isNew) {
+      // Asked again under the lock: since it was asked before, another start may have made everything and voted.
+      isNew = await dataDir.isNew();
+      if (isNew) {
+        // Unsynced, but in the same file as the synced write that follows.
+        await database.clear();
         await database.put('identity', Buffer.from(dataDir.identity.nodeUuid), { sync: true });
         marker = await Marker.create(dataDir.markerPath);
         await dataDir.ready();
       } else {
         marker = await Marker.open(dataDir.markerPath);
       }
-      return await load(dataDir, database, marker, (parts) => new LevelStorage(parts));
+      return await load(dataDir, database, marker, (parts) => new LevelStorage({ ...parts, onFatal }));
     } catch (error) {
       await database.close();
       await marker?.close();
       // What LevelDB itself says of a table that it cannot read is damage too.
-      throw error instanceof DamageError || dataDir.isNew
+      throw error instanceof DamageError || error instanceof SeqError || isNew
         ? error
         : new DamageError(`the database ${dataDir.databasePath} cannot be read`, { cause: error });
     }
@@ -159,32 +167,17 @@ export class LevelStorage implements RaftStorage {
     this.#marking = this.#marker.write({ term, votedFor, lastIndex: this.#log.lastIndex, lastHash: this.#log.lastHash });
     // A vote is remembered twice BEFORE it is spoken; the marker of an append may lag by one write.
     if (isVote) await this.#marking;
-    else this.#marking.catch(() => undefined); // Heard by the next write, which awaits it.
+    // The next write awaits it and rejects too, but there may be none for a long time.
+    else this.#marking.catch(this.#onFatal);
   }
 }
 
-async function openDatabase({ databasePath, isNew }: DataDir): Promise<Database> {
-  try {
-    // What a start that was cut short left behind. LevelDB takes its lock for this too.
-    if (isNew) await ClassicLevel.destroy(databasePath);
-    // Never created on the side: a database that lost its CURRENT file would come up empty (reliability.md finding 2).
-    const options = { createIfMissing: isNew, errorIfExists: isNew, compression: false };
-    const database: Database = new ClassicLevel(databasePath, { keyEncoding: 'utf8', valueEncoding: 'view', ...options });
-    await database.open();
-    return database;
-  } catch (error) {
-    if (isLocked(error) || (error instanceof Error && isLocked(error.cause))) {
-      throw new SeqError('INVALID_ARGUMENT', `data directory ${databasePath} is in use by another seqsvr process`, { cause: error });
-    }
-    throw new DamageError(`the database ${databasePath} cannot be opened`, { cause: error });
-  }
-}
-
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'LEVEL_LOCKED';
-}
-
-async function load(dataDir: DataDir, database: Database, marker: Marker, make: (parts: StorageParts) => LevelStorage): Promise<Opened> {
+async function load(
+  dataDir: DataDir,
+  database: Database,
+  marker: Marker,
+  make: (parts: Omit<StorageParts, 'onFatal'>) => LevelStorage,
+): Promise<Opened> {
   const uuid = await database.get('identity');
   if (uuid === undefined || Buffer.from(uuid).toString() !== dataDir.identity.nodeUuid) {
     throw new DamageError(`the database of ${dataDir.databasePath} is not the one that identity.json speaks of`);

@@ -64,10 +64,12 @@ export class Marker {
     return new Marker(file, newest.sequence, newest.mark);
   }
 
-  /** Resolves when the mark is on disk. One call at a time. */
+  /** Resolves when the mark is on disk. One call at a time, and none after one that rejected. */
   async write(mark: Mark): Promise<void> {
     this.#sequence += 1;
-    await this.#file.write(encode(this.#sequence, mark), 0, SLOT_BYTES, (this.#sequence % 2) * SLOT_BYTES);
+    const { bytesWritten } = await this.#file.write(encode(this.#sequence, mark), 0, SLOT_BYTES, (this.#sequence % 2) * SLOT_BYTES);
+    // A disk that is nearly full takes a part and calls it a success.
+    if (bytesWritten !== SLOT_BYTES) throw new Error(`the marker must be written whole, the disk took ${bytesWritten} of ${SLOT_BYTES} bytes`);
     await this.#file.datasync();
     this.mark = mark;
   }

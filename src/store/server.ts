@@ -63,7 +63,7 @@ export class StoreServer {
   static async start(options: StoreServerOptions): Promise<StoreServer> {
     const { clusterId, nodeId, random } = options;
     const dataDir = await openDataDir(options.dataDir, { clusterId, nodeId, random });
-    const opened = await LevelStorage.open(dataDir);
+    const opened = await LevelStorage.open(dataDir, options.onFatal);
     try {
       return await StoreServer.#serve(options, dataDir.identity, opened);
     } catch (error) {

@@ -171,4 +171,4 @@ export class FakeStore implements StorePort {
 }
 
 export const UNKNOWN = new SeqError('TIMEOUT', 'no answer');
-export const SUPERSEDED = new SeqError('NOT_OWNER', 'incarnation x of a is superseded');
+export const SUPERSEDED = new SeqError('NOT_OWNER', 'superseded: incarnation x of a is not its newest');

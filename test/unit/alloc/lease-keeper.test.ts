@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AllocEvent } from '../../../src/alloc/events.js';
-import { LeaseKeeper, RENEW_ATTEMPT_TIMEOUT_MS } from '../../../src/alloc/lease-keeper.js';
+import { LeaseKeeper, type LeaseKeeperOptions } from '../../../src/alloc/lease-keeper.js';
 import { SeqError } from '../../../src/base/errors.js';
 import type { Renewal } from '../../../src/store/client.js';
 import { VirtualClock } from '../virtual-clock.js';
@@ -18,6 +18,8 @@ describe('LeaseKeeper', () => {
   let attempts: Attempt[];
   let events: AllocEvent[];
   let adopted: (renewal: Renewal) => void;
+  let errors: SeqError[];
+  let quiet: Pick<LeaseKeeperOptions, 'clock' | 'renewEveryMs' | 'observe' | 'adopt' | 'onRenewed' | 'onError'>;
   let keeper: LeaseKeeper;
   const isValid = (): boolean => keeper.isValidAt(clock.now());
 
@@ -25,13 +27,20 @@ describe('LeaseKeeper', () => {
     clock = new VirtualClock();
     attempts = [];
     events = [];
+    errors = [];
     adopted = () => {};
-    keeper = new LeaseKeeper({
+    quiet = {
       clock,
       renewEveryMs: 500,
       observe: (event) => events.push(event),
-      renewOnce: (timeoutMs) => {
-        expect(timeoutMs).to.equal(RENEW_ATTEMPT_TIMEOUT_MS);
+      adopt: (reply) => adopted(reply),
+      onRenewed: () => {},
+      onError: (error) => errors.push(error),
+    };
+    keeper = new LeaseKeeper({
+      ...quiet,
+      renewOnce: (call) => {
+        expect(call).to.deep.equal({ timeoutMs: 1_000, moveOnAfterMs: 200 });
         return new Promise((resolve, reject) => {
           attempts.push({
             sentAtMs: clock.nowMs(),
@@ -40,9 +49,6 @@ describe('LeaseKeeper', () => {
           });
         });
       },
-      adopt: (reply) => adopted(reply),
-      onRenewed: () => {},
-      onError: () => {},
     });
   });
 
@@ -142,6 +148,78 @@ describe('LeaseKeeper', () => {
     expect(attempts).to.have.length(2);
     await clock.elapse(1);
     expect(attempts).to.have.length(3);
+  });
+
+  it('keeps the lease with renewals answered after 400 ms: a slow disk of the leader costs nothing', async () => {
+    keeper = new LeaseKeeper({
+      ...quiet,
+      renewOnce: ({ timeoutMs }) =>
+        new Promise((resolve, reject) => {
+          const cancel = clock.after(timeoutMs, () => reject(new SeqError('TIMEOUT', 'no answer')));
+          clock.after(400, () => {
+            cancel();
+            resolve(renewal(3000));
+          });
+        }),
+    });
+    keeper.start();
+    await clock.elapse(400);
+    for (let tenth = 0; tenth < 300; tenth++) {
+      await clock.elapse(100);
+      expect(keeper.leftMsAt(clock.now()), `after ${tenth * 100} ms`).to.be.greaterThan(2000);
+    }
+  });
+
+  it('keeps the lease while the leader is paused and another one takes over, for no attempt waits for the one before', async () => {
+    const asked: string[] = [];
+    keeper = new LeaseKeeper({
+      ...quiet,
+      // One attempt in two is sent to a StoreSvr that says nothing until its deadline.
+      renewOnce: ({ timeoutMs }) => {
+        asked.push(asked.length % 2 === 0 ? 'paused' : 'leader');
+        if (asked.at(-1) === 'leader') return Promise.resolve(renewal(3000));
+        return new Promise((_, reject) => clock.after(timeoutMs, () => reject(new SeqError('TIMEOUT', 'no answer'))));
+      },
+    });
+    keeper.start();
+    await clock.elapse(249);
+    expect(asked).to.deep.equal(['paused']);
+    await clock.elapse(1);
+    expect(asked).to.deep.equal(['paused', 'leader']);
+    for (let tenth = 0; tenth < 300; tenth++) {
+      await clock.elapse(100);
+      expect(keeper.leftMsAt(clock.now())).to.be.greaterThan(2000);
+    }
+  });
+
+  it('tells one failure in five seconds while the store is down, and the next one as soon as a renewal got through between', async () => {
+    const failures = (): number[] => events.flatMap((event) => (event.type === 'renewalFailed' ? [event.leftOutCount] : []));
+    keeper.start();
+    const failFor = async (rounds: number): Promise<void> => {
+      for (let round = 0; round < rounds; round++) {
+        attempts.at(-1)!.fail();
+        await clock.elapse(50);
+      }
+    };
+    await failFor(101);
+    expect(failures()).to.deep.equal([0, 99]);
+    expect(errors).to.have.length(101);
+    attempts.at(-1)!.answer();
+    await clock.elapse(500);
+    await failFor(1);
+    expect(failures()).to.deep.equal([0, 99, 0]);
+  });
+
+  it('takes a late answer to an older attempt for no end of the failures', async () => {
+    keeper.start();
+    for (let round = 0; round < 8; round++) {
+      await clock.elapse(250);
+      attempts.at(-1)!.fail();
+      await clock.elapse(50);
+      attempts.at(-3)?.answer();
+      await clock.settle();
+    }
+    expect(events.filter(({ type }) => type === 'renewalFailed')).to.have.length(1);
   });
 
   it('has a bounded number of attempts on their way', async () => {

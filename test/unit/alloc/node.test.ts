@@ -14,9 +14,9 @@ describe('AllocNode', () => {
   let events: AllocEvent[];
   let fatal: SeqError[];
 
-  const make = (renewEveryMs = 500): AllocNode =>
+  const make = (renewEveryMs = 500, id = 'a'): AllocNode =>
     new AllocNode({
-      id: 'a' as AllocId,
+      id: id as AllocId,
       zone: '',
       renewEveryMs,
       store,
@@ -311,6 +311,21 @@ describe('AllocNode', () => {
       expect(await Promise.all(waiting)).to.deep.equal([101n, 102n, 105n]);
     });
 
+    it('is told once in five seconds, however many calls wait', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waits = (): number[] => events.flatMap((event) => (event.type === 'windowEmpty' ? [event.leftOutCount] : []));
+      const waiting = Array.from({ length: 50 }, () => later(0, {}, 200));
+      await clock.elapse(5000);
+      expect(new Set(await Promise.all(waiting))).to.deep.equal(new Set(['TIMEOUT']));
+      expect(waits()).to.deep.equal([0]);
+      const last = later(0, {}, 200);
+      await clock.elapse(200);
+      expect(await last).to.equal('TIMEOUT');
+      expect(waits()).to.deep.equal([0, 49]);
+    });
+
     it('ends the wait at the deadline of the call, definitely', async () => {
       await started(0);
       store.held.add('raise');
@@ -405,6 +420,16 @@ describe('AllocNode', () => {
       expect(next(0)).to.equal(6n);
     });
 
+    it('above the counter is told once in five seconds, however many come', async () => {
+      await started(0);
+      const alarms = (): number[] => events.flatMap((event) => (event.type === 'floorAboveCurrent' ? [event.leftOutCount] : []));
+      for (let call = 0; call < 50; call++) refusal(0, { floor: 600n });
+      expect(alarms()).to.deep.equal([0]);
+      await clock.elapse(5000);
+      refusal(0, { floor: 600n });
+      expect(alarms()).to.deep.equal([0, 49]);
+    });
+
     it('above the counter starts one confirmation a second, however many come', async () => {
       await started(0);
       const before = store.counts.renew;
@@ -439,6 +464,20 @@ describe('AllocNode', () => {
         await clock.elapse(60_000);
         expect(fatal).to.have.length(1);
         expect(clock.timerCount).to.equal(0);
+      });
+    }
+
+    for (const kind of ['renew', 'raise', 'release'] as const) {
+      it(`is not what a refusal of ${kind} means whose text merely has the word, as the name of an AllocSvr may`, async () => {
+        await started(0);
+        store.failures.set(kind, new SeqError('NOT_OWNER', "section 0 does not belong to 'superseded-1' at epoch 1, nor to 'superseded: x'"));
+        if (kind === 'raise') next(0, { count: 90 });
+        if (kind === 'release') {
+          store.planMove(0);
+          store.push();
+        }
+        await clock.elapse(600);
+        expect(fatal).to.deep.equal([]);
       });
     }
   });

@@ -119,6 +119,17 @@ describe('Raiser', () => {
     }
     // A minute at one second or less, jittered: neither a storm nor a standstill.
     expect(requests.length).to.be.within(60, 250);
+    expect(errors.length).to.be.greaterThan(60);
+    expect(events.length, 'told once in five seconds').to.be.within(10, 13);
+    await clock.elapse(1000);
+    requests.at(-1)!.answer();
+    await clock.settle();
+    const { length } = events;
+    open(2).take(0 as Slot, 90);
+    await clock.settle();
+    requests.at(-1)!.fail(error);
+    await clock.settle();
+    expect(events.length, 'a new series').to.equal(length + 1);
   });
 
   it('does not repeat a raise for an epoch that was sealed or lost meanwhile', async () => {

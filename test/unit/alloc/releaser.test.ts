@@ -78,6 +78,25 @@ describe('Releaser', () => {
     expect(asked[2]).to.deep.equal(asked[0]);
   });
 
+  it('tells one failure in five seconds until a release is answered', async () => {
+    answers = Array.from({ length: 100 }, () => new SeqError('UNAVAILABLE', 'no leader'));
+    const failures = (): string[] => log.filter((line) => line === 'releaseFailed');
+    releaser.release([sealed(1)]);
+    await clock.elapse(4900);
+    expect(100 - answers.length, 'asked').to.be.greaterThan(10);
+    expect(failures()).to.have.length(1);
+    await clock.elapse(700);
+    expect(failures()).to.have.length(2);
+    answers = [];
+    await clock.elapse(600);
+    await releaser.idle();
+    answers = [new SeqError('UNAVAILABLE', 'no leader')];
+    releaser.release([sealed(2)]);
+    await clock.elapse(600);
+    await releaser.idle();
+    expect(failures()).to.have.length(3);
+  });
+
   it('asks no more once the table has taken the sections from us', async () => {
     answers = Array.from({ length: 100 }, () => new SeqError('TIMEOUT', 'no answer'));
     const taken = sealed(1);

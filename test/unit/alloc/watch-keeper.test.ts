@@ -12,6 +12,7 @@ describe('WatchKeeper', () => {
   let adopted: Assignment[];
   let adopt: (assignment: Assignment) => void;
   let errors: SeqError[];
+  let told: number[];
   let keeper: WatchKeeper;
 
   beforeEach(() => {
@@ -20,11 +21,14 @@ describe('WatchKeeper', () => {
     cancelledCount = 0;
     adopted = [];
     errors = [];
+    told = [];
     adopt = (assignment) => adopted.push(assignment);
     keeper = new WatchKeeper({
       clock,
       random: new SeededRandom(1),
-      observe: () => {},
+      observe: (event) => {
+        if (event.type === 'watchEnded') told.push(event.leftOutCount);
+      },
       open: (handlers) => {
         streams.push(handlers);
         return () => {
@@ -50,6 +54,18 @@ describe('WatchKeeper', () => {
       expect(streams).to.have.length(round + 1);
     }
     expect(errors).to.have.length(20);
+  });
+
+  it('tells one end in five seconds while streams end one after the other, until one brings a table', async () => {
+    for (let round = 0; round < 28; round++) {
+      streams.at(-1)!.onEnd(new SeqError('UNAVAILABLE', 'gone'));
+      await clock.elapse(1000);
+    }
+    expect(told).to.deep.equal([0, 4, 4, 4, 4, 4]);
+    expect(errors).to.have.length(28);
+    streams.at(-1)!.onAssignment({} as Assignment);
+    streams.at(-1)!.onEnd(new SeqError('UNAVAILABLE', 'gone'));
+    expect(told).to.deep.equal([0, 4, 4, 4, 4, 4, 2]);
   });
 
   it('drops a stream whose table makes no sense', async () => {

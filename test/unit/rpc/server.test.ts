@@ -5,6 +5,7 @@ import { HealthCheckResponse_ServingStatus as Serving, HealthService } from '../
 import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { Health } from '../../../src/rpc/health.js';
 import { GrpcServer, Handlers } from '../../../src/rpc/server.js';
+import { VirtualClock } from '../virtual-clock.js';
 import { type Answer, errorOf, startServer } from './fixture.js';
 
 const toEnd: (() => unknown)[] = [];
@@ -52,6 +53,25 @@ describe('GrpcServer', () => {
     expect(seen[0]?.deadlineMs).to.be.within(startMs + 4_000, systemClock.nowMs() + 5_100);
     expect(seen[0]?.isCancelled).to.equal(false);
   });
+
+  for (const [name, leftMs, expectedMs] of [
+    ['of a minute as it is', 60_000, 60_000],
+    ['of 30 days, which no timer can wait for, as ten minutes', 30 * 24 * 3_600_000, 600_000],
+    ['that is missing as ten seconds', Number.POSITIVE_INFINITY, 10_000],
+  ] as const) {
+    it(`takes a deadline ${name}`, () => {
+      const clock = new VirtualClock();
+      const handlers = new Handlers({ clock, onBug: (error) => expect.fail(String(error)) });
+      let deadlineMs = 0;
+      const handle = handlers.unary<object, object>((_, context) => {
+        ({ deadlineMs } = context);
+        return {};
+      });
+      const call = { request: {}, getDeadline: () => clock.now().wallMs + leftMs };
+      handle(call as Parameters<typeof handle>[0], () => {});
+      expect(deadlineMs - clock.nowMs()).to.equal(expectedMs);
+    });
+  }
 
   it('tells its handler that the caller has gone away', async () => {
     const abort = new AbortController();

@@ -49,7 +49,6 @@ describe('a damaged data directory', function () {
       return `bit ${bit & 7} of byte ${bit >> 3} of ${basename(file)}`;
     });
     tell(tally, 'flipped bits');
-    expect(tally.detected).to.be.greaterThan(40);
   });
 
   it('with a file that lost its end is refused, or shows all that was acknowledged', async () => {
@@ -62,7 +61,6 @@ describe('a damaged data directory', function () {
       return `${basename(file)} cut to ${sizeBytes} bytes`;
     });
     tell(tally, 'truncated files');
-    expect(tally.detected).to.be.greaterThan(20);
   });
 
   it('with 4 KiB of zeroes in a file is refused, or shows all that was acknowledged', async () => {
@@ -75,7 +73,18 @@ describe('a damaged data directory', function () {
       return `page ${page} of ${basename(file)} zeroed`;
     });
     tell(tally, 'zeroed pages');
-    expect(tally.detected).to.be.greaterThan(15);
+  });
+
+  it('is noticed in every kind of file: what sweeps above find harmless is what LevelDB no longer needs', async () => {
+    const files = await dataFilesIn(folder.in('good'));
+    for (const kind of [/identity\.json$/, /marker$/, /CURRENT$/, /MANIFEST-\d+$/, /\.(ldb|log)$/]) {
+      const kin = files.filter((file) => kind.test(file));
+      const tally = await sweep(1, async () => {
+        for (const file of kin) await rewrite(file.replace('good', 'bad'), (bytes) => bytes.fill(0));
+        return `all of ${String(kind)} zeroed`;
+      });
+      expect([kin.length > 0, tally.harmless, tally.silent], String(kind)).to.deep.equal([true, 0, []]);
+    }
   });
 
   async function sweep(count: number, damage: () => Promise<string>): Promise<Tally> {
@@ -140,4 +149,6 @@ async function writeTurn(storage: LevelStorage, turn: number, state: Map<string,
 function tell({ detected, crashed, harmless, silent }: Tally, what: string): void {
   console.log(`      ${what}: ${detected} detected, ${crashed} ended the process, ${harmless} harmless, ${silent.length} silent losses`);
   expect(silent).to.deep.equal([]);
+  // How many are harmless depends on what LevelDB has tidied up by then, so there is no finer number to expect.
+  expect(detected + crashed, 'a sweep that hits nothing shows nothing').to.be.greaterThan(0);
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ClassicLevel } from 'classic-level';
 import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { ErrorCode } from '../../../src/base/errors.js';
 import { SeqError } from '../../../src/base/errors.js';
@@ -6,7 +7,7 @@ import { DamageError } from '../../../src/store/damage.js';
 import { type DataDir, openDataDir } from '../../../src/store/data-dir.js';
 import { LevelStorage } from '../../../src/store/level-storage.js';
 import { SeededRandom } from '../seeded-random.js';
-import { contentOf, NODE, NOTHING, openAt, put, TestFolder } from './disk.js';
+import { contentOf, copyTo, dataFilesIn, NODE, NOTHING, openAt, put, rewrite, TestFolder } from './disk.js';
 import { entriesOf } from '../raft/memory-storage.js';
 
 describe('data directory', function () {
@@ -95,7 +96,7 @@ describe('data directory', function () {
     await openDataDir(path, NODE);
     const paused = await openDataDir(path, NODE);
     const opened = await LevelStorage.open(
-      after(paused, 1, () => startVoteAndEnd(path)),
+      pausedAt(paused, { ask: 1, when: 'after' }, () => startVoteAndEnd(path)),
       fail,
     );
     expect(contentOf(opened)).to.deep.equal(WRITTEN);
@@ -112,21 +113,55 @@ describe('data directory', function () {
     expect(await readdir(`${path}/db`)).to.include.members(names.filter((name) => /^MANIFEST|\.log$|\.ldb$/.test(name)));
   });
 
-  it('leaves alone what another start makes of a leftover that cannot be opened', async () => {
+  it('opens what another start made of a leftover that cannot be opened, and does not clear it away', async () => {
     await openDataDir(path, NODE);
     await writeFile(`${await madeIn(path, 'db')}/CURRENT`, 'MANIFEST-0000');
     const paused = await openDataDir(path, NODE);
     // The other one comes when this one has found the leftover broken, and before it clears it away.
-    const error = await errorOf(
-      LevelStorage.open(
-        after(paused, 2, () => startVoteAndEnd(path), 'before'),
-        fail,
-      ),
+    const opened = await LevelStorage.open(
+      pausedAt(paused, { ask: 2, when: 'before' }, () => startVoteAndEnd(path)),
+      fail,
     );
-    expect(error).to.be.instanceOf(DamageError);
-    const again = await openAt(path);
-    expect(contentOf(again)).to.deep.equal(WRITTEN);
-    await again.storage.close();
+    expect(contentOf(opened)).to.deep.equal(WRITTEN);
+    await opened.storage.close();
+  });
+
+  it('is damaged, never empty, when another start lived a whole life just before a broken leftover was cleared away', async () => {
+    await openDataDir(path, NODE);
+    await writeFile(`${await madeIn(path, 'db')}/CURRENT`, 'MANIFEST-0000');
+    const paused = pausedAt(await openDataDir(path, NODE), { ask: 2, when: 'after' }, () => startVoteAndEnd(path));
+    expect(await errorOf(LevelStorage.open(paused, fail))).to.be.instanceOf(DamageError);
+    expect(await errorOf(openAt(path)), 'and so it stays').to.be.instanceOf(DamageError);
+  });
+
+  it('is made anew over a database that was cut short, whichever file of it is empty, zero or gone', async () => {
+    const { databasePath } = await openDataDir(path, NODE);
+    const left = new ClassicLevel(databasePath);
+    await left.put('log/0000000000000001', 'of nobody');
+    await left.close();
+    const good = folder.in('good');
+    await copyTo(path, good);
+    for (const file of (await dataFilesIn(good)).filter((name) => !name.endsWith('identity.json'))) {
+      for (const damage of [(bytes: Buffer) => bytes.subarray(0, 0), (bytes: Buffer) => bytes.fill(0), undefined]) {
+        await copyTo(good, path);
+        if (damage === undefined) await rm(file.replace(good, path));
+        else await rewrite(file.replace(good, path), damage);
+        const opened = await openAt(path);
+        expect(contentOf(opened), file).to.deep.equal({ log: [], vote: '0 none', appliedIndex: 0, state: [] });
+        await opened.storage.close();
+      }
+    }
+  });
+
+  it('is made anew over a database that was cut short and is whole: nothing of it stays', async () => {
+    const { databasePath } = await openDataDir(path, NODE);
+    const left = new ClassicLevel(databasePath);
+    await left.put('state/a', 'of nobody');
+    await left.close();
+    const opened = await openAt(path);
+    expect(contentOf(opened).state).to.deep.equal([]);
+    await opened.storage.close();
+    await (await openAt(path)).storage.close();
   });
 
   it('is refused when it was made anew by somebody else while this start was paused', async () => {
@@ -138,11 +173,12 @@ describe('data directory', function () {
   });
 
   it('replaces its identity file as a whole, even when a claim was cut short before it tidied up', async () => {
-    const { identity, ready } = await openDataDir(path, NODE);
+    const dataDir = await openDataDir(path, NODE);
+    const { identity } = dataDir;
     const file = `${path}/identity.json`;
     for (const beside of [`${file}.${identity.nodeUuid}`, `${file}.${identity.nodeUuid}.creating`]) await link(file, beside);
     const before = await stat(file);
-    await ready();
+    await dataDir.ready();
     expect((await stat(file)).ino, 'overwritten in place').to.not.equal(before.ino);
     expect((await openDataDir(path, NODE)).identity).to.deep.equal(identity);
   });
@@ -206,14 +242,15 @@ async function startVoteAndEnd(path: string): Promise<void> {
   await storage.close();
 }
 
-/** A start that is paused, while `act` runs, right after or before it asks for the `nth` time whether it makes or opens. */
-function after(dataDir: DataDir, nth: number, act: () => Promise<void>, when: 'after' | 'before' = 'after'): DataDir {
+/** A start that is paused, while `act` runs, before or after the `ask`-th time it asks whether it makes or opens. */
+function pausedAt(dataDir: DataDir, { ask, when }: { ask: number; when: 'before' | 'after' }, act: () => Promise<void>): DataDir {
   let asked = 0;
   const isNew = async (): Promise<boolean> => {
     asked += 1;
-    if (asked === nth && when === 'before') await act();
+    const isPause = asked === ask;
+    if (isPause && when === 'before') await act();
     const answer = await dataDir.isNew();
-    if (asked === nth && when === 'after') await act();
+    if (isPause && when === 'after') await act();
     return answer;
   };
   return { ...dataDir, isNew };

@@ -11,9 +11,13 @@ import { CLUSTER_ID } from './fixture.js';
 export const NODE = { clusterId: CLUSTER_ID, nodeId: 1, random: new SeededRandom(1) };
 export const NOTHING: StorageBatch = { entries: [], hardState: undefined, applied: undefined };
 
-/** Opens the data directory of node 1, or makes it. */
-export async function openAt(directory: string): Promise<Opened> {
-  return LevelStorage.open(await openDataDir(directory, NODE));
+/** Opens the data directory of node 1, or makes it. A failure in the background fails the test unless it is expected. */
+export async function openAt(directory: string, onFatal = fail): Promise<Opened> {
+  return LevelStorage.open(await openDataDir(directory, NODE), onFatal);
+}
+
+function fail(error: unknown): void {
+  throw error;
 }
 
 /** A folder of a test; everything in it goes with it. */

@@ -66,6 +66,20 @@ describe('log of chunks', () => {
     chunks.delete(1);
     expect(() => log.entryAt(2)).to.throw(DamageError, 'log chunk 1 is gone');
   });
+
+  it('decodes an old chunk once for all of its entries that are read in a row, and never shows what was replaced', () => {
+    const large = (index: number, term: number): Entry => ({ index, term, data: new Uint8Array(MiB / 2).fill(index) });
+    const appends = Array.from({ length: 45 }, (_, at) => [1, 2, 3, 4].map((offset) => large(4 * at + offset, 1)));
+    const { chunks, log, reads } = written(appends);
+    expect([1, 2, 3, 4, 5, 6, 7, 8].map((index) => log.entryAt(index)?.index)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(reads).to.deep.equal([1, 5]);
+    // Entry 8 is the last one that stays, in a new chunk with the same first index; what follows pushes it out of memory.
+    commit(log, chunks, log.prepare([large(8, 2), ...Array.from({ length: 3 }, (_, at) => large(9 + at, 2))]));
+    for (let first = 12; first < 180; first += 4) commit(log, chunks, log.prepare([0, 1, 2, 3].map((offset) => large(first + offset, 3))));
+    reads.length = 0;
+    expect([7, 8, 9].map((index) => log.entryAt(index)?.term)).to.deep.equal([1, 2, 2]);
+    expect(reads).to.deep.equal([5]);
+  });
 });
 
 type Chunks = Map<number, Uint8Array>;

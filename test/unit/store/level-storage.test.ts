@@ -2,7 +2,7 @@ import { ClassicLevel } from 'classic-level';
 import { expect } from 'chai';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm } from 'node:fs/promises';
+import { open as openFile, readFile, rm } from 'node:fs/promises';
 import { SeqError } from '../../../src/base/errors.js';
 import type { HardState } from '../../../src/raft/types.js';
 import { DamageError } from '../../../src/store/damage.js';
@@ -13,7 +13,7 @@ import { entriesOf } from '../raft/memory-storage.js';
 import { contentOf, copyTo, dataFilesIn, NOTHING, openAt, put, rewrite, TestFolder } from './disk.js';
 import { storageSuite } from './storage-suite.js';
 
-storageSuite('LevelDB', openAt);
+storageSuite('LevelDB', (directory) => openAt(directory));
 
 describe('LevelStorage', function () {
   this.timeout(20_000);
@@ -236,19 +236,85 @@ describe('LevelStorage', function () {
       expect(contentOf(await opened()).log).to.deep.equal(['1@1 1@1']);
     });
 
-    it('a marker that cannot be written: a vote rejects at once, an append with the next write', async () => {
+    it('a marker that cannot be written: a vote rejects, an append tells in the background and with the next write', async () => {
       for (const batch of [
         { ...NOTHING, hardState: hard({ term: 9, votedFor: 1 }) },
         { ...NOTHING, entries: entriesOf([1]) },
       ]) {
-        const { storage } = await opened();
+        const told: unknown[] = [];
+        const found = await openAt(path, (error) => void told.push(error));
+        open.push(found);
+        const { storage } = found;
         const restore = failMarkers();
         const outcomes = [await errorOf(storage.write(batch)), await errorOf(storage.write({ ...NOTHING, entries: entriesOf([1]) }))];
         restore();
         expect(outcomes[0] === undefined, 'the vote is not spoken').to.equal(batch.hardState === undefined);
+        expect(told.length, 'the append is told in the background').to.equal(batch.hardState === undefined ? 1 : 0);
         expect((outcomes[1] as Error).message).to.match(batch.hardState === undefined ? /no space left/ : /nothing is written/);
         await close();
         await rm(path, { recursive: true });
+      }
+    });
+  });
+
+  describe('says at once', () => {
+    it('that the marker could not be written behind an append, though nothing else is ever written', async () => {
+      const told: unknown[] = [];
+      const { storage } = await openAt(path, (error) => void told.push(error));
+      open.push({ storage } as Opened);
+      const restore = failMarkers();
+      await storage.write({ ...NOTHING, entries: entriesOf([1]) });
+      restore();
+      await turn();
+      expect(told.map((error) => (error as Error).message)).to.deep.equal(['no space left']);
+    });
+
+    it('nothing twice: what rejects a write is told by the write', async () => {
+      const told: unknown[] = [];
+      const { storage } = await openAt(path, (error) => void told.push(error));
+      open.push({ storage } as Opened);
+      const restore = failMarkers();
+      expect(await errorOf(storage.write({ ...NOTHING, hardState: hard({ term: 9 }) }))).to.be.instanceOf(Error);
+      restore();
+      await turn();
+      expect(told).to.deep.equal([]);
+    });
+  });
+
+  describe('is on disk for good', () => {
+    it('whatever it writes, the first identity too: no write of the database goes unsynced', async () => {
+      const { steps, restore } = await spyOnDisk(folder.in('spare'));
+      try {
+        await filled();
+      } finally {
+        restore();
+      }
+      const writes = steps.filter((step) => /^(put|batch)/.test(step));
+      expect(writes.filter((step) => step.endsWith('unsynced'))).to.deep.equal([]);
+      expect([writes[0], writes.length]).to.deep.equal(['put identity synced', 6]);
+    });
+
+    it('a vote before it is spoken: the batch, then the marker, both synced', async () => {
+      const { storage } = await opened();
+      const { steps, restore } = await spyOnDisk(folder.in('spare'));
+      try {
+        await storage.write({ ...NOTHING, hardState: hard({ term: 2, votedFor: 3 }) });
+        expect(steps).to.deep.equal(['batch hard synced', 'marker written', 'marker synced']);
+      } finally {
+        restore();
+      }
+    });
+
+    it('a marker that steps back before the cut that it steps back for', async () => {
+      const { storage } = await opened();
+      await storage.write({ ...NOTHING, entries: entriesOf([1, 1]) });
+      await storage.write({ ...NOTHING, hardState: hard({ term: 2 }) });
+      const { steps, restore } = await spyOnDisk(folder.in('spare'));
+      try {
+        await storage.write({ ...NOTHING, entries: entriesOf([2], 2) });
+        expect(steps.slice(0, 3)).to.deep.equal(['marker written', 'marker synced', `batch ${key(1)},${key(1)} synced`]);
+      } finally {
+        restore();
       }
     });
   });
@@ -307,6 +373,43 @@ function failMarkers(): () => void {
   const write = Object.getOwnPropertyDescriptor(Marker.prototype, 'write')!;
   Marker.prototype.write = () => Promise.reject(new Error('no space left'));
   return () => void Object.defineProperty(Marker.prototype, 'write', write);
+}
+
+/** What reaches the disk from here on, in order, until `restore` is called. */
+async function spyOnDisk(spare: string): Promise<{ readonly steps: readonly string[]; readonly restore: () => void }> {
+  const steps: string[] = [];
+  const synced = (options: unknown): string => ((options as { sync?: boolean }).sync === true ? 'synced' : 'unsynced');
+  const namesOf = (keys: readonly unknown[]): string => keys.map(String).join();
+  const handle = await openFile(spare, 'w');
+  const file: object = Object.getPrototypeOf(handle);
+  await handle.close();
+  const restores = [
+    spy(ClassicLevel.prototype, '_put', ([at, , options]) => steps.push(`put ${namesOf([at])} ${synced(options)}`)),
+    spy(ClassicLevel.prototype, '_del', ([at, options]) => steps.push(`put ${namesOf([at])} ${synced(options)}`)),
+    spy(ClassicLevel.prototype, '_batch', ([all, options]) =>
+      steps.push(`batch ${namesOf((all as { key: unknown }[]).map((one) => one.key))} ${synced(options)}`),
+    ),
+    spy(file, 'write', () => steps.push('marker written')),
+    spy(file, 'datasync', () => steps.push('marker synced')),
+  ];
+  return { steps, restore: () => restores.forEach((restore) => restore()) };
+}
+
+/** Tells of a call once it is done. */
+function spy(target: object, method: string, tell: (args: readonly unknown[]) => void): () => void {
+  const methods = target as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const original = methods[method]!;
+  methods[method] = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+    const result = await original.apply(this, args);
+    tell(args);
+    return result;
+  };
+  return () => void (methods[method] = original);
+}
+
+/** Everything that is due now has run. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 async function holdLock(databasePath: string): Promise<ChildProcess> {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { appendFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, open, truncate, writeFile } from 'node:fs/promises';
 import { DamageError } from '../../../src/store/damage.js';
 import { type Mark, Marker } from '../../../src/store/marker.js';
 import { rewrite, TestFolder } from './disk.js';
@@ -82,6 +82,23 @@ describe('marker', () => {
     const newest = SLOT_BYTES * ((3 + 1) % 2);
     await rewrite(path, (bytes) => flip(bytes, newest * 8 + 50));
     expect((await markIn(path)).lastIndex).to.equal(2);
+  });
+
+  it('rejects when the disk took only a part of it, and does not say that it was written', async () => {
+    const marker = await Marker.create(path);
+    const handle = await open(folder.in('spare'), 'w');
+    const file = Object.getPrototypeOf(handle) as { write: unknown };
+    await handle.close();
+    const { write } = file;
+    file.write = async () => ({ bytesWritten: SLOT_BYTES - 1 });
+    const error = await marker.write({ term: 1, votedFor: undefined, lastIndex: 5, lastHash: undefined }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    file.write = write;
+    expect((error as Error | undefined)?.message).to.contain('511 of 512 bytes');
+    expect(marker.mark.lastIndex).to.equal(0);
+    await marker.close();
   });
 
   it('can be closed twice', async () => {

@@ -1,0 +1,54 @@
+import { ClassicLevel } from 'classic-level';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SeqError } from '../base/errors.js';
+import { DamageError } from './damage.js';
+import type { DataDir } from './data-dir.js';
+
+export type Database = ClassicLevel<string, Uint8Array>;
+
+/**
+ * Opens the database of a data directory, and takes LevelDB's lock on it until it is closed; makes one where it is to be
+ * made, and then what is left of an earlier try may still be in it. Throws INVALID_ARGUMENT when another process has it,
+ * DamageError when it cannot be opened.
+ */
+export async function openDatabase(dataDir: DataDir): Promise<Database> {
+  const { databasePath } = dataDir;
+  const createIfMissing = await dataDir.isNew();
+  try {
+    return await openLevel(databasePath, createIfMissing).catch((error: unknown) => {
+      if (!createIfMissing || isLocked(error)) throw error;
+      return openOverLeftover(dataDir);
+    });
+  } catch (error) {
+    if (isLocked(error))
+      throw new SeqError('INVALID_ARGUMENT', `data directory ${databasePath} is in use by another seqsvr process`, { cause: error });
+    if (error instanceof SeqError || error instanceof DamageError) throw error;
+    throw new DamageError(`the database ${databasePath} cannot be opened`, { cause: error });
+  }
+}
+
+async function openLevel(databasePath: string, createIfMissing: boolean): Promise<Database> {
+  // Never created on the side: a database that lost its CURRENT file would come up empty (reliability.md finding 2).
+  const options = { createIfMissing, compression: false };
+  const database: Database = new ClassicLevel(databasePath, { keyEncoding: 'utf8', valueEncoding: 'view', ...options });
+  await database.open();
+  return database;
+}
+
+/**
+ * A first start was cut so short that what it left cannot be opened. As nothing was acknowledged, LevelDB may begin anew:
+ * it does where CURRENT is missing. There is no lock to hold from the question to the removal, so the least goes and it is
+ * asked again: should another start have lived a whole life in between, that is damage then, told and not lost. LevelDB's
+ * own `destroy` would remove the lock file too, under the feet of one who waits for it, and two would have the lock.
+ */
+async function openOverLeftover(dataDir: DataDir): Promise<Database> {
+  if (await dataDir.isNew()) await rm(join(dataDir.databasePath, 'CURRENT'), { force: true });
+  return openLevel(dataDir.databasePath, await dataDir.isNew());
+}
+
+/** classic-level says it in the error itself or in its cause. */
+function isLocked(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && error.code === 'LEVEL_LOCKED') || isLocked(error.cause);
+}
