@@ -16,6 +16,7 @@ const LEVELS = {
   peerRefused: 'warn',
   badMessage: 'warn',
   commandRefused: 'warn',
+  settingIgnored: 'warn',
 } as const satisfies { readonly [Type in StoreEvent['type']]?: LogLevel };
 
 /** Composition root of a StoreSvr: puts it and its arbiter together with the clock, the dice and the log of its process. */
