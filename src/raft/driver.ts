@@ -5,7 +5,7 @@ import { type AppendWork, RaftCore, type RaftOptions, type TraceEvent } from './
 import type { Message } from './message.js';
 import type { RaftEvent, RaftStorage, StateMachine, Transport } from './ports.js';
 import { Writer } from './writer.js';
-import { type Entry, type HardState, type Index, type NodeId, type Role, type Term } from './types.js';
+import type { Entry, HardState, Index, Term } from './types.js';
 
 /** Proposals that wait for the next turn or for their fate; more are refused. */
 const PENDING_PROPOSALS_MAX = 10_000;
@@ -284,7 +284,7 @@ export class RaftDriver<Result> {
 
   #onTrace(event: TraceEvent): void {
     if (event.type !== 'roleChanged') return;
-    const { role, term, leaderId }: { role: Role; term: Term; leaderId: NodeId | undefined } = event;
+    const { role, term, leaderId } = event;
     if (role !== 'leader')
       this.#rejectAll(new SeqError('UNAVAILABLE', 'this StoreSvr lost its leadership before the outcome was known', { definite: false }));
     this.#options.observe({ type: 'roleChanged', role, term, leaderId });

@@ -1,6 +1,6 @@
 import type { LogReader } from './log.js';
 import type { Message } from './message.js';
-import type { Entry, HardState, Index, NodeId } from './types.js';
+import type { Entry, HardState, Index, NodeId, Role, Term } from './types.js';
 
 /** One key of the state machine's durable form; undefined deletes it. */
 export interface StateWrite {
@@ -39,8 +39,8 @@ export interface StateMachine<Result> {
 }
 
 export type RaftEvent =
-  | { readonly type: 'roleChanged'; readonly role: string; readonly term: number; readonly leaderId: NodeId | undefined }
+  | { readonly type: 'roleChanged'; readonly role: Role; readonly term: Term; readonly leaderId: NodeId | undefined }
   /** The leader has applied an entry of its own term: it may answer reads and plan. */
-  | { readonly type: 'leaderReady'; readonly term: number }
+  | { readonly type: 'leaderReady'; readonly term: Term }
   | { readonly type: 'written'; readonly entryCount: number; readonly tookMs: number }
   | { readonly type: 'lateTick'; readonly lateMs: number };

@@ -65,6 +65,10 @@ describe('the house', () => {
     expect(offences(handMade, (path) => !path.startsWith('base/'), CLOCK_OR_DICE)).to.deep.equal([]);
   });
 
+  it('lets only the composition roots pick the real clock and dice: cli, and what users import', () => {
+    expect(offences(handMade, (path) => !/^(base|cli|client)\//.test(path), /\bsystem(Clock|Random)\b/)).to.deep.equal([]);
+  });
+
   it('keeps await, clocks, dice and the outside world out of pure files', () => {
     expect(offences(handMade, (path) => PURE.test(path), IMPURE)).to.deep.equal([]);
   });
