@@ -1,4 +1,5 @@
 import { uptime } from 'node:os';
+import type { StopSignal } from './stop.js';
 
 /**
  * One moment as the three clocks of a machine show it, all in milliseconds. A lease needs all three: the monotonic
@@ -16,6 +17,8 @@ export interface Clock {
   nowMs(): number;
   /** All three clocks. Costs about 2 us, so read it once per frame, not once per number. */
   now(): Instant;
+  /** The wall clock alone, ms since 1970: for what gRPC wants as a date. Someone may set it, so no lease rests on it alone. */
+  wallMs(): number;
   /** Calls `fire` once, no sooner than `delayMs` from now. The returned function cancels it. */
   after(delayMs: number, fire: () => void): () => void;
   /** Calls `fire` after the input that is already waiting has been read (the event loop's check phase). */
@@ -25,6 +28,7 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   now: () => ({ monoMs: performance.now(), wallMs: Date.now(), uptimeMs: uptime() * 1000 }),
+  wallMs: () => Date.now(),
   after(delayMs, fire) {
     const timer = setTimeout(fire, delayMs);
     return () => clearTimeout(timer);
@@ -35,7 +39,7 @@ export const systemClock: Clock = {
 };
 
 /** Resolves after `delayMs`, or at once when `signal` is aborted; never rejects. */
-export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+export function sleep(clock: Clock, delayMs: number, signal?: StopSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
     const finish = (): void => {

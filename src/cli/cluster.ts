@@ -1,10 +1,12 @@
 import { systemClock } from '../base/clock.js';
 import { showVersion } from '../model/version.js';
 import { ChannelPool } from '../rpc/channel.js';
+import { quietGrpc } from '../rpc/server.js';
 import { type ClusterView, type NodeView, viewOf } from './cluster-view.js';
 import { formatAge } from './duration.js';
 import { EXIT } from './exit.js';
 import { inspectCluster } from './inspect.js';
+import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
 import { type Output, print } from './output.js';
 import { type Column, renderTable } from './table.js';
@@ -24,6 +26,8 @@ const COLUMNS: readonly Column<NodeView>[] = [
 
 /** `seqctl cluster status`: exit 0 only when the cluster is healthy. */
 export async function clusterStatus(args: ConnectionArgs, output: Output): Promise<number> {
+  quietGrpc();
+  await knock(args, systemClock);
   const pool = new ChannelPool({ clock: systemClock });
   try {
     const inspection = await inspectCluster(args.endpoints, { pool, clock: systemClock, timeoutMs: args.timeoutMs });

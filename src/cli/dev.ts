@@ -1,10 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Clock, sleep, systemClock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { systemRandom } from '../base/random.js';
+import { quietGrpc } from '../rpc/server.js';
 import type { ChildSpec } from './child.js';
+import { checkData, makeFolder, withData } from './dev-data.js';
 import { readyText, toldOf } from './dev-words.js';
 import {
   type ClusterRecord,
@@ -44,48 +46,64 @@ const ORPHANS_CHECK_EVERY_MS = 50;
 /** How often the kernel is asked again for any free port. */
 const ANY_PORT_RETRIES_MAX = 20;
 
-/** `seqsvr dev`: a whole cluster on loopback until Ctrl-C. Throws before anything runs, or after stopping what ran. */
-export async function dev(options: DevOptions, output: Output): Promise<number> {
-  checkPort(options.port);
-  const dataDir = resolve(options.data);
-  mkdirSync(join(dataDir, 'config'), { recursive: true });
-  mkdirSync(join(dataDir, 'logs'), { recursive: true });
-  const pidFile = PidFile.acquire(join(dataDir, 'pid'));
-  try {
-    await outliveOrphans(pidFile.orphans, systemClock);
-    return await run({ ...options, data: dataDir }, pidFile, output);
-  } finally {
-    pidFile.release();
-  }
-}
-
-async function run(options: DevOptions, pidFile: PidFile, output: Output): Promise<number> {
-  const clock = systemClock;
-  const record = recordOf(options);
-  const nodes = layOut({ stores: record.stores, allocs: options.allocs });
+/**
+ * `seqsvr dev`: a whole cluster on loopback until Ctrl-C. Throws before anything runs, or after stopping what ran.
+ * What it is asked for is checked, and its port taken, BEFORE it makes a folder: a refused start leaves nothing behind.
+ */
+export async function dev(asked: DevOptions, output: Output): Promise<number> {
+  quietGrpc();
+  checkPort(asked.port);
+  const options = { ...asked, data: checkData(asked.data) };
+  const pidPath = join(options.data, 'pid');
+  // A twin is named as such: without this look its port would be what is in the way.
+  withData(asked.data, () => PidFile.refuseTwin(pidPath));
+  layOut({ stores: recordOf(options).stores, allocs: options.allocs });
   // The door's port decides the ports of the nodes, and the door asks the supervisor which of them serve.
-  let portsServing: () => readonly number[] = () => [];
-  const door = await FrontDoor.open({ port: options.port, clock, targets: () => portsServing() });
+  const serving: Serving = { ports: () => [] };
+  const door = await FrontDoor.open({ port: options.port, clock: systemClock, targets: () => serving.ports() });
   try {
-    const basePort = options.port === 0 ? DEFAULT_PORT : options.port;
-    const ports = await choosePorts(portSlotsOf(nodes, { ports: record.ports, basePort }));
-    const supervisor = new Supervisor({
-      specs: writeConfigs({ ...record, ports: { ...record.ports, ...ports } }, nodes, options.data),
-      program: fileURLToPath(new URL('main.js', import.meta.url)),
-      restart: options.restart,
-      clock,
-      observe: (event) => output.out(`${toldOf(event)}\n`),
-      onPids: (pids) => pidFile.setChildren(pids),
-    });
-    portsServing = () => supervisor.serving('alloc').map(({ spec }) => ports[spec.name] ?? 0);
-    output.out(`starting ${record.stores} stores and ${options.allocs} AllocSvrs on ${options.data}\n`);
-    await superviseUntilAsked({ supervisor, ports, clock, pidFile, output }, () =>
-      readyText({ supervisor, ports, doorPort: door.port, dataDir: options.data, restart: options.restart }),
-    );
+    withData(asked.data, () => makeFolder(options.data));
+    const pidFile = withData(asked.data, () => PidFile.acquire(pidPath));
+    try {
+      await outliveOrphans(pidFile.orphans, systemClock);
+      await run(options, { serving, door, pidFile, output });
+    } finally {
+      pidFile.release();
+    }
     return EXIT.ok;
   } finally {
     await door.close();
   }
+}
+
+interface Serving {
+  /** Of the AllocSvrs that serve now. */
+  ports: () => readonly number[];
+}
+
+async function run(
+  options: DevOptions,
+  { serving, door, pidFile, output }: { readonly serving: Serving; readonly door: FrontDoor; readonly pidFile: PidFile; readonly output: Output },
+): Promise<void> {
+  const clock = systemClock;
+  // Read once more: another start may have made the cluster and ended before the pid file was ours.
+  const record = recordOf(options);
+  const nodes = layOut({ stores: record.stores, allocs: options.allocs });
+  const basePort = options.port === 0 ? DEFAULT_PORT : options.port;
+  const ports = await choosePorts(portSlotsOf(nodes, { ports: record.ports, basePort }));
+  const supervisor = new Supervisor({
+    specs: writeConfigs({ ...record, ports: { ...record.ports, ...ports } }, nodes, options.data),
+    program: fileURLToPath(new URL('main.js', import.meta.url)),
+    restart: options.restart,
+    clock,
+    observe: (event) => output.out(`${toldOf(event)}\n`),
+    onPids: (pids) => pidFile.setChildren(pids),
+  });
+  serving.ports = () => supervisor.serving('alloc').map(({ spec }) => ports[spec.name] ?? 0);
+  output.out(`starting ${record.stores} stores and ${options.allocs} AllocSvrs on ${options.data}\n`);
+  await superviseUntilAsked({ supervisor, ports, clock, pidFile, output }, () =>
+    readyText({ supervisor, ports, doorPort: door.port, dataDir: options.data, restart: options.restart }),
+  );
 }
 
 interface Scene {
@@ -128,7 +146,8 @@ async function superviseUntilAsked({ supervisor, ports, clock, pidFile, output }
 function recordOf(options: DevOptions): ClusterRecord {
   const file = join(options.data, 'cluster.json');
   if (!existsSync(file)) return newRecord({ clusterId: systemRandom.id128(), stores: options.stores ?? DEFAULT_STORES });
-  const record = parseRecord(readFileSync(file, 'utf8'), file);
+  const text = withData(options.data, () => readFileSync(file, 'utf8'));
+  const record = parseRecord(text, file);
   checkStores(record, options.stores);
   return record;
 }
@@ -152,11 +171,15 @@ async function choosePorts(slots: readonly PortSlot[]): Promise<Record<string, n
   return chosen;
 }
 
-/** Writes cluster.json and every node's config file. The id reaches the disk BEFORE any node uses it. */
+/**
+ * Writes cluster.json and every node's config file. The id reaches the disk BEFORE any node uses it, and before the
+ * folders are made: a folder without cluster.json is not taken for ours.
+ */
 function writeConfigs(record: ClusterRecord, nodes: readonly DevNode[], dataDir: string): ChildSpec[] {
   const file = join(dataDir, 'cluster.json');
   writeFileSync(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`, { flush: true });
   renameSync(`${file}.new`, file);
+  for (const folder of ['config', 'logs']) mkdirSync(join(dataDir, folder), { recursive: true });
   return nodes.map((node) => {
     const configFile = join(dataDir, 'config', `${node.name}.yaml`);
     writeFileSync(configFile, configOf(node, { record, nodes, ports: record.ports, dataDir: join(dataDir, node.name) }));

@@ -34,12 +34,17 @@ export function exitCodeOf(error: unknown): number {
 
 /** What, why, what to do. A stack trace only for whoever asked for it. */
 export function explain(error: unknown, options: { readonly debug: boolean }): string {
-  const lines = [`error${nameOf(error)}: ${messageOf(error)}`];
+  const lines = [headline(error)];
   const advice = adviceOn(error);
   if (advice !== undefined) lines.push(advice);
   if (error instanceof SeqError && error.maybeAllocated) lines.push('a number may have been handed out and lost: a gap, never a repeat');
   if (options.debug && error instanceof Error) lines.push(withCauses(error));
   return lines.join('\n');
+}
+
+/** `error CODE: message`. */
+export function headline(error: unknown): string {
+  return `error${nameOf(error)}: ${messageOf(error)}`;
 }
 
 function nameOf(error: unknown): string {
@@ -48,20 +53,28 @@ function nameOf(error: unknown): string {
 }
 
 function adviceOn(error: unknown): string | undefined {
-  if (error instanceof SeqError) return ADVICE[error.code];
+  if (error instanceof SeqError) return ADVICE[error.code === 'TIMEOUT' && isForNobodyListens(error) ? 'UNAVAILABLE' : error.code];
   if (error instanceof DamageError) return 'keep a copy of the data directory; OPERATIONS.md says how the node comes back';
   return 'this may be a bug; --debug shows where it happened';
 }
 
-/** How many causes a trace shows: a chain that loops must not print for ever. */
-const CAUSES_MAX = 8;
+/** The time ended, but more of it would not have helped: the last endpoint asked refused the connection. */
+function isForNobodyListens(error: SeqError): boolean {
+  return chainOf(error).some((cause) => SeqError.is(cause, 'UNAVAILABLE') && cause.message.includes('ECONNREFUSED'));
+}
 
 function withCauses(error: Error): string {
-  const stacks: string[] = [];
-  let at: unknown = error;
-  for (let depth = 0; depth < CAUSES_MAX && at instanceof Error; depth += 1) {
-    stacks.push(`${depth === 0 ? '' : 'caused by '}${at.stack ?? at.message}`);
-    at = at.cause;
-  }
-  return stacks.join('\n');
+  return chainOf(error)
+    .map((cause, depth) => `${depth === 0 ? '' : 'caused by '}${cause.stack ?? cause.message}`)
+    .join('\n');
+}
+
+/** How many causes are looked at: a chain that loops must not print for ever. */
+const CAUSES_MAX = 8;
+
+/** The error, its cause, the cause of that, and so on. */
+function chainOf(error: Error): Error[] {
+  const chain: Error[] = [];
+  for (let at: unknown = error; chain.length < CAUSES_MAX && at instanceof Error; at = at.cause) chain.push(at);
+  return chain;
 }

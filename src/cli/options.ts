@@ -1,5 +1,6 @@
 import type { Options } from 'yargs';
-import { SeqError } from '../base/errors.js';
+import { SeqError, show } from '../base/errors.js';
+import { splitAddress } from '../model/address.js';
 import { DEFAULT_PORT } from './dev-layout.js';
 import { parseDurationMs } from './duration.js';
 import type { Format } from './output.js';
@@ -9,15 +10,19 @@ export interface ConnectionArgs {
   readonly endpoints: readonly string[];
   /** For the whole command, in ms. */
   readonly timeoutMs: number;
+  /** The user said how long to wait, by flag or variable. */
+  readonly isTimeoutGiven: boolean;
   readonly output: Format;
 }
 
 /** The same as the command line has them. */
 export interface ConnectionFlags {
   readonly endpoints: string;
-  readonly timeout: string;
+  readonly timeout: string | undefined;
   readonly output: string;
 }
+
+const TIMEOUT_DEFAULT = '5s';
 
 export const CONNECTION_OPTIONS = {
   endpoints: fromEnv('endpoints', {
@@ -29,8 +34,7 @@ export const CONNECTION_OPTIONS = {
   }),
   timeout: fromEnv('timeout', {
     type: 'string',
-    default: '5s',
-    describe: 'for the whole command, such as 500ms, 2s or 5m',
+    describe: `for the whole command, such as 500ms, 2s or 5m (default ${TIMEOUT_DEFAULT}, less when nobody listens)`,
     group: 'Connection:',
     requiresArg: true,
   }),
@@ -43,15 +47,24 @@ export function parseConnection(flags: ConnectionFlags): ConnectionArgs {
   if (endpoints.some((endpoint) => endpoint === '')) {
     throw new SeqError('INVALID_ARGUMENT', `--endpoints is host:port, several with commas, got '${flags.endpoints}'`);
   }
-  const timeoutMs = parseDurationMs(flags.timeout);
-  if (timeoutMs < 1) throw new SeqError('INVALID_ARGUMENT', `--timeout must be at least 1ms, got '${flags.timeout}'`);
-  return { endpoints, timeoutMs, output: parseFormat(flags.output) };
+  for (const endpoint of endpoints) {
+    if (splitAddress(endpoint).port === 0) throw new SeqError('INVALID_ARGUMENT', `an endpoint needs a port in [1, 65535], got '${endpoint}'`);
+  }
+  const timeoutMs = parseDurationMs(flags.timeout ?? TIMEOUT_DEFAULT);
+  if (timeoutMs < 1) throw new SeqError('INVALID_ARGUMENT', `--timeout must be at least 1ms, got ${show(flags.timeout)}`);
+  return { endpoints, timeoutMs, isTimeoutGiven: flags.timeout !== undefined, output: parseFormat(flags.output) };
 }
 
 /** Throws INVALID_ARGUMENT with the value and the rule. */
 export function parseFormat(output: string): Format {
   if (output !== 'table' && output !== 'json') throw new SeqError('INVALID_ARGUMENT', `--output must be table or json, got '${output}'`);
   return output;
+}
+
+/** Options of whole numbers come as text: yargs would make NaN of a slip, and the message could not show it. Throws INVALID_ARGUMENT. */
+export function parseWhole(flag: string, text: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw new SeqError('INVALID_ARGUMENT', `${flag} must be a whole number, got ${show(text)}`);
+  return Number(text);
 }
 
 /**
@@ -63,5 +76,5 @@ export function fromEnv<Given extends Options & { readonly describe: string }>(n
   const value = process.env[variable];
   const described = { ...options, describe: `${options.describe} [env ${variable}]` };
   if (value === undefined || value === '') return described;
-  return { ...described, default: options.type === 'number' ? Number(value) : value };
+  return { ...described, default: value };
 }

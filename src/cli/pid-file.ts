@@ -41,6 +41,12 @@ export class PidFile {
     throw new SeqError('INVALID_ARGUMENT', `'${path}' is taken by others again and again; is another seqsvr dev starting on this data?`);
   }
 
+  /** Throws what `acquire` would because of a process that lives. Takes and makes nothing, so the answer holds only for now. */
+  static refuseTwin(path: string): void {
+    const holder = readContent(path);
+    if (holder !== undefined && isHeld(holder)) throw refusal(path, holder);
+  }
+
   /** Remembers the children that run now, for whoever finds this file stale. */
   setChildren(pids: readonly number[]): void {
     const aside = `${this.#path}.${process.pid}`;

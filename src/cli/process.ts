@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { messageOf, SeqError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
 import type { Log } from '../ops/log.js';
-import { EXIT, exitCodeOf } from './exit.js';
+import { EXIT, exitCodeOf, headline } from './exit.js';
 
 /** Set by the dev supervisor in its children. */
 export const SUPERVISED_ENV = 'SEQSVR_SUPERVISED';
@@ -63,6 +63,8 @@ export interface ProcessHost {
   /** What the supervisor says. */
   on(event: 'message', handle: (message: unknown) => void): void;
   send(message: ReadyMessage): void;
+  /** One line to stderr, for people; written before it returns. */
+  talk(line: string): void;
   exit(code: number): never;
 }
 
@@ -79,6 +81,8 @@ export async function runProcess({ clock, random, log, host, serve, isNeededByOt
 
   const fail = (error: unknown): never => {
     log.write('fatal', 'processFailed', { error });
+    // The line above is for machines; whoever looks at a terminal or at the end of a log reads this one.
+    host.talk(headline(error));
     return host.exit(error instanceof SeqError && running === undefined ? exitCodeOf(error) : EXIT.failed);
   };
   const stop = (signal: string): void => {
@@ -127,6 +131,7 @@ export const systemProcess: ProcessHost = {
   isConnected: () => process.connected,
   on: (event: string, handle: (error: unknown) => void) => void process.on(event, handle),
   send: (message) => void process.send?.(message, undefined, undefined, onSent),
+  talk: (line) => void process.stderr.write(`${line}\n`),
   exit: (code) => process.exit(code),
 };
 

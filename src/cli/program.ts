@@ -1,13 +1,24 @@
 import yargs, { type Argv } from 'yargs';
 import { messageOf } from '../base/errors.js';
+import { unknownCommand } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
-import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat } from './options.js';
+import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat, parseWhole } from './options.js';
 import { type Output, print } from './output.js';
 import { programVersion } from './version.js';
 
 /** Commands are only chosen while the line is parsed, and run after: so a usage error is never mistaken for a failure. */
 type Choose = (run: () => Promise<number>) => void;
+
+/** Every command, with the commands below it. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  dev: [],
+  start: [],
+  seq: ['next', 'current'],
+  cluster: ['status'],
+  route: ['show'],
+  version: [],
+};
 
 const LINE_WIDTH_MAX = 120;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -21,11 +32,11 @@ export interface ProgramOptions {
 export async function runProgram(args: readonly string[], { name, output }: ProgramOptions): Promise<number> {
   let chosen: (() => Promise<number>) | undefined;
   try {
-    await buildProgram(args, name, output, (run) => {
+    await buildProgram(withoutDashes(args), name, output, (run) => {
       chosen = run;
     }).parseAsync();
   } catch (error) {
-    output.talk(`error: ${messageOf(error)}\nsee '${name} --help'`);
+    output.talk(`error: ${usageMessage(messageOf(error), args)}\nsee '${name} --help'`);
     return EXIT.usage;
   }
   // Nothing chosen and nothing wrong: --help or --version was printed.
@@ -45,9 +56,11 @@ export function buildProgram(args: readonly string[], name: string, output: Outp
     .usage('$0 <command>\n\nA replicated sequence service: every uid has a 64-bit number that only ever grows.')
     .option('debug', { type: 'boolean', default: false, describe: 'show where an error happened' })
     .version(programVersion())
+    // The rest of what it says is not translated either, and usageMessage() reads it.
+    .locale('en')
     .strict()
-    .recommendCommands()
-    .demandCommand(1, 'which command?')
+    .strictCommands()
+    .demandCommand(1, `${name} needs a command: ${Object.keys(COMMANDS).join(', ')}`)
     .exitProcess(false)
     .fail(false)
     .wrap(Math.min(LINE_WIDTH_MAX, process.stdout.columns ?? LINE_WIDTH_MAX))
@@ -59,28 +72,68 @@ export function buildProgram(args: readonly string[], name: string, output: Outp
   return program;
 }
 
+/** yargs names what it does not know, and no more. */
+function usageMessage(message: string, args: readonly string[]): string {
+  const word = /^Unknown commands?: ([^,]+)/.exec(message)?.[1];
+  if (word === undefined) return message;
+  const group = args.slice(0, args.indexOf(word)).find((arg) => Object.hasOwn(COMMANDS, arg));
+  return unknownCommand(word, group === undefined ? Object.keys(COMMANDS) : (COMMANDS[group] ?? []));
+}
+
+/**
+ * yargs gives a command's positionals nothing of what follows a `--`. A negative number is no flag to it, so `-- -1`
+ * means the same without the `--`; where flags follow, the line stays as it is and is refused.
+ */
+function withoutDashes(args: readonly string[]): readonly string[] {
+  const at = args.indexOf('--');
+  if (at === -1 || args.slice(at + 1).some((arg) => /^-[^\d]/.test(arg))) return args;
+  return args.toSpliced(at, 1);
+}
+
+/** A word too many for a command that has none below it is an argument, not a command. */
+function asLeaf<Options>(command: Argv<Options>): Argv<Options> {
+  return command.strictCommands(false);
+}
+
+function needOf(group: string): string {
+  return `${group} needs a command: ${(COMMANDS[group] ?? []).join(' or ')}`;
+}
+
 function addDev(program: Argv, output: Output, choose: Choose): void {
   program.command(
     'dev',
     'start a whole cluster on this machine, each node a process of its own',
     (command) =>
-      command
+      asLeaf(command)
         .option(
           'data',
           fromEnv('data', { type: 'string', default: './seqsvr-data', describe: 'folder for data, configs and logs', requiresArg: true }),
         )
         .option(
           'port',
-          fromEnv('port', { type: 'number', default: DEFAULT_PORT, describe: 'the address clients use first (0: any free)', requiresArg: true }),
+          fromEnv('port', {
+            type: 'string',
+            default: String(DEFAULT_PORT),
+            describe: 'the address clients use first (0: any free)',
+            requiresArg: true,
+          }),
         )
-        .option('stores', { type: 'number', describe: `StoreSvrs: 1, 3 or 5 (default ${DEFAULT_STORES}, or what the data has)`, requiresArg: true })
-        .option('allocs', { type: 'number', default: DEFAULT_ALLOCS, describe: 'AllocSvrs', requiresArg: true })
+        .option('stores', { type: 'string', describe: `StoreSvrs: 1, 3 or 5 (default ${DEFAULT_STORES}, or what the data has)`, requiresArg: true })
+        .option('allocs', { type: 'string', default: String(DEFAULT_ALLOCS), describe: 'AllocSvrs', requiresArg: true })
         .option('restart', { type: 'boolean', default: true, describe: 'start a node that died again (--no-restart: leave it down)' })
         .example('$0 dev', `three stores and three AllocSvrs behind 127.0.0.1:${DEFAULT_PORT}`)
         .example('$0 dev --data /var/tmp/seq --port 7700 --no-restart', 'other data, another port, and what dies stays dead'),
     (args) => {
-      const { data, port, stores, allocs, restart } = args;
-      choose(async () => (await import('./dev.js')).dev({ data, port, stores, allocs, restart }, output));
+      choose(async () => {
+        const options = {
+          data: args.data,
+          port: parseWhole('--port', args.port),
+          stores: args.stores === undefined ? undefined : parseWhole('--stores', args.stores),
+          allocs: parseWhole('--allocs', args.allocs),
+          restart: args.restart,
+        };
+        return (await import('./dev.js')).dev(options, output);
+      });
     },
   );
 }
@@ -90,7 +143,7 @@ function addStart(program: Argv, _output: Output, choose: Choose): void {
     'start',
     'run one node, a store or an AllocSvr, until SIGTERM',
     (command) =>
-      command
+      asLeaf(command)
         .option('config', fromEnv('config', { type: 'string', demandOption: true, describe: 'the config file (YAML)', requiresArg: true }))
         .option('log-level', fromEnv('log-level', { choices: LOG_LEVELS, default: 'info' as const, describe: 'drop log lines below it' }))
         .example('$0 start --config /etc/seqsvr/store.yaml', 'see deploy/config for files with every key explained'),
@@ -102,12 +155,12 @@ function addSeq(program: Argv, output: Output, choose: Choose): void {
   program.command('seq', 'take and read numbers', (group) =>
     group
       .options(CONNECTION_OPTIONS)
-      .demandCommand(1, 'seq next or seq current?')
+      .demandCommand(1, needOf('seq'))
       .command(
         'next <uid>',
         'take the next number of a uid, or a range of them',
         (command) =>
-          command
+          asLeaf(command)
             .positional('uid', { type: 'string', demandOption: true, describe: 'the user key, a whole number in [0, 2^64)' })
             .option('count', { alias: 'n', type: 'string', describe: 'how many neighbouring numbers', requiresArg: true })
             .example('$0 seq next 42', 'prints one number')
@@ -118,7 +171,7 @@ function addSeq(program: Argv, output: Output, choose: Choose): void {
         'current <uid>',
         'read the last number handed out for a uid',
         (command) =>
-          command
+          asLeaf(command)
             .positional('uid', { type: 'string', demandOption: true, describe: 'the user key' })
             .example('$0 seq current 42', 'hands nothing out'),
         (args) => choose(async () => (await import('./seq.js')).seqCurrent({ ...parseConnection(args), uid: args.uid }, output)),
@@ -131,11 +184,11 @@ function addCluster(program: Argv, output: Output, choose: Choose): void {
   program.command('cluster', 'look at the whole cluster', (group) =>
     group
       .options(CONNECTION_OPTIONS)
-      .demandCommand(1, 'cluster status?')
+      .demandCommand(1, needOf('cluster'))
       .command(
         'status',
         'every node, and one word for all: healthy, degraded, unavailable or unknown',
-        (command) => command.example('$0 cluster status', 'exit code 0 only when healthy, else 4'),
+        (command) => asLeaf(command).example('$0 cluster status', 'exit code 0 only when healthy, else 4'),
         (args) => choose(async () => (await import('./cluster.js')).clusterStatus(parseConnection(args), output)),
       )
       .example('$0 cluster status -o json', 'the same for a program'),
@@ -146,11 +199,11 @@ function addRoute(program: Argv, output: Output, choose: Choose): void {
   program.command('route', 'look at the routing table', (group) =>
     group
       .options(CONNECTION_OPTIONS)
-      .demandCommand(1, 'route show?')
+      .demandCommand(1, needOf('route'))
       .command(
         'show',
         'which AllocSvr serves which uids',
-        (command) => command.example('$0 route show --endpoints 10.0.0.7:7070', 'the table as that node has it'),
+        (command) => asLeaf(command).example('$0 route show --endpoints 10.0.0.7:7070', 'the table as that node has it'),
         (args) => choose(async () => (await import('./route.js')).routeShow(parseConnection(args), output)),
       )
       .example('$0 route show', 'one line for neighbouring sections of one owner'),
@@ -161,7 +214,7 @@ function addVersion(program: Argv, output: Output, choose: Choose): void {
   program.command(
     'version',
     'the version of this program',
-    (command) => command.options({ output: CONNECTION_OPTIONS.output }).example('$0 version -o json', 'for a program'),
+    (command) => asLeaf(command).options({ output: CONNECTION_OPTIONS.output }).example('$0 version -o json', 'for a program'),
     (args) =>
       choose(() => {
         const version = programVersion();

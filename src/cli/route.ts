@@ -2,8 +2,10 @@ import { systemClock } from '../base/clock.js';
 import type { RoutingTable } from '../model/routing.js';
 import { showVersion } from '../model/version.js';
 import { ChannelPool } from '../rpc/channel.js';
+import { quietGrpc } from '../rpc/server.js';
 import { EXIT } from './exit.js';
 import { fetchTable } from './inspect.js';
+import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
 import { type Output, print } from './output.js';
 import { type Column, renderTable } from './table.js';
@@ -30,6 +32,8 @@ const COLUMNS: readonly Column<RouteLine>[] = [
 
 /** `seqctl route show`. */
 export async function routeShow(args: ConnectionArgs, output: Output): Promise<number> {
+  quietGrpc();
+  await knock(args, systemClock);
   const pool = new ChannelPool({ clock: systemClock });
   try {
     const table = await fetchTable(args.endpoints, { pool, clock: systemClock, timeoutMs: args.timeoutMs });

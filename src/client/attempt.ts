@@ -8,7 +8,9 @@ import { seqFromWire, tableFromWire, versionToWire } from '../rpc/codec.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import { RouteServiceService as RouteService, SeqServiceService as SeqService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { errorFromDetail } from '../rpc/status.js';
+import type { CallScope } from './call-scope.js';
 import type { RoutingCache } from './routing-cache.js';
+import { WireLimit } from './wire-limit.js';
 
 export interface SeqRange {
   /** First number handed out. */
@@ -29,6 +31,9 @@ export interface Channels {
   to(address: string): Pick<Channel, 'call'>;
 }
 
+/** What an attempt needs of its call: asked when the attempt is sent, for it may have to wait for its turn before. */
+export type AttemptScope = Pick<CallScope, 'stopError' | 'signal' | 'attempt'>;
+
 export interface AttemptEvents {
   /** A newer table is in the cache. */
   onTable(table: RoutingTable, previous: Version): void;
@@ -37,13 +42,16 @@ export interface AttemptEvents {
 }
 
 /**
- * The one place where a call meets the wire: sends it once, checks the answer, keeps the table that came along.
- * Every error is a SeqError with `endpoint` and `attempts: 1`. A batching stream will take the place of the unary calls.
+ * The one place where a call meets the wire: waits for its turn there, sends it once, checks the answer, keeps the
+ * table that came along. Every error of what was sent is a SeqError with `endpoint` and `attempts: 1`. When nothing was
+ * sent it is definite, with `attempts: 0`: what stopped the call, or NOT_OWNER when the section moved while it waited.
+ * A batching stream will take the place of the unary calls.
  */
 export class Attempts {
   readonly #pool: Channels;
   readonly #cache: RoutingCache;
   readonly #events: AttemptEvents;
+  readonly #wire = new WireLimit();
 
   constructor(options: { readonly pool: Channels; readonly cache: RoutingCache; readonly events: AttemptEvents }) {
     this.#pool = options.pool;
@@ -51,8 +59,8 @@ export class Attempts {
     this.#events = options.events;
   }
 
-  next(address: string, request: { readonly uid: Uid; readonly count: number }, options: CallOptions): Promise<SeqRange> {
-    return this.#ask(address, async () => {
+  next(address: string, request: { readonly uid: Uid; readonly count: number }, scope: AttemptScope): Promise<SeqRange> {
+    return this.#inTurn(address, [request.uid], scope, async (options) => {
       const reply = await this.#pool.to(address).call(SeqService.next, { ...request, floor: 0n, routingVersion: this.#version() }, options);
       this.#absorbQuietly(address, reply.routing);
       return rangeOf(reply, request.count);
@@ -60,8 +68,8 @@ export class Attempts {
   }
 
   /** An item for each uid, in the order asked. */
-  nextMany(address: string, uids: Uid[], options: CallOptions): Promise<(Seq | SeqError)[]> {
-    return this.#ask(address, async () => {
+  nextMany(address: string, uids: Uid[], scope: AttemptScope): Promise<(Seq | SeqError)[]> {
+    return this.#inTurn(address, uids, scope, async (options) => {
       const reply = await this.#pool.to(address).call(SeqService.nextMany, { uids, routingVersion: this.#version() }, options);
       this.#absorbQuietly(address, reply.routing);
       if (reply.items.length !== uids.length) throw protocol(`${reply.items.length} items for ${uids.length} uids`);
@@ -69,21 +77,45 @@ export class Attempts {
     });
   }
 
-  current(address: string, uid: Uid, options: CallOptions): Promise<CurrentSeq> {
-    return this.#ask(address, async () => {
+  current(address: string, uid: Uid, scope: AttemptScope): Promise<CurrentSeq> {
+    return this.#inTurn(address, [uid], scope, async (options) => {
       const reply = await this.#pool.to(address).call(SeqService.current, { uid, floor: 0n, routingVersion: this.#version() }, options);
       this.#absorbQuietly(address, reply.routing);
       return { seq: seqFromWire(reply.seq), exact: reply.exact };
     });
   }
 
-  /** Resolves once the cache is at least as new as that node's table. */
+  /**
+   * Resolves once the cache is at least as new as that node's table. Never waits in line: it is asked once at a time,
+   * and what it brings is what the calls in line may need.
+   */
   getRoute(address: string, options: CallOptions): Promise<void> {
     return this.#ask(address, async () => {
       const { routing } = await this.#pool.to(address).call(RouteService.getRoute, { routingVersion: this.#version() }, options);
       if (routing !== undefined) this.#absorb(routing);
       else if (this.#cache.table === undefined) throw new SeqError('UNAVAILABLE', 'it has no routing table yet', { definite: true });
     });
+  }
+
+  async #inTurn<Value>(address: string, uids: readonly Uid[], scope: AttemptScope, send: (options: CallOptions) => Promise<Value>): Promise<Value> {
+    const isStale = (): boolean => uids.every((uid) => this.#cache.pick(uid) !== address);
+    const entered = this.#wire.enter(address, { signal: scope.signal, isStale });
+    const hasPlace = entered === true || (await entered);
+    try {
+      // The wait may have eaten the budget, and a busy process may be late with the timer that says so.
+      if (scope.stopError !== undefined) throw scope.stopError.with({ definite: true });
+      if (!hasPlace) throw this.#movedFrom(address, uids);
+      return await this.#ask(address, () => send(scope.attempt()));
+    } finally {
+      if (hasPlace) this.#wire.leave(address);
+    }
+  }
+
+  /** Names the new owner when there is only one to name. */
+  #movedFrom(address: string, uids: readonly Uid[]): SeqError {
+    const [uid] = uids;
+    const redirect = uids.length === 1 && uid !== undefined ? this.#cache.ownerOf(uid)?.alloc : undefined;
+    return new SeqError('NOT_OWNER', `${address} lost the section while the call waited for its turn`, { ...optional('redirect', redirect) });
   }
 
   async #ask<Value>(address: string, send: () => Promise<Value>): Promise<Value> {
@@ -119,7 +151,9 @@ export class Attempts {
   #absorb(wire: common.RoutingTable): void {
     const table = parseTable(wire);
     const previous = this.#cache.version;
-    if (this.#cache.absorb(table)) this.#events.onTable(table, previous);
+    if (!this.#cache.absorb(table)) return;
+    this.#wire.dropStale();
+    this.#events.onTable(table, previous);
   }
 }
 

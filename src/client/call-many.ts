@@ -1,6 +1,5 @@
 import { SeqError } from '../base/errors.js';
 import type { Seq, Uid } from '../model/ids.js';
-import type { CallOptions } from '../rpc/channel.js';
 import { needTable, persist, type Way } from './call.js';
 import type { CallScope } from './call-scope.js';
 import { type Chunk, Many } from './many.js';
@@ -8,13 +7,13 @@ import { type Chunk, Many } from './many.js';
 /** How many requests of one nextMany are under way at once. */
 const REQUESTS_MAX = 32;
 
-/** Sends one NextMany request. */
-export type SendMany = (address: string, uids: Uid[], options: CallOptions) => Promise<(Seq | SeqError)[]>;
+/** Sends one NextMany request, when it is its turn. */
+export type SendMany = (address: string, uids: Uid[]) => Promise<(Seq | SeqError)[]>;
 
 /**
  * One number for each uid, in the order asked: grouped by owner, in rounds, until each item has its number or the
- * budget of `scope` is over. What fails, fails alone, as a SeqError in its place. Rejects as a whole only with
- * INVALID_ARGUMENT (a uid outside the set; nothing was sent), ABORTED or CLOSED.
+ * budget of `scope` is over. What fails, fails alone, as a SeqError in its place: a uid outside the set too. Rejects
+ * as a whole only with ABORTED or CLOSED.
  */
 export async function callMany(way: Way, scope: CallScope, uids: readonly Uid[], send: SendMany): Promise<(Seq | SeqError)[]> {
   const many = new Many(uids);
@@ -41,7 +40,7 @@ async function playRound(way: Way, scope: CallScope, many: Many, send: SendMany)
 
 async function sendChunk(scope: CallScope, many: Many, chunk: Chunk, send: SendMany): Promise<void> {
   try {
-    many.take(chunk, await send(chunk.address, many.uidsOf(chunk), scope.attempt()), false);
+    many.take(chunk, await send(chunk.address, many.uidsOf(chunk)), false);
   } catch (error) {
     if (!(error instanceof SeqError)) throw error;
     many.take(chunk, error, scope.stopError !== undefined);
@@ -49,5 +48,5 @@ async function sendChunk(scope: CallScope, many: Many, chunk: Chunk, send: SendM
 }
 
 function endsAll(error: SeqError): boolean {
-  return error.code === 'INVALID_ARGUMENT' || error.code === 'ABORTED' || error.code === 'CLOSED';
+  return error.code === 'ABORTED' || error.code === 'CLOSED';
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { type Clock, sleep } from '../base/clock.js';
 import { optional, SeqError } from '../base/errors.js';
+import { type StopSignal, Stopper } from '../base/stop.js';
 
 /** No single attempt gets more than this, in ms: a peer that hangs must leave time to ask another one. */
 export const ATTEMPT_MAX_MS = 1_000;
@@ -13,7 +14,7 @@ export class CallScope {
   readonly timeoutMs: number;
   readonly #clock: Clock;
   readonly #deadlineMs: number;
-  readonly #stopper = new AbortController();
+  readonly #stopper = new Stopper();
   readonly #cleanUp: () => void;
   #stopError: SeqError | undefined;
   #stopped: Promise<undefined> | undefined;
@@ -26,8 +27,7 @@ export class CallScope {
     const cancelTimer = clock.after(timeoutMs, () => this.#timeOut());
     const onAbort = (): void =>
       this.stop(new SeqError('ABORTED', 'the call was aborted by its signal', optional('cause', signal?.reason as unknown)));
-    // Many calls may share the caller's signal, and many requests one call's: neither is a leak that Node should warn of.
-    setMaxListeners(0, this.#stopper.signal);
+    // Many calls may share the caller's signal: no leak that Node should warn of.
     if (signal !== undefined) setMaxListeners(0, signal);
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#cleanUp = () => {
@@ -55,23 +55,27 @@ export class CallScope {
     return Math.max(0, this.#deadlineMs - this.#clock.nowMs());
   }
 
-  /** What one attempt on the wire gets. */
-  attempt(): { readonly timeoutMs: number; readonly signal: AbortSignal } {
-    return { timeoutMs: Math.min(ATTEMPT_MAX_MS, this.leftMs()), signal: this.#stopper.signal };
+  /** Aborted once the call has to end. */
+  get signal(): StopSignal {
+    return this.#stopper;
+  }
+
+  /** What one attempt on the wire gets when it is sent now. */
+  attempt(): { readonly timeoutMs: number; readonly signal: StopSignal } {
+    return { timeoutMs: Math.min(ATTEMPT_MAX_MS, this.leftMs()), signal: this.#stopper };
   }
 
   /** Resolves after `waitMs`, or as soon as the call is stopped. */
   sleep(waitMs: number): Promise<void> {
-    return sleep(this.#clock, waitMs, this.#stopper.signal);
+    return sleep(this.#clock, waitMs, this.#stopper);
   }
 
   /** Waits for work that several calls share, until it is done or this call is stopped. Does not stop the work. */
   wait<Value>(shared: Promise<Value>): Promise<Value | undefined> {
     // One listener for the whole call, however often it waits.
     this.#stopped ??= new Promise((resolve) => {
-      const { signal } = this.#stopper;
-      if (signal.aborted) resolve(undefined);
-      else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+      if (this.#stopper.aborted) resolve(undefined);
+      else this.#stopper.addEventListener('abort', () => resolve(undefined));
     });
     return Promise.race([shared, this.#stopped]);
   }

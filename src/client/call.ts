@@ -3,7 +3,6 @@ import { SeqError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
 import type { Uid } from '../model/ids.js';
 import { isSame } from '../model/version.js';
-import type { CallOptions } from '../rpc/channel.js';
 import type { CallScope } from './call-scope.js';
 import type { RetryOptions } from './options.js';
 import { Course, Trouble } from './retry.js';
@@ -23,17 +22,12 @@ export interface Way {
 
 /**
  * Sends a call to the AllocSvr that serves the uid, again and elsewhere until it is answered or its budget is over.
- * `send` makes one attempt at an address. Rejects with a SeqError, never NOT_OWNER.
+ * `send` makes one attempt at an address, when it is its turn there. Rejects with a SeqError, never NOT_OWNER.
  */
-export function callOwner<Value>(
-  way: Way,
-  scope: CallScope,
-  uid: Uid,
-  send: (address: string, options: CallOptions) => Promise<Value>,
-): Promise<Value> {
+export function callOwner<Value>(way: Way, scope: CallScope, uid: Uid, send: (address: string) => Promise<Value>): Promise<Value> {
   return persist(way, scope, async (redirect) => {
     const address = redirect ?? way.cache.pick(uid) ?? (await findOwner(way, scope, uid));
-    return send(address, scope.attempt());
+    return send(address);
   });
 }
 

@@ -122,23 +122,20 @@ export class SeqClient {
 
   /**
    * One number for each of many uids, at most 1,000,000, in the order asked. A uid may repeat and gets a different
-   * number each time, in no promised order. What fails, fails alone: a SeqError in its place, at the end of the budget
-   * too. Rejects as a whole only with INVALID_ARGUMENT (nothing was sent), ABORTED or CLOSED.
+   * number each time, in no promised order. What fails, fails alone: a SeqError in its place, for a uid outside the
+   * cluster's range and at the end of the budget too. Rejects as a whole only with INVALID_ARGUMENT (too many uids, or
+   * one that is no uint64; nothing was sent), RESOURCE_EXHAUSTED (as any call), ABORTED or CLOSED.
    */
   async nextMany(uids: readonly UidLike[], options?: CallOptions): Promise<(bigint | SeqError)[]> {
     const parsed = parseUids(uids);
     if (parsed.length === 0) return [];
-    return this.#call(options, (scope) =>
-      callMany(this.#way, scope, parsed, (address, some, attempt) => this.#attempts.nextMany(address, some, attempt)),
-    );
+    return this.#call(options, (scope) => callMany(this.#way, scope, parsed, (address, some) => this.#attempts.nextMany(address, some, scope)));
   }
 
   /** The last number handed out for the uid. Hands nothing out. */
   async current(uid: UidLike, options?: CallOptions): Promise<CurrentSeq> {
     const parsed = parseUid(uid);
-    return this.#call(options, (scope) =>
-      callOwner(this.#way, scope, parsed, (address, attempt) => this.#attempts.current(address, parsed, attempt)),
-    );
+    return this.#call(options, (scope) => callOwner(this.#way, scope, parsed, (address) => this.#attempts.current(address, parsed, scope)));
   }
 
   /**
@@ -183,9 +180,7 @@ export class SeqClient {
   }
 
   #takeRange(uid: Uid, count: number, options: CallOptions | undefined): Promise<SeqRange> {
-    return this.#call(options, (scope) =>
-      callOwner(this.#way, scope, uid, (address, attempt) => this.#attempts.next(address, { uid, count }, attempt)),
-    );
+    return this.#call(options, (scope) => callOwner(this.#way, scope, uid, (address) => this.#attempts.next(address, { uid, count }, scope)));
   }
 
   async #call<Value>(options: CallOptions | undefined, run: (scope: CallScope) => Promise<Value>): Promise<Value> {

@@ -32,7 +32,7 @@ export class Many {
 
   /**
    * The next round: every pending item in a chunk for its owner. Where the last answer named another owner, that one
-   * is asked. An item that nobody owns now fails at once, for this round.
+   * is asked. An item that nobody owns now fails at once, for this round; one that `pick` refuses, for good.
    */
   plan(pick: (uid: Uid) => string | undefined): Chunk[] {
     const redirects = this.#failed;
@@ -42,12 +42,8 @@ export class Many {
     const open = new Map<string, Chunk>();
     const chunks: Chunk[] = [];
     for (const place of pending) {
-      const uid = this.#uids[place] as Uid;
-      const address = redirectOf(redirects.get(place)) ?? pick(uid);
-      if (address === undefined) {
-        this.#fail(place, new SeqError('UNAVAILABLE', `nobody serves the section of uid ${uid} now`, { definite: true }), false);
-        continue;
-      }
+      const address = redirectOf(redirects.get(place)) ?? this.#pickFor(place, pick);
+      if (address === undefined) continue;
       let chunk = open.get(address);
       if (chunk === undefined || chunk.places.length === UIDS_PER_REQUEST_MAX) {
         chunk = { address, places: [] };
@@ -57,6 +53,20 @@ export class Many {
       chunk.places.push(place);
     }
     return chunks;
+  }
+
+  /** Undefined: the item has failed, for this round or for good. */
+  #pickFor(place: number, pick: (uid: Uid) => string | undefined): string | undefined {
+    const uid = this.#uids[place] as Uid;
+    try {
+      const address = pick(uid);
+      if (address !== undefined) return address;
+      this.#fail(place, new SeqError('UNAVAILABLE', `nobody serves the section of uid ${uid} now`, { definite: true }), false);
+    } catch (error) {
+      if (!(error instanceof SeqError)) throw error;
+      this.#fail(place, error, false);
+    }
+    return undefined;
   }
 
   /** The answer to a chunk: an item for each place, or one error for all. `isCut`: the call itself ended the attempt. */

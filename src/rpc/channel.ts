@@ -1,55 +1,32 @@
-import {
-  type ChannelOptions,
-  Client,
-  type ClientReadableStream,
-  connectivityState,
-  credentials,
-  Metadata,
-  type MethodDefinition,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js';
+import { type ClientReadableStream, Metadata, type MethodDefinition, type ServiceError, status } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
 import { optional, SeqError } from '../base/errors.js';
+import type { StopSignal } from '../base/stop.js';
+import { Connection } from './connection.js';
 import { errorFromWire } from './status.js';
 
-const CHANNEL_OPTIONS: ChannelOptions = {
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.keepalive_permit_without_calls': 1,
-  'grpc.initial_reconnect_backoff_ms': 50,
-  'grpc.max_reconnect_backoff_ms': 500,
-  'grpc.max_receive_message_length': 16 * 1024 * 1024,
-  'grpc.enable_retries': 0,
-  'grpc.enable_http_proxy': 0,
-  'grpc.enable_channelz': 0,
-  'grpc.service_config_disable_resolution': 1,
-  // Own subchannels, so that a channel that is dropped takes its stuck connection along.
-  'grpc.use_local_subchannel_pool': 1,
-};
-
-/** grpc-js has no connect timeout (grpc-node #2785): a channel that connects for longer than this is dropped and rebuilt. */
-const CONNECT_TIMEOUT_MS = 1_000;
+/** Connections that were given up while calls still waited in them. Beyond it the oldest is closed, and its calls fail. */
+const RETIRED_MAX = 8;
 
 export interface CallOptions {
   /** For this one attempt, in ms; at least 1. Every attempt has a deadline. */
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: StopSignal | undefined;
 }
 
 /** One connection to one address: unary calls and streams with deadlines, rebuilt when it is stuck. */
 export class Channel {
   readonly address: string;
   readonly #clock: Clock;
-  #client: Client;
-  #builtAtMs: number;
+  #connection: Connection;
+  /** Given up, and open until their calls have ended. */
+  readonly #retired = new Set<Connection>();
   #isClosed = false;
 
   constructor(options: { readonly address: string; readonly clock: Clock }) {
     this.address = options.address;
     this.#clock = options.clock;
-    this.#client = this.#build();
-    this.#builtAtMs = this.#clock.nowMs();
+    this.#connection = new Connection(options);
   }
 
   /** One attempt. Rejects with a SeqError: definite only when the server's own trailer says so, or nothing was sent. */
@@ -57,8 +34,10 @@ export class Channel {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new SeqError('CLOSED', `the channel to ${this.address} is closed`));
       if (options.signal?.aborted) return reject(abortedBy(options.signal, true));
-      const deadline = this.#clock.now().wallMs + Math.max(1, options.timeoutMs);
-      const call = this.#client.makeUnaryRequest(
+      const deadline = this.#clock.wallMs() + Math.max(1, options.timeoutMs);
+      const connection = this.#connection;
+      connection.began();
+      const call = connection.client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
@@ -67,6 +46,7 @@ export class Channel {
         { deadline },
         (error, response) => {
           options.signal?.removeEventListener('abort', onAbort);
+          connection.ended();
           if (error !== null) return reject(this.#toSeqError(error, options.signal));
           if (response === undefined) return reject(new SeqError('PROTOCOL', `${this.address} answered without a message`));
           resolve(response);
@@ -79,12 +59,14 @@ export class Channel {
 
   /** Opens a server stream; it has no deadline, so its reader watches over it. */
   serverStream<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): ClientReadableStream<Response> {
-    return this.#client.makeServerStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, request, new Metadata());
+    const { client } = this.#connection;
+    return this.#counted(client.makeServerStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, request, new Metadata()));
   }
 
   /** Opens a stream in both directions; it has no deadline. */
   duplexStream<Request, Response>(method: MethodDefinition<Request, Response>) {
-    return this.#client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, new Metadata());
+    const { client } = this.#connection;
+    return this.#counted(client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, new Metadata()));
   }
 
   /** The SeqError of a stream's 'error' event. */
@@ -94,25 +76,36 @@ export class Channel {
 
   close(): void {
     this.#isClosed = true;
-    this.#client.close();
+    this.#connection.close();
+    for (const connection of this.#retired) connection.close();
+    this.#retired.clear();
   }
 
-  #toSeqError(error: ServiceError, signal: AbortSignal | undefined): SeqError {
+  /** A stream holds its connection as a call does; 'status' comes once, whatever ends it. */
+  #counted<Stream extends { on(event: 'status', handle: () => void): unknown }>(stream: Stream): Stream {
+    const connection = this.#connection;
+    connection.began();
+    stream.on('status', () => connection.ended());
+    return stream;
+  }
+
+  #toSeqError(error: ServiceError, signal: StopSignal | undefined): SeqError {
     if (signal?.aborted && error.code === status.CANCELLED) return abortedBy(signal, false);
     this.#rebuildWhenStuck();
     return errorFromWire(error, this.address);
   }
 
+  /** Later calls get a connection of their own; those that wait in the old one keep it until they end. */
   #rebuildWhenStuck(): void {
-    if (this.#isClosed || this.#clock.nowMs() - this.#builtAtMs < CONNECT_TIMEOUT_MS) return;
-    if (this.#client.getChannel().getConnectivityState(false) !== connectivityState.CONNECTING) return;
-    this.#client.close();
-    this.#client = this.#build();
-    this.#builtAtMs = this.#clock.nowMs();
-  }
-
-  #build(): Client {
-    return new Client(this.address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    if (this.#isClosed || !this.#connection.isStuck) return;
+    const stuck = this.#connection;
+    this.#connection = new Connection({ address: this.address, clock: this.#clock });
+    this.#retired.add(stuck);
+    stuck.retire(() => this.#retired.delete(stuck));
+    const [oldest] = this.#retired;
+    if (oldest === undefined || this.#retired.size <= RETIRED_MAX) return;
+    this.#retired.delete(oldest);
+    oldest.close();
   }
 }
 
@@ -152,6 +145,6 @@ export class ChannelPool {
   }
 }
 
-function abortedBy(signal: AbortSignal, definite: boolean): SeqError {
-  return new SeqError('ABORTED', 'the call was aborted by its signal', { definite, ...optional('cause', signal.reason as unknown) });
+function abortedBy(signal: StopSignal, definite: boolean): SeqError {
+  return new SeqError('ABORTED', 'the call was aborted by its signal', { definite, ...optional('cause', signal.reason) });
 }

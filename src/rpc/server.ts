@@ -2,6 +2,7 @@ import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -9,6 +10,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceDefinition,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
@@ -172,6 +174,15 @@ export class Handlers {
     const leftMs = Number.isFinite(wallMs) ? wallMs - this.#clock.now().wallMs : DEADLINE_DEFAULT_MS;
     return { deadlineMs: this.#clock.nowMs() + Math.min(leftMs, DEADLINE_MAX_MS), isCancelled: () => call.cancelled };
   }
+}
+
+/**
+ * Keeps grpc-js from writing to stderr by itself: a program says in its own words what went wrong. For programs only,
+ * never called by the client library, whose user owns the process. Who asks grpc-js to talk, by its own variables, is heard.
+ */
+export function quietGrpc(): void {
+  const asked = process.env['GRPC_VERBOSITY'] ?? process.env['GRPC_NODE_VERBOSITY'];
+  if (asked === undefined) setLogVerbosity(logVerbosity.NONE);
 }
 
 function portAdvice(error: Error, port: number): string {

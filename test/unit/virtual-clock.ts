@@ -25,6 +25,10 @@ export class VirtualClock implements Clock {
     return { monoMs: this.#monoMs, wallMs: this.#wallMs, uptimeMs: this.#uptimeMs };
   }
 
+  wallMs(): number {
+    return this.#wallMs;
+  }
+
   after(delayMs: number, fire: () => void): () => void {
     const timer = { atMs: this.#monoMs + Math.max(0, delayMs), fire };
     this.#timers.push(timer);

@@ -24,6 +24,16 @@ describe('exit', () => {
     ]);
   });
 
+  it('asks whether the cluster runs when the time ended because nobody listens, however deep that is', () => {
+    const refused = new SeqError('UNAVAILABLE', '127.0.0.1:7070: connect ECONNREFUSED 127.0.0.1:7070');
+    for (const cause of [refused, new Error('between', { cause: refused })]) {
+      const text = explain(new SeqError('TIMEOUT', 'x', { cause, definite: true }), { debug: false });
+      expect(text).to.include('is the cluster running?').and.not.to.include('--timeout');
+    }
+    const busy = new SeqError('UNAVAILABLE', 'no lease');
+    expect(explain(new SeqError('TIMEOUT', 'x', { cause: busy }), { debug: false })).to.include('longer --timeout');
+  });
+
   it('shows a stack trace, with its causes, only to whoever asked for it', () => {
     const error = new SeqError('PROTOCOL', 'outer', { cause: new Error('inner') });
     expect(explain(error, { debug: false })).not.to.include('    at ');

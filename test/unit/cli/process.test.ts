@@ -12,12 +12,14 @@ function fakeHost(isSupervised: boolean) {
   const handlers = new Map<string, (error: unknown) => void>();
   const exits: number[] = [];
   const sent: unknown[] = [];
+  const talk: string[] = [];
   let isConnected = true;
   const host: ProcessHost = {
     isSupervised,
     isConnected: () => isConnected,
     on: (event: string, handle: (error: unknown) => void) => void handlers.set(event, handle),
     send: (message) => void sent.push(message),
+    talk: (line) => void talk.push(line),
     exit: (code) => {
       exits.push(code);
       throw new Exited();
@@ -30,7 +32,7 @@ function fakeHost(isSupervised: boolean) {
       if (!(thrown instanceof Exited)) throw thrown;
     }
   };
-  return { host, exits, sent, raise, disconnectBefore: () => (isConnected = false) };
+  return { host, exits, sent, talk, raise, disconnectBefore: () => (isConnected = false) };
 }
 
 const silent: Log = { write: () => undefined, component: () => silent };
@@ -153,6 +155,15 @@ describe('process life cycle', () => {
     const node = await running();
     expect(() => node.context.fail(new SeqError('CLOSED', 'superseded'))).to.throw(Exited);
     expect(node.exits).to.deep.equal([1]);
+  });
+
+  it('says what ended it in a plain sentence too, with the exit code of a refusal while it starts', async () => {
+    const fake = fakeHost(false);
+    const refusal = new SeqError('INVALID_ARGUMENT', 'the geometry differs');
+    const serve = async ({ fail }: ProcessContext): Promise<Running> => fail(refusal);
+    await runProcess({ clock: new VirtualClock(), random: new SeededRandom(1), log: silent, host: fake.host, serve }).catch(() => undefined);
+    expect(fake.talk).to.deep.equal(['error INVALID_ARGUMENT: the geometry differs']);
+    expect(fake.exits).to.deep.equal([2]);
   });
 
   it('rejects with what kept the node from serving', async () => {

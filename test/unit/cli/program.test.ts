@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { systemClock } from '../../../src/base/clock.js';
 
 async function run(...args: string[]) {
   let out = '';
@@ -31,10 +32,15 @@ describe('program', function () {
   }
 
   const wrong: readonly [readonly string[], string][] = [
-    [[], 'which command?'],
-    [['seq'], 'seq next or seq current?'],
-    [['sqe', 'next', '42'], 'Did you mean seq?'],
-    [['seq', 'nxt', '42'], 'Did you mean next?'],
+    [[], 'seqctl needs a command: dev, start, seq, cluster, route, version'],
+    [['seq'], 'seq needs a command: next or current'],
+    [['cluster'], 'cluster needs a command: status'],
+    [['route'], 'route needs a command: show'],
+    [['foo'], "unknown command 'foo'; there are dev, start, seq, cluster, route, version"],
+    [['cluster', 'foo'], "unknown command 'foo'; there are status"],
+    [['sqe', 'next', '42'], "unknown command 'sqe'; did you mean seq?"],
+    [['seq', 'nxt', '42'], "unknown command 'nxt'; did you mean next?"],
+    [['version', 'now'], 'Unknown argument: now'],
     [['seq', 'next'], 'Not enough'],
     [['seq', 'next', '42', '43'], 'Unknown argument: 43'],
     [['seq', 'next', '42', '--fast'], 'Unknown argument: fast'],
@@ -46,12 +52,19 @@ describe('program', function () {
     [['seq', 'next', 'x'], "uid must be a bigint, a safe integer or a decimal string, got 'x'"],
     [['seq', 'next', '-1'], "uid must be in [0, 18446744073709551615], got '-1'"],
     [['seq', 'next', '18446744073709551616'], "got '18446744073709551616'"],
+    [['seq', 'next', '--', '-1'], "uid must be in [0, 18446744073709551615], got '-1'"],
+    [['seq', 'next', '--', '--fast'], 'Not enough'],
+    [['seq', 'next', '42', '--endpoints', 'a:0'], "an endpoint needs a port in [1, 65535], got 'a:0'"],
     [['seq', 'next', '1.5'], "got '1.5'"],
     [['seq', 'next', '42', '-n', '0'], 'count must be a whole number in [1,'],
     [['seq', 'next', '42', '-n', 'many'], "count must be a whole number in [1, 1000000], got 'many'"],
     [['seq', 'current', '-5'], '-5'],
     [['cluster', 'status', '--endpoints', 'x'], 'an address is host:port'],
-    [['dev', '--port', 'x'], '--port must be a whole number in [0, 65535], got NaN'],
+    [['dev', '--port', 'abc'], "--port must be a whole number, got 'abc'"],
+    [['dev', '--port', '65536'], '--port must be a whole number in [0, 65535], got 65536'],
+    [['dev', '--stores', 'abc'], "--stores must be a whole number, got 'abc'"],
+    [['dev', '--allocs', '2.5'], "--allocs must be a whole number, got '2.5'"],
+    [['dev', '--data', ''], "--data must name a new or empty folder, or one that seqsvr dev made, got ''"],
     [['start'], 'config'],
     [['start', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
   ];
@@ -76,6 +89,26 @@ describe('program', function () {
     }
   });
 
+  it('gives up after about a second of nothing but refused connections, unless told how long to wait', async () => {
+    for (const command of [
+      ['seq', 'next', '42'],
+      ['seq', 'current', '007'],
+      ['cluster', 'status'],
+      ['route', 'show'],
+    ]) {
+      const begunMs = systemClock.nowMs();
+      const { code, talk } = await run(...command, '--endpoints', '127.0.0.1:1,127.0.0.1:2');
+      expect(talk).to.include('error UNAVAILABLE: nobody listens at 127.0.0.1:1, 127.0.0.1:2').and.to.include('is the cluster running?');
+      expect([code, systemClock.nowMs() - begunMs < 3_000]).to.deep.equal([3, true]);
+    }
+  });
+
+  it('with a timeout of the user, asks whether the cluster runs, not for a longer timeout', async () => {
+    const { code, talk } = await run('seq', 'next', '42', '--endpoints', '127.0.0.1:1', '--timeout', '300ms');
+    expect(talk).to.include('error TIMEOUT').and.to.include('is the cluster running?').and.not.to.include('longer --timeout');
+    expect(code).to.equal(3);
+  });
+
   it('takes connection flags before the command, too', async () => {
     expect((await run('--endpoints', '127.0.0.1:1', '--timeout', '50ms', 'route', 'show')).talk).to.include('127.0.0.1:1');
   });
@@ -88,7 +121,9 @@ describe('program', function () {
       const { CONNECTION_OPTIONS, fromEnv } = await import('../../../src/cli/options.js');
       expect(fromEnv('endpoints', { type: 'string', default: 'x', describe: 'd' } as const).default).to.equal('127.0.0.1:2');
       process.env['SEQSVR_PORT'] = '7';
-      expect(fromEnv('port', { type: 'number', default: 1, describe: 'd' }).default).to.equal(7);
+      expect(fromEnv('port', { type: 'string', default: '1', describe: 'd' }).default).to.equal('7');
+      process.env['SEQSVR_PORT'] = 'abc';
+      expect((await run('dev')).talk).to.include("--port must be a whole number, got 'abc'");
       expect(CONNECTION_OPTIONS.endpoints.describe).to.include('SEQSVR_ENDPOINTS');
       expect((await run(...options)).code).to.equal(3);
     } finally {

@@ -1,20 +1,22 @@
 import { expect } from 'chai';
 import { SeqError, type SeqErrorOptions } from '../../../src/base/errors.js';
-import { Attempts, type Channels } from '../../../src/client/attempt.js';
+import { Stopper } from '../../../src/base/stop.js';
+import { Attempts, type AttemptScope, type Channels } from '../../../src/client/attempt.js';
 import { RoutingCache } from '../../../src/client/routing-cache.js';
 import { parseUid } from '../../../src/model/ids.js';
 import { tableToWire } from '../../../src/rpc/codec.js';
 import { tableOf } from './tables.js';
 
 const OPTIONS = { timeoutMs: 100 };
+const SCOPE: AttemptScope = { stopError: undefined, signal: new Stopper(), attempt: () => ({ ...OPTIONS, signal: new Stopper() }) };
 const UID = parseUid(5);
 
 describe('client/attempt', () => {
   it('sends the version of its table, and none while it has none', async () => {
     const world = new World({ first: 1n, last: 1n });
-    await world.attempts.next('a:1', { uid: UID, count: 1 }, OPTIONS);
+    await world.attempts.next('a:1', { uid: UID, count: 1 }, SCOPE);
     world.cache.absorb(tableOf(3, ['a:1']));
-    await world.attempts.next('a:1', { uid: UID, count: 1 }, OPTIONS);
+    await world.attempts.next('a:1', { uid: UID, count: 1 }, SCOPE);
     expect(world.requests.map((request) => request.routingVersion)).to.deep.equal([undefined, { generation: 7n, value: 3n }]);
   });
 
@@ -25,19 +27,19 @@ describe('client/attempt', () => {
     { title: 'a number above 2^63-1', reply: { first: 2n ** 63n - 4n, last: 2n ** 63n } },
   ]) {
     it(`refuses ${title} as PROTOCOL, and says that numbers may be lost`, async () => {
-      const error = await outcome(new World(reply).attempts.next('a:1', { uid: UID, count: 5 }, OPTIONS));
+      const error = await outcome(new World(reply).attempts.next('a:1', { uid: UID, count: 5 }, SCOPE));
       expect(error).to.include({ code: 'PROTOCOL', maybeAllocated: true, endpoint: 'a:1', attempts: 1 });
     });
   }
 
   it('refuses a nextMany answer with another number of items', async () => {
-    const error = await outcome(new World({ items: [{ seq: 1n }] }).attempts.nextMany('a:1', [UID, UID], OPTIONS));
+    const error = await outcome(new World({ items: [{ seq: 1n }] }).attempts.nextMany('a:1', [UID, UID], SCOPE));
     expect(error?.message).to.include('1 items for 2 uids');
   });
 
   it('turns the errors of items into SeqErrors that know who was asked', async () => {
     const detail = { code: 'NOT_OWNER', definite: true, retryAfterMs: 0, redirectId: 'b', redirectAddress: 'b:1', message: 'moved' };
-    const [one, two] = await new World({ items: [{ seq: 9n }, { seq: 0n, error: detail }] }).attempts.nextMany('a:1', [UID, UID], OPTIONS);
+    const [one, two] = await new World({ items: [{ seq: 9n }, { seq: 0n, error: detail }] }).attempts.nextMany('a:1', [UID, UID], SCOPE);
     expect(one).to.equal(9n);
     expect(two).to.include({ code: 'NOT_OWNER', endpoint: 'a:1', attempts: 1 });
     expect((two as SeqError).redirect).to.deep.equal({ id: 'b', address: 'b:1' });
@@ -45,13 +47,13 @@ describe('client/attempt', () => {
 
   it('drops a redirect that nobody can dial', async () => {
     for (const address of ['nonsense', 'b:0', 'b:99999', '']) {
-      const error = await outcome(failing('NOT_OWNER', { redirect: { id: 'b', address } }).next('a:1', { uid: UID, count: 1 }, OPTIONS));
+      const error = await outcome(failing('NOT_OWNER', { redirect: { id: 'b', address } }).next('a:1', { uid: UID, count: 1 }, SCOPE));
       expect(error).to.include({ code: 'NOT_OWNER', redirect: undefined });
     }
   });
 
   it('takes a node that is closing for UNAVAILABLE, for another one may serve', async () => {
-    const error = await outcome(failing('CLOSED', { definite: true }).next('a:1', { uid: UID, count: 1 }, OPTIONS));
+    const error = await outcome(failing('CLOSED', { definite: true }).next('a:1', { uid: UID, count: 1 }, SCOPE));
     expect(error).to.include({ code: 'UNAVAILABLE', definite: true });
   });
 
@@ -64,15 +66,15 @@ describe('client/attempt', () => {
       { code: 'ABORTED', definite: false, outcomes: [] },
     ] as const) {
       const world = new World(new SeqError(code, 'so it was', { definite }));
-      await outcome(world.attempts.current('a:1', UID, OPTIONS));
+      await outcome(world.attempts.current('a:1', UID, SCOPE));
       expect(world.outcomes).to.deep.equal(outcomes);
     }
   });
 
   it('keeps the table that a reply brings, and tells of it once', async () => {
     const world = new World({ seq: 1n, exact: true, routing: tableToWire(tableOf(2, ['b:1'])) });
-    await world.attempts.current('a:1', UID, OPTIONS);
-    await world.attempts.current('a:1', UID, OPTIONS);
+    await world.attempts.current('a:1', UID, SCOPE);
+    await world.attempts.current('a:1', UID, SCOPE);
     expect(world.tables).to.deep.equal(['0.0 -> 7.2']);
     expect(world.cache.pick(UID)).to.equal('b:1');
   });
@@ -87,7 +89,7 @@ describe('client/attempt', () => {
     it(`drops a table with ${title}: an error of GetRoute, none of a call`, async () => {
       const world = new World({ seq: 1n, exact: true, routing: table });
       expect((await outcome(world.attempts.getRoute('a:1', OPTIONS)))?.code).to.equal('PROTOCOL');
-      expect((await world.attempts.current('a:1', UID, OPTIONS)).seq).to.equal(1n);
+      expect((await world.attempts.current('a:1', UID, SCOPE)).seq).to.equal(1n);
       expect(world.cache.table).to.equal(undefined);
       expect(world.outcomes).to.include('PROTOCOL');
     });

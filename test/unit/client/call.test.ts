@@ -178,7 +178,7 @@ class World {
 
   call<Value>(send: (address: string, options: CallOptions) => Promise<Value>, timeoutMs = 5_000, signal?: AbortSignal): Promise<Value> {
     const scope = this.scope(timeoutMs, signal);
-    return callOwner(this.way, scope, UID, send).finally(() => scope.end());
+    return callOwner(this.way, scope, UID, (address) => send(address, scope.attempt())).finally(() => scope.end());
   }
 
   /** A server that never answers: the attempt ends by its own deadline or by the signal. */

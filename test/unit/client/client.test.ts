@@ -71,6 +71,16 @@ describe('client/client', () => {
     expect(two).to.include({ code: 'OUT_OF_RANGE', retryable: false, maybeAllocated: false });
   });
 
+  it('fails a uid outside the set in its place, and asks nobody for it', async () => {
+    const { client, server } = await startBoth();
+    const [one, outside, last] = await client.nextMany([1n, 2n ** 40n, 2n ** 32n - 1n]);
+    expect([one, last]).to.deep.equal([1n, 1n]);
+    expect(outside).to.include({ code: 'INVALID_ARGUMENT', attempts: 0, maybeAllocated: false });
+    expect((outside as SeqError).message).to.include(String(2n ** 40n));
+    expect(await client.nextMany([2n ** 40n])).to.have.length(1);
+    expect(server.callCounts.nextMany).to.equal(1);
+  });
+
   it('retries what failed, and shows a lost reply as a gap and never as a repeat', async () => {
     const { client, server } = await startBoth();
     server.inject({ method: 'next', fault: { type: 'dropReply' } });
@@ -97,7 +107,7 @@ describe('client/client', () => {
     { title: 'no uid', call: (client: SeqClient) => client.next(undefined as never) },
     { title: 'a uid above 2^64-1', call: (client: SeqClient) => client.next(2n ** 64n) },
     { title: 'a uid outside the set', call: (client: SeqClient) => client.next(2n ** 33n) },
-    { title: 'a uid outside the set among others', call: (client: SeqClient) => client.nextMany([1n, 2n ** 33n]) },
+    { title: 'a uid that is none among others', call: (client: SeqClient) => client.nextMany([1n, 2n ** 64n]) },
     { title: 'a count of 0', call: (client: SeqClient) => client.nextRange(1, 0) },
     { title: 'a count above the limit', call: (client: SeqClient) => client.nextRange(1, 1_000_001) },
     { title: 'a count that is a bigint', call: (client: SeqClient) => client.nextRange(1, 5n as never) },
@@ -269,6 +279,14 @@ describe('client/client', () => {
     const { client } = await startBoth();
     const numbers = await Promise.all(Array.from({ length: 200 }, () => client.next(1)));
     expect(new Set(numbers).size).to.equal(200);
+  });
+
+  it('serves 5,000 callers at once within the default budget, and sends nothing twice', async function () {
+    this.timeout(30_000);
+    const { client, server } = await startBoth();
+    const numbers = await Promise.all(Array.from({ length: 5_000 }, () => client.next(7n)));
+    expect(new Set(numbers).size).to.equal(5_000);
+    expect(server.lastSeqOf(7n)).to.equal(5_000n);
   });
 
   async function start(): Promise<MemorySeqServer> {

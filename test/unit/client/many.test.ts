@@ -63,6 +63,19 @@ describe('client/many', () => {
     expect(many.plan(() => 'a:1')).to.have.length(1);
   });
 
+  it('fails an item that has no place in the set for good, and sends the others', () => {
+    const many = manyOf([1, 2, 3]);
+    const outside = new SeqError('INVALID_ARGUMENT', 'outside');
+    const chunks = many.plan((uid) => {
+      if (uid === 2n) throw outside;
+      return 'a:1';
+    });
+    expect(chunks).to.deep.equal([{ address: 'a:1', places: [0, 2] }]);
+    many.take(chunks[0]!, seqs(8, 9), false);
+    expect(many.leftover()).to.equal(undefined);
+    expect(many.results().map((item) => (item instanceof SeqError ? item.code : item))).to.deep.equal([8n, 'INVALID_ARGUMENT', 9n]);
+  });
+
   it('gives each unsettled item an error of its own when the call is stopped', () => {
     const many = manyOf([1, 2, 3]);
     const chunks = many.plan((uid) => (uid === 2n ? 'b:1' : 'a:1'));

@@ -449,6 +449,7 @@ function holdable(clock: VirtualClock, keep: (fire: () => void) => boolean): Clo
   return {
     nowMs: () => clock.nowMs(),
     now: () => clock.now(),
+    wallMs: () => clock.wallMs(),
     after: (delayMs, fire) => clock.after(delayMs, fire),
     defer: (fire) => {
       if (!keep(fire)) clock.defer(fire);

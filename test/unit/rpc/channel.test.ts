@@ -56,6 +56,54 @@ describe('Channel', function () {
     expect(door.acceptedCount).to.equal(2);
   });
 
+  it('gives a connection its time from when it began to connect, however old the channel is', async () => {
+    const server = await serve(() => ({}));
+    const door = await opened({ swallowed: 0, target: server.address });
+    let skewMs = 0;
+    const channel = channelTo(door.address, { ...systemClock, nowMs: () => systemClock.nowMs() + skewMs });
+    await get(channel);
+    skewMs = 60_000;
+    door.isWalled = true;
+    door.cut();
+    await until(() => door.openCount === 0);
+    while (door.acceptedCount === 1) await errorOf(get(channel, { timeoutMs: 50 }));
+    await errorOf(get(channel, { timeoutMs: 50 }));
+    expect(door.acceptedCount).to.equal(2);
+    door.isWalled = false;
+    skewMs += 2_000;
+    await errorOf(get(channel, { timeoutMs: 50 }));
+    expect(await get(channel)).to.deep.equal({ routing: undefined });
+    expect(door.acceptedCount).to.equal(3);
+  });
+
+  it('cuts no call when it drops a stuck connection: neither one that waits there nor one on the wire', async () => {
+    const answers: (() => void)[] = [];
+    const server = await serve(() => new Promise((resolve) => void answers.push(() => resolve({ routing: undefined }))));
+    const next = await serve(() => ({}));
+    const door = await opened({ swallowed: 0, target: server.address });
+    let skewMs = 0;
+    const channel = channelTo(door.address, { ...systemClock, nowMs: () => systemClock.nowMs() + skewMs });
+    const onWire = get(channel);
+    await until(() => answers.length > 0);
+    // The server takes no new calls and finishes this one, so the channel connects again beside it.
+    door.isWalled = true;
+    const closed = server.close();
+    while (door.acceptedCount === 1) await get(channel, { timeoutMs: 50 }).catch(() => undefined);
+    const abort = new AbortController();
+    const waiting = errorOf(get(channel, { signal: abort.signal }));
+    skewMs = 2_000;
+    await errorOf(get(channel, { timeoutMs: 50 }));
+    door.isWalled = false;
+    door.target = next.address;
+    expect(await get(channel)).to.deep.equal({ routing: undefined });
+    expect(door.acceptedCount).to.equal(3);
+    for (const answer of answers) answer();
+    expect(await onWire).to.deep.equal({ routing: undefined });
+    await closed;
+    abort.abort();
+    expect(await waiting).to.include({ code: 'ABORTED' });
+  });
+
   it('fails at once where nobody listens, and reaches the server once it is there', async () => {
     const first = await serve(() => ({}));
     const channel = channelTo(first.address);
@@ -120,6 +168,10 @@ describe('Channel', function () {
 
 function get(channel: Channel, options: { timeoutMs?: number; signal?: AbortSignal } = {}) {
   return channel.call(RouteServiceService.getRoute, { routingVersion: undefined }, { timeoutMs: 10_000, ...options });
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise<void>((resolve) => systemClock.defer(resolve));
 }
 
 async function untilAnswered(channel: Channel) {

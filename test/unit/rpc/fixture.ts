@@ -22,6 +22,10 @@ export class Door {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   acceptedCount = 0;
+  /** Connections that come from now on are accepted and never answered. */
+  isWalled = false;
+  /** Where they lead. */
+  target: string | undefined;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -30,10 +34,11 @@ export class Door {
   static async open({ swallowed, target }: { swallowed: number; target?: string }): Promise<Door> {
     const server = createServer();
     const door = new Door(server);
+    door.target = target;
     server.on('connection', (socket) => {
       door.#keep(socket);
-      if (++door.acceptedCount <= swallowed || target === undefined) return;
-      const [host = '', port] = target.split(':');
+      if (++door.acceptedCount <= swallowed || door.isWalled || door.target === undefined) return;
+      const [host = '', port] = door.target.split(':');
       const inner = connect(Number(port), host);
       door.#keep(inner);
       socket.pipe(inner).pipe(socket);
@@ -47,8 +52,18 @@ export class Door {
     return typeof bound === 'object' && bound !== null ? `127.0.0.1:${bound.port}` : '';
   }
 
-  async close(): Promise<void> {
+  /** Sockets that are open: one for a connection that is not answered, two for one that is. */
+  get openCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** Breaks every connection. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
     await new Promise<void>((resolve) => void this.#server.close(() => resolve()));
   }
 

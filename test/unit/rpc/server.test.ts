@@ -4,7 +4,7 @@ import { Channel } from '../../../src/rpc/channel.js';
 import { HealthCheckResponse_ServingStatus as Serving, HealthService } from '../../../src/rpc/gen/grpc/health/v1/health.js';
 import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { Health } from '../../../src/rpc/health.js';
-import { GrpcServer, Handlers } from '../../../src/rpc/server.js';
+import { GrpcServer, Handlers, quietGrpc } from '../../../src/rpc/server.js';
 import { VirtualClock } from '../virtual-clock.js';
 import { type Answer, errorOf, startServer } from './fixture.js';
 
@@ -144,3 +144,20 @@ async function check(channel: Channel, service: string): Promise<Serving> {
 function getRoute(channel: Channel, timeoutMs: number, signal?: AbortSignal) {
   return channel.call(RouteServiceService.getRoute, { routingVersion: undefined }, { timeoutMs, signal });
 }
+
+describe('quietGrpc', () => {
+  it('keeps the words of grpc-js out of a refused start, which has its own', async () => {
+    const server = await GrpcServer.start({ address: '127.0.0.1:0', services: [], clock: systemClock });
+    const realError = console.error;
+    let talk = '';
+    console.error = (...words: unknown[]) => void (talk += `${words.join(' ')}\n`);
+    try {
+      quietGrpc();
+      const refused = await errorOf(GrpcServer.start({ address: server.address, services: [], clock: systemClock }));
+      expect([refused.code, talk]).to.deep.equal(['INVALID_ARGUMENT', '']);
+    } finally {
+      console.error = realError;
+      await server.close();
+    }
+  });
+});

@@ -113,7 +113,12 @@ describe('membership', () => {
     store.run(founded);
     membership({ bootstrap: { geometry: GEOMETRY, lease: { ...INIT.lease, leaseMs: 9_000 }, raiseBy: 77n } }).check();
     expect(told).to.deep.equal([
-      { type: 'settingIgnored', setting: 'lease', committed: '3000ms, drift 10000ppm, margin 100ms', configured: '9000ms, drift 10000ppm, margin 100ms' },
+      {
+        type: 'settingIgnored',
+        setting: 'lease',
+        committed: '3000ms, drift 10000ppm, margin 100ms',
+        configured: '9000ms, drift 10000ppm, margin 100ms',
+      },
       { type: 'settingIgnored', setting: 'raiseBy', committed: '100', configured: '77' },
     ]);
     expect(fatal).to.deep.equal([]);

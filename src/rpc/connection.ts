@@ -1,0 +1,74 @@
+import { type ChannelOptions, Client, connectivityState, credentials } from '@grpc/grpc-js';
+import type { Clock } from '../base/clock.js';
+
+const CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 500,
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+  'grpc.enable_retries': 0,
+  'grpc.enable_http_proxy': 0,
+  'grpc.enable_channelz': 0,
+  'grpc.service_config_disable_resolution': 1,
+  // Own subchannels, so that a channel that is dropped takes its stuck connection along.
+  'grpc.use_local_subchannel_pool': 1,
+};
+
+/** grpc-js has no connect timeout (grpc-node #2785): one that has been connecting for longer than this, in ms, is stuck. */
+const CONNECT_TIMEOUT_MS = 1_000;
+
+/** One grpc-js client: the calls it carries, and since when it has been connecting without a break. */
+export class Connection {
+  readonly client: Client;
+  readonly #clock: Clock;
+  #callCount = 0;
+  #connectingSinceMs: number | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: { readonly address: string; readonly clock: Clock }) {
+    this.#clock = options.clock;
+    this.client = new Client(options.address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    this.#watch();
+  }
+
+  get isStuck(): boolean {
+    return this.#connectingSinceMs !== undefined && this.#clock.nowMs() - this.#connectingSinceMs >= CONNECT_TIMEOUT_MS;
+  }
+
+  /** A call or a stream begins. */
+  began(): void {
+    this.#callCount++;
+  }
+
+  /** It ended, whatever came of it. */
+  ended(): void {
+    this.#callCount--;
+    if (this.#callCount === 0) this.#onIdle?.();
+  }
+
+  /** Closes once the last call has ended: one that still waits here may yet be answered. Then calls `onClosed`. */
+  retire(onClosed: () => void): void {
+    this.#onIdle = () => {
+      this.#onIdle = undefined;
+      this.close();
+      onClosed();
+    };
+    if (this.#callCount === 0) this.#onIdle();
+  }
+
+  /** Cuts the calls that wait for the connection; those on the wire may end. */
+  close(): void {
+    this.client.close();
+  }
+
+  /** Follows the state for as long as the client lives: a state that was only read now and then says nothing of "without a break". */
+  #watch(): void {
+    const channel = this.client.getChannel();
+    const state = channel.getConnectivityState(false);
+    this.#connectingSinceMs = state === connectivityState.CONNECTING ? this.#clock.nowMs() : undefined;
+    if (state === connectivityState.SHUTDOWN) return;
+    channel.watchConnectivityState(state, Infinity, () => this.#watch());
+  }
+}
