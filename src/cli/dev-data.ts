@@ -30,7 +30,10 @@ export function checkData(data: string): string {
   return withData(data, () => {
     const folder = resolve(data);
     const stat = statSync(folder, { throwIfNoEntry: false });
-    if (stat === undefined) return folder;
+    if (stat === undefined) {
+      checkCanBeMade(data, folder);
+      return folder;
+    }
     if (!stat.isDirectory()) throw refusal(data, 'it is not a folder (ENOTDIR)');
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     const names = readdirSync(folder);
@@ -66,6 +69,14 @@ export function withData<Value>(data: string, use: () => Value): Value {
     if (why === undefined) throw cause;
     throw refusal(data, why, cause);
   }
+}
+
+/** Throws unless the nearest folder above that exists is one, and can be written to. Node 22 calls what lies below a file missing. */
+function checkCanBeMade(data: string, folder: string): void {
+  const [outermost = folder] = missingIn(folder);
+  const above = dirname(outermost);
+  if (!statSync(above).isDirectory()) throw refusal(data, 'a part of it is not a folder (ENOTDIR)');
+  accessSync(above, constants.W_OK | constants.X_OK);
 }
 
 /** Outermost first. */
