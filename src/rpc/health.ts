@@ -1,4 +1,4 @@
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import { type sendUnaryData, type ServerUnaryCall, type ServerWritableStream, status } from '@grpc/grpc-js';
 import {
   type HealthCheckRequest,
   type HealthCheckResponse,
@@ -36,9 +36,12 @@ export class Health {
     return {
       definition: HealthService,
       implementation: {
-        check: handlers.unary<HealthCheckRequest, HealthCheckResponse>(({ service }) => ({
-          status: this.#statuses.get(service) ?? Serving.SERVICE_UNKNOWN,
-        })),
+        check: ({ request }: ServerUnaryCall<HealthCheckRequest, HealthCheckResponse>, answer: sendUnaryData<HealthCheckResponse>) => {
+          const serving = this.#statuses.get(request.service);
+          // The protocol's own word for a service that is not here; Watch says SERVICE_UNKNOWN instead.
+          if (serving === undefined) answer({ code: status.NOT_FOUND, details: `no service '${request.service}' here` });
+          else answer(null, { status: serving });
+        },
         watch: handlers.serverStream<HealthCheckRequest, HealthCheckResponse>(({ service }, stream) => this.#watch(service, stream)),
       },
     };

@@ -99,7 +99,8 @@ describe('Health', () => {
     health.set(true);
     expect(await check(channel, '')).to.equal(Serving.SERVING);
     expect(await check(channel, 'seqsvr.v1.SeqService')).to.equal(Serving.SERVING);
-    expect(await check(channel, 'other')).to.equal(Serving.SERVICE_UNKNOWN);
+    const error = await check(channel, 'other').catch((reason: unknown) => reason);
+    expect(error).to.have.property('message').that.includes("no service 'other' here");
   });
 
   it('tells a watcher each change, once, and ends its stream on close', async () => {
