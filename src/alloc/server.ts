@@ -96,6 +96,11 @@ export class AllocServer {
     return alloc;
   }
 
+  /** For metrics and probes; never call it to serve. */
+  get node(): AllocNode {
+    return this.#node;
+  }
+
   get incarnation(): Incarnation {
     return this.#node.incarnation;
   }

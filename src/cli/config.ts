@@ -51,6 +51,8 @@ export interface StoreConfig {
   /** An election timeout is drawn from [electionMinMs, electionMaxMs). */
   readonly electionMinMs: number;
   readonly electionMaxMs: number;
+  /** Where metrics and probes are read over HTTP. Undefined: nowhere. */
+  readonly adminListen: string | undefined;
 }
 
 /** One AllocSvr process. */
@@ -65,6 +67,8 @@ export interface AllocConfig {
   /** Addresses of stores to begin with. */
   readonly stores: readonly string[];
   readonly renewEveryMs: number;
+  /** Where metrics and probes are read over HTTP. Undefined: nowhere. */
+  readonly adminListen: string | undefined;
 }
 
 export type NodeConfig = StoreConfig | AllocConfig;
@@ -133,6 +137,7 @@ const storeSchema = z.strictObject({
   raiseBy: fields.bigintOr(DEFAULT_RAISE_BY, { from: 1n, to: RAISE_BY_MAX }),
   heartbeat: fields.durationOr(formatDuration(DEFAULT_HEARTBEAT_MS)),
   election: fields.durationOr(formatDuration(DEFAULT_ELECTION_MIN_MS)),
+  adminListen: fields.listenField.optional(),
 });
 
 const allocSchema = z.strictObject({
@@ -147,6 +152,7 @@ const allocSchema = z.strictObject({
     if (ms < 10 || ms > 60_000) throw fields.invalid(`must be 10ms to 1m, got ${String(raw)}`);
     return ms;
   }),
+  adminListen: fields.listenField.optional(),
 });
 
 /** The rules that tie several keys together. */
@@ -181,6 +187,7 @@ function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
     heartbeatMs: raw.heartbeat,
     electionMinMs: raw.election,
     electionMaxMs,
+    adminListen: raw.adminListen,
   };
 }
 
@@ -217,6 +224,7 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     zone: raw.zone,
     stores: raw.stores,
     renewEveryMs: raw.renewEvery,
+    adminListen: raw.adminListen,
   };
 }
 

@@ -1,7 +1,10 @@
 import type { AllocEvent } from '../alloc/events.js';
 import { AllocServer } from '../alloc/server.js';
 import { optional } from '../base/errors.js';
+import { observeAll } from '../base/observe.js';
 import { eventLogger, type LogLevel } from '../ops/log.js';
+import { withAdmin } from './admin.js';
+import { type AllocTelemetry, allocTelemetry } from './alloc-telemetry.js';
 import type { AllocConfig } from './config.js';
 import type { ProcessContext, Running } from './process.js';
 import { programVersion } from './version.js';
@@ -23,7 +26,16 @@ const LEVELS = {
 } as const satisfies { readonly [Type in AllocEvent['type']]?: LogLevel };
 
 /** Composition root of an AllocSvr: puts it together with the clock, the dice and the log of its process. */
-export async function serveAlloc(config: AllocConfig, context: ProcessContext): Promise<Running> {
+export function serveAlloc(config: AllocConfig, context: ProcessContext): Promise<Running> {
+  const { adminListen } = config;
+  if (adminListen === undefined) return startAlloc(config, context);
+  const telemetry = allocTelemetry({ version: programVersion(), clock: context.clock });
+  return withAdmin({ address: adminListen, telemetry, context, start: () => startAlloc(config, context, telemetry) });
+}
+
+/** `telemetry`: undefined without an admin port, for what nobody can read is not measured. */
+async function startAlloc(config: AllocConfig, context: ProcessContext, telemetry?: AllocTelemetry): Promise<Running> {
+  const logEvent = eventLogger<AllocEvent>(context.log.component('alloc'), LEVELS);
   const server = await AllocServer.start({
     id: config.name,
     listen: config.listen,
@@ -33,9 +45,10 @@ export async function serveAlloc(config: AllocConfig, context: ProcessContext): 
     renewEveryMs: config.renewEveryMs,
     clock: context.clock,
     random: context.random,
-    observe: eventLogger<AllocEvent>(context.log.component('alloc'), LEVELS),
+    observe: telemetry === undefined ? logEvent : observeAll(logEvent, telemetry.observe),
     onFatal: (error) => context.fail(error),
     version: programVersion(),
   });
+  telemetry?.watch(server.node);
   return { address: server.address, stop: () => server.drainAndStop() };
 }

@@ -1,4 +1,4 @@
-import { SeqError, show } from '../base/errors.js';
+import { messageOf, SeqError, show } from '../base/errors.js';
 
 /** Hosts that a server can listen on and nobody can dial. */
 const WILDCARD_HOSTS: ReadonlySet<string> = new Set(['0.0.0.0', '[::]', '*']);
@@ -26,4 +26,15 @@ export function isDialable(text: string): boolean {
 /** `address` is `host:port`; throws INVALID_ARGUMENT unless it is. */
 export function isWildcard(address: string): boolean {
   return WILDCARD_HOSTS.has(splitAddress(address).host);
+}
+
+/** Why nobody can listen on `address`, as INVALID_ARGUMENT with what to do about it. `cause` is what the system said. */
+export function cannotListen(address: string, cause: unknown): SeqError {
+  return new SeqError('INVALID_ARGUMENT', `cannot listen on ${address}: ${portAdvice(messageOf(cause), splitAddress(address).port)}`, { cause });
+}
+
+function portAdvice(text: string, port: number): string {
+  if (/EADDRINUSE/.test(text)) return `port ${port} is in use by another process; stop it or choose another port`;
+  if (/EACCES/.test(text)) return `port ${port} needs privileges; choose one above 1023`;
+  return text;
 }

@@ -14,8 +14,8 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
-import { messageOf, SeqError } from '../base/errors.js';
-import { splitAddress } from '../model/address.js';
+import { SeqError } from '../base/errors.js';
+import { cannotListen, splitAddress } from '../model/address.js';
 import type { Version } from '../model/version.js';
 import { errorToWire } from './status.js';
 
@@ -74,11 +74,11 @@ export class GrpcServer {
     const limits = options.maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': options.maxRequestBytes };
     const server = new Server({ ...SERVER_OPTIONS, ...limits });
     for (const { definition, implementation } of options.services) server.addService(definition, implementation);
-    const { host, port } = splitAddress(options.address);
+    const { host } = splitAddress(options.address);
     const bound = await new Promise<number>((resolve, reject) => {
       server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, boundPort) => {
         if (error === null) resolve(boundPort);
-        else reject(new SeqError('INVALID_ARGUMENT', `cannot listen on ${options.address}: ${portAdvice(error, port)}`, { cause: error }));
+        else reject(cannotListen(options.address, error));
       });
     });
     return new GrpcServer(server, options.clock, `${host}:${bound}`);
@@ -183,11 +183,4 @@ export class Handlers {
 export function quietGrpc(): void {
   const asked = process.env['GRPC_VERBOSITY'] ?? process.env['GRPC_NODE_VERBOSITY'];
   if (asked === undefined) setLogVerbosity(logVerbosity.NONE);
-}
-
-function portAdvice(error: Error, port: number): string {
-  const text = messageOf(error);
-  if (/EADDRINUSE/.test(text)) return `port ${port} is in use by another process; stop it or choose another port`;
-  if (/EACCES/.test(text)) return `port ${port} needs privileges; choose one above 1023`;
-  return text;
 }

@@ -58,6 +58,7 @@ describe('config', () => {
       heartbeatMs: 100,
       electionMinMs: 500,
       electionMaxMs: 1000,
+      adminListen: undefined,
     });
   });
 
@@ -71,7 +72,12 @@ describe('config', () => {
       zone: '',
       stores: ['127.0.0.1:1'],
       renewEveryMs: 500,
+      adminListen: undefined,
     });
+  });
+
+  it('takes the admin port of either role as it is given: loopback or not is the choice of whoever writes the file', () => {
+    for (const text of [STORE, ALLOC]) expect(parseConfig(withLine(text, "adminListen: '[::]:9'"), 'x').adminListen).to.equal('[::]:9');
   });
 
   it('reads 64-bit uids as text, exactly', () => {
@@ -93,7 +99,8 @@ describe('config', () => {
   });
 
   it('has every key in the files that it ships', () => {
-    const keysOf = (file: string): string[] => [...readFileSync(file, 'utf8').matchAll(/^([a-zA-Z]+):/gm)].map(([, key]) => key as string);
+    // A key that does nothing unless given is there too, commented out.
+    const keysOf = (file: string): string[] => [...readFileSync(file, 'utf8').matchAll(/^(?:# )?([a-zA-Z]+):/gm)].map(([, key]) => key as string);
     expect(keysOf('deploy/config/store.yaml')).to.have.members([
       'role',
       'name',
@@ -112,8 +119,18 @@ describe('config', () => {
       'raiseBy',
       'heartbeat',
       'election',
+      'adminListen',
     ]);
-    expect(keysOf('deploy/config/alloc.yaml')).to.have.members(['role', 'name', 'listen', 'advertise', 'zone', 'stores', 'renewEvery']);
+    expect(keysOf('deploy/config/alloc.yaml')).to.have.members([
+      'role',
+      'name',
+      'listen',
+      'advertise',
+      'zone',
+      'stores',
+      'renewEvery',
+      'adminListen',
+    ]);
   });
 
   const three = (change: string): string =>
@@ -150,6 +167,7 @@ describe('config', () => {
     ['a lease that two election rounds outlast', withLine(STORE, 'lease: 2s'), ['2000ms <= 2 x 1000ms']],
     ['heartbeats that do not fit into an election', withLine(STORE, 'heartbeat: 200ms'), ['200ms x 3 > 500ms']],
     ['drift beyond the bound', withLine(STORE, 'drift: 30%'), ['drift', '300000']],
+    ['an admin port that is no address', withLine(ALLOC, 'adminListen: 7092'), ['adminListen', '7092']],
     ['a renewal interval of zero', withLine(ALLOC, 'renewEvery: 0ms'), ['renewEvery', '10ms to 1m']],
     ['a file that is not YAML', 'role: [', ['is not YAML']],
     ['a key twice', `${ALLOC}\nname: c`, ['is not YAML', 'unique']],

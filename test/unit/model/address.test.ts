@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SeqError } from '../../../src/base/errors.js';
-import { isDialable, isWildcard, splitAddress } from '../../../src/model/address.js';
+import { cannotListen, isDialable, isWildcard, splitAddress } from '../../../src/model/address.js';
 
 describe('address', () => {
   it('takes host:port, IPv6 in brackets, and refuses the rest with the value', () => {
@@ -19,5 +19,17 @@ describe('address', () => {
   it('knows a wildcard, which only a listener can use', () => {
     expect(['0.0.0.0:1', '[::]:1'].map(isWildcard)).to.deep.equal([true, true]);
     expect(['127.0.0.1:1', '[::1]:1'].map(isWildcard)).to.deep.equal([false, false]);
+  });
+
+  it('says what to do when nobody can listen on an address, and keeps what the system said', () => {
+    const rows: readonly [string, string][] = [
+      ['listen EADDRINUSE: address already in use', 'cannot listen on h:80: port 80 is in use by another process; stop it or choose another port'],
+      ['listen EACCES: permission denied', 'cannot listen on h:80: port 80 needs privileges; choose one above 1023'],
+      ['getaddrinfo ENOTFOUND h', 'cannot listen on h:80: getaddrinfo ENOTFOUND h'],
+    ];
+    for (const [said, message] of rows) {
+      const cause = new Error(said);
+      expect(cannotListen('h:80', cause)).to.include({ code: 'INVALID_ARGUMENT', message, cause });
+    }
   });
 });

@@ -1,0 +1,87 @@
+import type { Version } from '../model/version.js';
+import { bit, type Counts, type Distribution, type Meter, type Metrics } from './metrics.js';
+
+/** An AllocSvr as it is now. */
+export interface AllocReading {
+  readonly handedOutCount: number;
+  readonly sectionCount: number;
+  /** 0: no lease. */
+  readonly leaseLeftMs: number;
+  readonly isServing: boolean;
+  readonly residentUidCount: number;
+  /** Undefined before the first table. */
+  readonly version: Version | undefined;
+}
+
+/** An event of which repeats are left out says how many were since the last one told. */
+interface Thinned {
+  readonly leftOutCount: number;
+}
+
+/**
+ * The metrics of an AllocSvr. `read` gives undefined until it holds its first lease: everything is 0 then. What comes
+ * from thinned events is counted in full, but as late as the event is told.
+ */
+export class AllocMetrics {
+  readonly #renewals: Counts<'ok' | 'failed'>;
+  readonly #advances: Meter;
+  readonly #advanceSeconds: Distribution;
+  readonly #advanceWaits: Meter;
+  readonly #floorAlarms: Meter;
+
+  constructor(metrics: Metrics, read: () => AllocReading | undefined) {
+    const zeroOr = (of: (reading: AllocReading) => number) => (): number => {
+      const reading = read();
+      return reading === undefined ? 0 : of(reading);
+    };
+    const gauge = (name: string, help: string, of: (reading: AllocReading) => number): void => metrics.gauge(name, help, zeroOr(of));
+    metrics.counterOf(
+      'seqsvr_alloc_sequences_total',
+      'Numbers handed out since the process started.',
+      zeroOr(({ handedOutCount }) => handedOutCount),
+    );
+    gauge('seqsvr_alloc_sections_owned', 'Sections that this AllocSvr owns.', ({ sectionCount }) => sectionCount);
+    gauge('seqsvr_alloc_lease_remaining_seconds', 'What is left of the lease; 0: none.', ({ leaseLeftMs }) => leaseLeftMs / 1000);
+    gauge('seqsvr_alloc_serving', 'Whether this AllocSvr may hand out numbers (1) or not (0).', ({ isServing }) => bit(isServing));
+    gauge('seqsvr_alloc_users_resident', 'Uids that have memory, counted by page.', ({ residentUidCount }) => residentUidCount);
+    gauge('seqsvr_route_generation', 'Generation of the newest routing table seen.', ({ version }) => version?.generation ?? 0);
+    gauge('seqsvr_route_version', 'Version of the newest routing table seen, within its generation.', ({ version }) => version?.value ?? 0);
+
+    this.#renewals = metrics.counterBy('seqsvr_alloc_lease_renewals_total', 'Attempts to renew the lease, by how they ended.', {
+      label: 'result',
+      values: ['ok', 'failed'],
+    });
+    this.#advances = metrics.counter('seqsvr_alloc_advances_total', 'Raises of max_seq that were committed, one for each section.');
+    this.#advanceSeconds = metrics.histogram('seqsvr_alloc_advance_duration_seconds', 'Time of the request that brought a raise of max_seq.');
+    this.#advanceWaits = metrics.counter('seqsvr_alloc_advance_waits_total', 'Calls that found the window empty and waited for a raise of max_seq.');
+    this.#floorAlarms = metrics.counter(
+      'seqsvr_alloc_floor_alarms_total',
+      'Calls whose caller had seen a higher number than this owner handed out: a lie, or a second owner.',
+    );
+  }
+
+  leaseRenewed(): void {
+    this.#renewals.add('ok', 1);
+  }
+
+  renewalFailed(event: Thinned): void {
+    this.#renewals.add('failed', countOf(event));
+  }
+
+  maxSeqRaised({ tookMs }: { readonly tookMs: number }): void {
+    this.#advances.add(1);
+    this.#advanceSeconds.observe(tookMs / 1000);
+  }
+
+  windowEmpty(event: Thinned): void {
+    this.#advanceWaits.add(countOf(event));
+  }
+
+  floorAboveCurrent(event: Thinned): void {
+    this.#floorAlarms.add(countOf(event));
+  }
+}
+
+function countOf({ leftOutCount }: Thinned): number {
+  return 1 + leftOutCount;
+}

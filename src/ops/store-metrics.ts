@@ -1,0 +1,86 @@
+import type { Version } from '../model/version.js';
+import { bit, type Counts, type Distribution, type Meter, type Metrics } from './metrics.js';
+
+/** Sections or entries of one batch; 0 is a write of the hard state alone. */
+const ENTRY_BUCKETS = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/** What the arbiter says of a decision begins with one of these; `other` is for words that are newer than this table. */
+const MOVE_REASONS = {
+  'lease over': 'lease_over',
+  'former runs are over': 'former_run',
+  'sections without an owner': 'no_owner',
+  'spread evenly': 'spread',
+} as const;
+type MoveReason = (typeof MOVE_REASONS)[keyof typeof MOVE_REASONS] | 'other';
+
+/** A StoreSvr as it is now. */
+export interface StoreReading {
+  /** Some node is known to lead: this one or another. */
+  readonly hasLeader: boolean;
+  readonly isLeader: boolean;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  /** This node leads, and may decide. */
+  readonly isArbiter: boolean;
+  /** As applied here. */
+  readonly unassignedCount: number;
+  readonly version: Version;
+}
+
+/** The metrics of a StoreSvr. `read` gives undefined until the node runs: everything is 0 then. */
+export class StoreMetrics {
+  readonly #leaderChanges: Meter;
+  readonly #fsyncSeconds: Distribution;
+  readonly #batchEntries: Distribution;
+  readonly #moves: Counts<MoveReason>;
+  #leaderTerm = 0;
+
+  constructor(metrics: Metrics, read: () => StoreReading | undefined) {
+    const gauge = (name: string, help: string, of: (reading: StoreReading) => number): void =>
+      metrics.gauge(name, help, () => {
+        const reading = read();
+        return reading === undefined ? 0 : of(reading);
+      });
+    gauge('seqsvr_raft_has_leader', 'Whether this node knows a leader (1) or not (0).', ({ hasLeader }) => bit(hasLeader));
+    gauge('seqsvr_raft_is_leader', 'Whether this node is the leader (1) or not (0).', ({ isLeader }) => bit(isLeader));
+    gauge('seqsvr_raft_term', 'The Raft term that this node is in.', ({ term }) => term);
+    gauge('seqsvr_raft_commit_index', 'Index of the last entry that this node knows to be committed.', ({ commitIndex }) => commitIndex);
+    gauge('seqsvr_raft_applied_index', 'Index of the last entry that this node has applied.', ({ appliedIndex }) => appliedIndex);
+    gauge('seqsvr_arbiter_active', 'Whether this node plays the arbiter (1) or not (0).', ({ isArbiter }) => bit(isArbiter));
+    gauge('seqsvr_arbiter_sections_unassigned', 'Sections that nobody serves, as applied here.', ({ unassignedCount }) => unassignedCount);
+    gauge('seqsvr_route_generation', 'Generation of the routing table, as applied here.', ({ version }) => version.generation);
+    gauge('seqsvr_route_version', 'Version of the routing table within its generation, as applied here.', ({ version }) => version.value);
+
+    this.#leaderChanges = metrics.counter('seqsvr_raft_leader_changes_total', 'Terms in which this node came to know a leader.');
+    this.#fsyncSeconds = metrics.histogram('seqsvr_store_fsync_duration_seconds', 'Time of one synced write of the log and what rides along.');
+    this.#batchEntries = metrics.histogram('seqsvr_store_batch_entries', 'Log entries in one synced write.', ENTRY_BUCKETS);
+    this.#moves = metrics.counterBy('seqsvr_arbiter_moves_total', 'Sections that this node, as the arbiter, gave or planned to give to an owner.', {
+      label: 'reason',
+      values: [...Object.values(MOVE_REASONS), 'other'],
+    });
+  }
+
+  /** A role, a term or a leader changed: a term has one leader at most, so a term counts once. */
+  roleChanged({ term, leaderId }: { readonly term: number; readonly leaderId: number | undefined }): void {
+    if (leaderId === undefined || term <= this.#leaderTerm) return;
+    this.#leaderTerm = term;
+    this.#leaderChanges.add(1);
+  }
+
+  written({ entryCount, tookMs }: { readonly entryCount: number; readonly tookMs: number }): void {
+    this.#fsyncSeconds.observe(tookMs / 1000);
+    this.#batchEntries.observe(entryCount);
+  }
+
+  /** A decision was applied. Call only on the node that made it: then the sum over all stores is right. */
+  decided({ sectionCount, reason }: { readonly sectionCount: number; readonly reason: string }): void {
+    this.#moves.add(moveReason(reason), sectionCount);
+  }
+}
+
+/** The kind of a reason, without the names in it: those would be labels without end. */
+export function moveReason(reason: string): MoveReason {
+  for (const [start, kind] of Object.entries(MOVE_REASONS)) if (reason.startsWith(start)) return kind;
+  return 'other';
+}

@@ -1,0 +1,68 @@
+import { expect } from 'chai';
+import { AllocMetrics, type AllocReading } from '../../../src/ops/alloc-metrics.js';
+import { Metrics } from '../../../src/ops/metrics.js';
+import { readPage } from './page.js';
+
+const READING: AllocReading = {
+  handedOutCount: 1_000,
+  sectionCount: 2,
+  leaseLeftMs: 2_500,
+  isServing: true,
+  residentUidCount: 2_048,
+  version: { generation: 1_750_000_000, value: 9 },
+};
+
+describe('AllocMetrics', () => {
+  let metrics: Metrics;
+  let alloc: AllocMetrics;
+  let reading: AllocReading | undefined;
+
+  beforeEach(() => {
+    reading = READING;
+    metrics = new Metrics({ version: 'test', hasProcess: false });
+    alloc = new AllocMetrics(metrics, () => reading);
+  });
+  const valueOf = async (name: string, sample = name): Promise<number | undefined> =>
+    readPage(await metrics.render())
+      .get(name)
+      ?.samples.get(sample);
+
+  it('shows the node as it is when someone asks', async () => {
+    const rows: readonly [string, number][] = [
+      ['seqsvr_alloc_sequences_total', 1_000],
+      ['seqsvr_alloc_sections_owned', 2],
+      ['seqsvr_alloc_lease_remaining_seconds', 2.5],
+      ['seqsvr_alloc_serving', 1],
+      ['seqsvr_alloc_users_resident', 2_048],
+      ['seqsvr_route_generation', 1_750_000_000],
+      ['seqsvr_route_version', 9],
+    ];
+    for (const [name, value] of rows) expect(await valueOf(name), name).to.equal(value);
+    reading = undefined;
+    for (const [name] of rows) expect(await valueOf(name), name).to.equal(0);
+  });
+
+  it('counts renewals by how they ended, those that were left out of the log included', async () => {
+    alloc.leaseRenewed();
+    alloc.leaseRenewed();
+    alloc.renewalFailed({ leftOutCount: 0 });
+    alloc.renewalFailed({ leftOutCount: 6 });
+    const name = 'seqsvr_alloc_lease_renewals_total';
+    expect([await valueOf(name, `${name}{result="ok"}`), await valueOf(name, `${name}{result="failed"}`)]).to.deep.equal([2, 8]);
+  });
+
+  it('counts raises, and measures them in seconds', async () => {
+    alloc.maxSeqRaised({ tookMs: 5 });
+    alloc.maxSeqRaised({ tookMs: 7 });
+    const name = 'seqsvr_alloc_advance_duration_seconds';
+    expect(await valueOf('seqsvr_alloc_advances_total')).to.equal(2);
+    expect(await valueOf(name, `${name}_sum`)).to.be.closeTo(0.012, 1e-9);
+  });
+
+  it('counts waits and floor alarms, those that were left out of the log included', async () => {
+    alloc.windowEmpty({ leftOutCount: 0 });
+    alloc.windowEmpty({ leftOutCount: 41 });
+    alloc.floorAboveCurrent({ leftOutCount: 2 });
+    expect([await valueOf('seqsvr_alloc_advance_waits_total'), await valueOf('seqsvr_alloc_floor_alarms_total')]).to.deep.equal([43, 3]);
+  });
+});

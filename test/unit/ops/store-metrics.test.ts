@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { Metrics } from '../../../src/ops/metrics.js';
+import { moveReason, StoreMetrics, type StoreReading } from '../../../src/ops/store-metrics.js';
+import { readPage, type Shown } from './page.js';
+
+const READING: StoreReading = {
+  hasLeader: true,
+  isLeader: false,
+  term: 3,
+  commitIndex: 12,
+  appliedIndex: 11,
+  isArbiter: false,
+  unassignedCount: 4,
+  version: { generation: 1_750_000_000, value: 9 },
+};
+
+describe('StoreMetrics', () => {
+  let metrics: Metrics;
+  let store: StoreMetrics;
+  let reading: StoreReading | undefined;
+
+  beforeEach(() => {
+    reading = READING;
+    metrics = new Metrics({ version: 'test', hasProcess: false });
+    store = new StoreMetrics(metrics, () => reading);
+  });
+  const shown = async (name: string): Promise<Shown> => readPage(await metrics.render()).get(name)!;
+  const valueOf = async (name: string, sample = name): Promise<number | undefined> => (await shown(name)).samples.get(sample);
+
+  it('shows the node as it is when someone asks', async () => {
+    const rows: readonly [string, number][] = [
+      ['seqsvr_raft_has_leader', 1],
+      ['seqsvr_raft_is_leader', 0],
+      ['seqsvr_raft_term', 3],
+      ['seqsvr_raft_commit_index', 12],
+      ['seqsvr_raft_applied_index', 11],
+      ['seqsvr_arbiter_active', 0],
+      ['seqsvr_arbiter_sections_unassigned', 4],
+      ['seqsvr_route_generation', 1_750_000_000],
+      ['seqsvr_route_version', 9],
+    ];
+    for (const [name, value] of rows) expect(await valueOf(name), name).to.equal(value);
+    reading = { ...READING, isLeader: true, isArbiter: true };
+    expect([await valueOf('seqsvr_raft_is_leader'), await valueOf('seqsvr_arbiter_active')]).to.deep.equal([1, 1]);
+    reading = undefined;
+    for (const [name] of rows) expect(await valueOf(name), name).to.equal(0);
+  });
+
+  it('counts a leader once in its term, whatever else changes in it', async () => {
+    for (const [term, leaderId] of [
+      [1, undefined],
+      [1, 2],
+      [1, undefined],
+      [1, 2],
+      [2, undefined],
+      [4, 2],
+    ] as const) {
+      store.roleChanged({ term, leaderId });
+    }
+    expect(await valueOf('seqsvr_raft_leader_changes_total')).to.equal(2);
+  });
+
+  it('measures synced writes in seconds, and their entries', async () => {
+    store.written({ entryCount: 3, tookMs: 2 });
+    store.written({ entryCount: 0, tookMs: 0.01 });
+    const fsync = 'seqsvr_store_fsync_duration_seconds';
+    expect(await valueOf(fsync, `${fsync}_sum`)).to.be.closeTo(0.00201, 1e-9);
+    expect(await valueOf(fsync, `${fsync}_bucket{le="0.00005"}`)).to.equal(1);
+    const batch = 'seqsvr_store_batch_entries';
+    expect([await valueOf(batch, `${batch}_bucket{le="0"}`), await valueOf(batch, `${batch}_bucket{le="4"}`)]).to.deep.equal([1, 2]);
+  });
+
+  it('counts moved sections by a kind of reason, never by the names in it', async () => {
+    for (const reason of ['lease over: alloc-1', 'lease over: alloc-2, alloc-3', 'spread evenly', 'something new: x']) {
+      store.decided({ sectionCount: 10, reason });
+    }
+    expect([...(await shown('seqsvr_arbiter_moves_total')).samples]).to.deep.equal([
+      ['seqsvr_arbiter_moves_total{reason="lease_over"}', 20],
+      ['seqsvr_arbiter_moves_total{reason="former_run"}', 0],
+      ['seqsvr_arbiter_moves_total{reason="no_owner"}', 0],
+      ['seqsvr_arbiter_moves_total{reason="spread"}', 10],
+      ['seqsvr_arbiter_moves_total{reason="other"}', 10],
+    ]);
+  });
+
+  it('has a kind for everything that the arbiter says', () => {
+    const source = readFileSync('src/arbiter/arbiter.ts', 'utf8');
+    const reasons = ['lease over: ', 'former runs are over', 'sections without an owner', 'spread evenly'];
+    for (const reason of reasons) expect(source).to.match(new RegExp(`['\`]${reason}`));
+    expect(reasons.map(moveReason)).to.deep.equal(['lease_over', 'former_run', 'no_owner', 'spread']);
+  });
+});
