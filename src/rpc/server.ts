@@ -171,7 +171,7 @@ export class Handlers {
     const deadline = call.getDeadline();
     const wallMs = deadline instanceof Date ? deadline.getTime() : deadline;
     // grpc hands the deadline out on the wall clock; only its distance from now means anything.
-    const leftMs = Number.isFinite(wallMs) ? wallMs - this.#clock.now().wallMs : DEADLINE_DEFAULT_MS;
+    const leftMs = Number.isFinite(wallMs) ? wallMs - this.#clock.wallMs() : DEADLINE_DEFAULT_MS;
     return { deadlineMs: this.#clock.nowMs() + Math.min(leftMs, DEADLINE_MAX_MS), isCancelled: () => call.cancelled };
   }
 }
