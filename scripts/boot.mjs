@@ -1,4 +1,4 @@
-// `npm start`, `npm test` and `npm run build` on a fresh clone: installs and compiles when needed, then goes on.
+// `npm start`, `npm test`, `npm run build` and `npm run conformance` on a fresh clone: installs and compiles when needed, then goes on.
 // Plain Node without a dependency, for it runs before there are any.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,7 +21,7 @@ const LOCK_CHECK_EVERY_MS = 200;
 const LOCK_WAIT_LIMIT_MS = 600_000;
 
 const [task, ...args] = process.argv.slice(2);
-const TASKS = { start: startDev, test: runTests, build: () => undefined };
+const TASKS = { start: startDev, test: runTests, build: () => undefined, conformance: runConformance, 'bench:raft': benchRaft };
 if (!Object.hasOwn(TASKS, task ?? '')) stop(`usage: node scripts/boot.mjs ${Object.keys(TASKS).join('|')} [arguments]`, 2);
 checkNode();
 process.chdir(root);
@@ -72,6 +72,19 @@ function removeStaleOutputs() {
 async function startDev() {
   process.argv = [process.argv[0], main, 'dev', ...args];
   await import(pathToFileURL(main).href);
+}
+
+/** In this very process, as startDev: a Ctrl-C and a SIGTERM are for the one that has to clean up. */
+async function benchRaft() {
+  const bench = join(dist, 'test', 'bench', 'raft.js');
+  process.argv = [process.argv[0], bench, ...args];
+  await import(pathToFileURL(bench).href);
+}
+
+/** Data files over the Raft core; see test/conformance. */
+async function runConformance() {
+  const runner = join('dist', 'test', 'conformance', 'main.js');
+  process.exitCode = await exitCodeOf(spawn(process.execPath, ['--enable-source-maps', runner, ...args], { stdio: 'inherit' }));
 }
 
 async function runTests() {

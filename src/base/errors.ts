@@ -20,6 +20,11 @@ export const ERRORS = {
   UNAUTHENTICATED: { definite: true, retryable: false, doc: 'The server does not know who is calling.' },
   PERMISSION_DENIED: { definite: true, retryable: false, doc: 'The server knows who is calling and refuses this call.' },
   PROTOCOL: { definite: false, retryable: false, doc: 'The other side speaks another version, or broke a rule of this one.' },
+  WOULD_LOSE_QUORUM: {
+    definite: true,
+    retryable: false,
+    doc: 'Refused for safety: of the StoreSvrs that would be left, too few are active to decide anything. The message counts them.',
+  },
   CLOSED: { definite: true, retryable: false, doc: 'This client, server or node was closed.' },
 } as const satisfies Record<string, { definite: boolean; retryable: boolean; doc: string }>;
 

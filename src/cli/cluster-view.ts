@@ -14,7 +14,10 @@ export interface NodeView {
   readonly name: string;
   readonly role: 'store' | 'alloc';
   readonly address: string;
-  /** A store's Raft role; an AllocSvr's 'serving', 'noLease' or 'gone'; 'unreachable'. */
+  /**
+   * A store's Raft role, or 'learner', 'leaving', 'quarantined', 'replaced' (another data directory answers for it), and of
+   * stores that are no members 'joining' and 'removed'; an AllocSvr's 'serving', 'noLease' or 'gone'; 'unreachable'.
+   */
   readonly state: string;
   readonly term?: bigint | undefined;
   readonly commitIndex?: bigint | undefined;
@@ -26,7 +29,7 @@ export interface NodeView {
   readonly version: string | undefined;
   readonly pid: number | undefined;
   readonly uptimeMs: number | undefined;
-  /** Why it did not answer. */
+  /** Why it did not answer, or is quarantined. */
   readonly error: string | undefined;
 }
 
@@ -45,9 +48,13 @@ export function viewOf({ table, answers }: Inspection): ClusterView {
   const stores = answers.flatMap(({ status }) => (status?.role?.$case === 'store' ? [status.role.value] : []));
   // Two may claim to lead for a moment: the higher term is the true one.
   const leader = stores.filter(({ raftRole }) => raftRole === 'leader').sort((one, other) => Number(other.term - one.term))[0];
-  const known = leader ?? stores[0];
+  // A quarantined one or a joiner knows nothing of the cluster.
+  const informed = stores.filter(({ quarantine, standing }) => quarantine === undefined && standing !== 'joining');
+  const known = leader ?? informed.sort((one, other) => Number(other.appliedIndex - one.appliedIndex))[0];
 
-  const storeLines = storesOf(known, table.stores).map((member) => storeLine(member, byAddress.get(member.address), leader));
+  const members = storesOf(known, table.stores);
+  const storeLines = members.map((member) => storeLine(member, byAddress.get(member.address), leader));
+  storeLines.push(...answers.filter(({ address }) => members.every((member) => member.address !== address)).flatMap(strangerLine));
   const allocLines = allocsOf(known, table.allocs).map((member) => allocLine(member, byAddress.get(member.address)));
   const nodes = [...storeLines, ...allocLines];
   const problems = [
@@ -72,11 +79,13 @@ function healthOf(facts: { readonly isServed: boolean; readonly isStoreKnown: bo
 
 function problemOf(node: NodeView): string[] {
   if (node.state === 'unreachable') return [`${node.name} does not answer: ${node.error}`];
+  if (node.state === 'quarantined') return [`${node.name} is quarantined: ${node.error}`];
+  if (node.state === 'replaced') return [`another data directory answers in the place of ${node.name}: see 'seqctl member replace'`];
   if (node.state === 'noLease') return [`${node.name} holds no lease`];
   return [];
 }
 
-type StoreName = Pick<StoreMember, 'id' | 'name' | 'address'>;
+type StoreName = Pick<StoreMember, 'id' | 'name' | 'address'> & { readonly role?: string; readonly nodeUuid?: string };
 type AllocName = Pick<AllocMember, 'id' | 'address' | 'state'>;
 
 /** The stores' own list, or the table's when no store answered. */
@@ -97,12 +106,27 @@ function storeLine(member: StoreName, answer: NodeAnswer | undefined, leader: St
   const isLeader = leader !== undefined && leader.nodeId === member.id;
   return {
     ...lineOf({ name: member.name, role: 'store', address: member.address }, status, answer),
-    state: store?.raftRole ?? 'unreachable',
+    ...(store?.quarantine === undefined ? {} : { error: store.quarantine.reason }),
+    state: store === undefined ? 'unreachable' : storeState(member, store),
     term: store?.term,
     commitIndex: store?.commitIndex,
     appliedIndex: store?.appliedIndex,
     lag: isLeader ? 0n : leader === undefined || match === 0n ? undefined : leader.lastIndex - match,
   };
+}
+
+function storeState({ role, nodeUuid }: StoreName, store: StoreStatus): string {
+  if (store.quarantine !== undefined) return 'quarantined';
+  if (nodeUuid !== undefined && nodeUuid !== '' && store.nodeUuid !== nodeUuid) return 'replaced';
+  return role === 'learner' || role === 'leaving' ? role : store.raftRole;
+}
+
+/** A store that answers and is no member: it waits to be added, or was taken out. No problem of the cluster's. */
+function strangerLine(answer: NodeAnswer): NodeView[] {
+  const { address, status } = answer;
+  if (status?.role?.$case !== 'store') return [];
+  const { standing, term } = status.role.value;
+  return [{ ...lineOf({ name: status.name, role: 'store', address }, status, answer), state: standing === 'joining' ? 'joining' : 'removed', term }];
 }
 
 function allocLine(member: AllocName, answer: NodeAnswer | undefined): NodeView {

@@ -64,6 +64,11 @@ export function parsePpm(raw: unknown): number {
   return ppm;
 }
 
+export function boolean(raw: unknown): boolean {
+  if (typeof raw !== 'boolean') throw invalid(`must be true or false, got ${show(raw)}`);
+  return raw;
+}
+
 export function text(raw: unknown): string {
   if (typeof raw !== 'string' || raw === '') throw invalid(`must be text, got ${show(raw)}`);
   return raw;

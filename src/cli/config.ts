@@ -19,8 +19,10 @@ export const DEFAULT_ELECTION_MIN_MS = 500;
 /** A follower must be able to miss heartbeats without calling an election. */
 const HEARTBEATS_PER_ELECTION_MIN = 3;
 const NODE_ID_MAX = 2 ** 32 - 1;
+/** Stores that a joiner may list to begin with; one that answers is enough. */
+const LISTED_MAX = 16;
 
-/** A voter of the Raft group, as every store of the cluster lists it. */
+/** A store, as the others list it: a founding voter, or for a joiner one to begin with. */
 export interface StoreMemberConfig {
   readonly id: number;
   readonly name: string;
@@ -36,7 +38,10 @@ export interface StoreConfig {
   readonly name: string;
   /** The cluster's id, 32 hex digits, the same in all its stores. */
   readonly cluster: string;
-  readonly nodeId: number;
+  /** It joins a cluster that exists: it waits to be added and never founds one. */
+  readonly join: boolean;
+  /** The Raft id of a founding voter. Undefined: a joiner, which draws its own. */
+  readonly nodeId: number | undefined;
   /** Absolute. */
   readonly dataDir: string;
   readonly listen: string;
@@ -123,7 +128,8 @@ const storeSchema = z.strictObject({
     if (typeof raw !== 'string' || !/^[0-9a-f]{32}$/.test(raw)) throw fields.invalid(`must be 32 hex digits in quotes, got ${JSON.stringify(raw)}`);
     return raw;
   }),
-  nodeId: fields.field((raw) => fields.integer(raw, { from: 1, to: NODE_ID_MAX })),
+  join: fields.fieldOr(false, fields.boolean),
+  nodeId: fields.fieldOr(null, (raw) => (raw === null ? undefined : fields.integer(raw, { from: 1, to: NODE_ID_MAX }))),
   dataDir: fields.pathField,
   listen: fields.listenField,
   peerListen: fields.listenField,
@@ -157,7 +163,7 @@ const allocSchema = z.strictObject({
 
 /** The rules that tie several keys together. */
 function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
-  const own = checkMembers(raw);
+  const own = raw.join ? checkJoiner(raw) : checkFounder(raw);
   checkGeometry(raw.geometry);
   const lease: LeaseTerms = { leaseMs: raw.lease, driftPpm: raw.drift, marginMs: raw.leaseMargin };
   checkLeaseTerms(lease);
@@ -169,11 +175,12 @@ function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
   }
   const electionMaxMs = raw.election * 2;
   checkElection({ leaseMs: raw.lease, electionMaxMs });
-  const { role, name, cluster, nodeId, listen, peerListen, members, geometry, raiseBy } = raw;
+  const { role, name, cluster, join, nodeId, listen, peerListen, members, geometry, raiseBy } = raw;
   return {
     role,
     name,
     cluster,
+    join,
     nodeId,
     listen,
     peerListen,
@@ -191,20 +198,39 @@ function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
   };
 }
 
+/** What others dial to reach a node. */
+type Reach = Pick<StoreMemberConfig, 'peerAddress' | 'address'>;
+
 /** Throws unless the voters make a Raft group and this node is the one among them that it says it is. */
-function checkMembers(raw: z.infer<typeof storeSchema>): StoreMemberConfig {
+function checkFounder(raw: z.infer<typeof storeSchema>): Reach {
+  if (raw.nodeId === undefined) throw fields.invalid('nodeId: is required, unless this store joins a cluster that exists (join: true)');
   if (![1, 3, 5].includes(raw.members.length)) throw fields.invalid(`members: a set has 1, 3 or 5 voters, got ${raw.members.length}`);
-  for (const key of ['id', 'name', 'peerAddress', 'address'] as const) {
-    const values = raw.members.map((member) => member[key]);
-    const twice = values.find((value, index) => values.indexOf(value) !== index);
-    if (twice !== undefined) throw fields.invalid(`members: every ${key} must be there once, got ${twice} twice`);
-  }
+  checkDistinct(raw.members);
   const own = raw.members.find(({ id }) => id === raw.nodeId);
   if (own === undefined) throw fields.invalid(`nodeId: must be the id of one of the members, got ${raw.nodeId}`);
   if (own.name !== raw.name) throw fields.invalid(`name: must be that of member ${own.id}, '${own.name}', got '${raw.name}'`);
   checkAdvertised('advertise', raw.advertise, own.address);
   checkAdvertised('peerAdvertise', raw.peerAdvertise, own.peerAddress);
   return own;
+}
+
+/** Throws unless a joiner says where it is reached, and has somebody to ask. */
+function checkJoiner(raw: z.infer<typeof storeSchema>): Reach {
+  if (raw.nodeId !== undefined) throw fields.invalid(`nodeId: a store with join: true draws its own, so leave the key out, got ${raw.nodeId}`);
+  if (raw.advertise === undefined) throw fields.invalid('advertise: is required with join: true, for no list says where this store is reached');
+  if (raw.peerAdvertise === undefined) throw fields.invalid('peerAdvertise: is required with join: true, for no list says where this store is reached');
+  const count = raw.members.length;
+  if (count < 1 || count > LISTED_MAX) throw fields.invalid(`members: with join: true 1 to ${LISTED_MAX} stores of the cluster, got ${count}`);
+  checkDistinct(raw.members);
+  return { address: raw.advertise, peerAddress: raw.peerAdvertise };
+}
+
+function checkDistinct(members: readonly StoreMemberConfig[]): void {
+  for (const key of ['id', 'name', 'peerAddress', 'address'] as const) {
+    const values = members.map((member) => member[key]);
+    const twice = values.find((value, index) => values.indexOf(value) !== index);
+    if (twice !== undefined) throw fields.invalid(`members: every ${key} must be there once, got ${twice} twice`);
+  }
 }
 
 function checkAdvertised(key: string, given: string | undefined, listed: string): void {

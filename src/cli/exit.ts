@@ -4,6 +4,11 @@ import { DamageError } from '../store/damage.js';
 /** What the shell learns. Part of the interface: scripts depend on it. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, unhealthy: 4, unsafe: 5, denied: 6, interrupted: 130 } as const;
 
+/** What was asked for is not done, for safety: nobody confirmed it, or it is not what it seems. Nothing was changed. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
 const EXIT_OF: Readonly<Record<ErrorCode, number>> = {
   INVALID_ARGUMENT: EXIT.usage,
   OUT_OF_RANGE: EXIT.failed,
@@ -16,6 +21,7 @@ const EXIT_OF: Readonly<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: EXIT.denied,
   PERMISSION_DENIED: EXIT.denied,
   PROTOCOL: EXIT.failed,
+  WOULD_LOSE_QUORUM: EXIT.unsafe,
   CLOSED: EXIT.unreachable,
 };
 
@@ -25,19 +31,24 @@ const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
   TIMEOUT: "try a longer --timeout; 'seqctl cluster status' shows the cluster's health",
   OUT_OF_RANGE: 'this uid can have no more numbers; use another uid',
   RESOURCE_EXHAUSTED: 'try again in a moment',
+  WOULD_LOSE_QUORUM: "bring other stores up first; 'seqctl member list' shows them, and when they are lost for good: 'seqsvr store recover --help'",
   PROTOCOL: 'is it a seqsvr of the same version that answers there?',
 };
 
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof RefusedError) return EXIT.unsafe;
   return error instanceof SeqError ? EXIT_OF[error.code] : EXIT.failed;
 }
 
-/** What, why, what to do. A stack trace only for whoever asked for it. */
-export function explain(error: unknown, options: { readonly debug: boolean }): string {
+/**
+ * What, why, what to do. A stack trace only for whoever asked for it. `changes`: what a command that takes no numbers may
+ * have changed without knowing it, and where to look.
+ */
+export function explain(error: unknown, options: { readonly debug: boolean; readonly changes?: string | undefined }): string {
   const lines = [headline(error)];
   const advice = adviceOn(error);
   if (advice !== undefined) lines.push(advice);
-  if (error instanceof SeqError && error.maybeAllocated) lines.push('a number may have been handed out and lost: a gap, never a repeat');
+  if (error instanceof SeqError && error.maybeAllocated) lines.push(options.changes ?? 'a number may have been handed out and lost: a gap, never a repeat');
   if (options.debug && error instanceof Error) lines.push(withCauses(error));
   return lines.join('\n');
 }
@@ -48,12 +59,14 @@ export function headline(error: unknown): string {
 }
 
 function nameOf(error: unknown): string {
+  if (error instanceof RefusedError) return ' refused';
   if (error instanceof SeqError) return ` ${error.code}`;
   return error instanceof DamageError ? ` ${error.name}` : '';
 }
 
 function adviceOn(error: unknown): string | undefined {
   if (error instanceof SeqError) return ADVICE[error.code === 'TIMEOUT' && isForNobodyListens(error) ? 'UNAVAILABLE' : error.code];
+  if (error instanceof RefusedError) return undefined;
   if (error instanceof DamageError) return 'keep a copy of the data directory; OPERATIONS.md says how the node comes back';
   return 'this may be a bug; --debug shows where it happened';
 }

@@ -9,7 +9,7 @@ import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { formatDuration } from './duration.js';
 
 /** For one question to one node, in ms: a dead node must not use up the whole command's time. */
-const ATTEMPT_LIMIT_MS = 1_000;
+export const ATTEMPT_LIMIT_MS = 1_000;
 /** Between two rounds over all endpoints, in ms. */
 const ROUND_PAUSE_MS = 100;
 
@@ -77,7 +77,7 @@ export async function inspectCluster(endpoints: readonly string[], options: AskO
   return { table, answers: [...first, ...second] };
 }
 
-function askAll(addresses: readonly string[], options: AskOptions): Promise<NodeAnswer[]> {
+export function askAll(addresses: readonly string[], options: AskOptions): Promise<NodeAnswer[]> {
   return Promise.all(
     addresses.map(async (address) => {
       try {

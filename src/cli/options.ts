@@ -41,8 +41,8 @@ export const CONNECTION_OPTIONS = {
   output: fromEnv('output', { alias: 'o', type: 'string', default: 'table', describe: 'table or json', group: 'Output:', requiresArg: true }),
 } as const satisfies Record<string, Options>;
 
-/** Throws INVALID_ARGUMENT with the value and the rule. */
-export function parseConnection(flags: ConnectionFlags): ConnectionArgs {
+/** `timeoutDefault`: for a command that waits for more than an answer. Throws INVALID_ARGUMENT with the value and the rule. */
+export function parseConnection(flags: ConnectionFlags, timeoutDefault = TIMEOUT_DEFAULT): ConnectionArgs {
   const endpoints = flags.endpoints.split(',').map((endpoint) => endpoint.trim());
   if (endpoints.some((endpoint) => endpoint === '')) {
     throw new SeqError('INVALID_ARGUMENT', `--endpoints is host:port, several with commas, got '${flags.endpoints}'`);
@@ -50,7 +50,7 @@ export function parseConnection(flags: ConnectionFlags): ConnectionArgs {
   for (const endpoint of endpoints) {
     if (splitAddress(endpoint).port === 0) throw new SeqError('INVALID_ARGUMENT', `an endpoint needs a port in [1, 65535], got '${endpoint}'`);
   }
-  const timeoutMs = parseDurationMs(flags.timeout ?? TIMEOUT_DEFAULT);
+  const timeoutMs = parseDurationMs(flags.timeout ?? timeoutDefault);
   if (timeoutMs < 1) throw new SeqError('INVALID_ARGUMENT', `--timeout must be at least 1ms, got ${show(flags.timeout)}`);
   return { endpoints, timeoutMs, isTimeoutGiven: flags.timeout !== undefined, output: parseFormat(flags.output) };
 }

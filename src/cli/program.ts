@@ -1,24 +1,16 @@
 import yargs, { type Argv } from 'yargs';
 import { messageOf } from '../base/errors.js';
+import { asLeaf, type Choose, COMMANDS, needOf } from './command-tree.js';
 import { unknownCommand } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
+import { addLeader, addMember } from './member-commands.js';
 import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat, parseWhole } from './options.js';
+import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
+import { addStore } from './store-commands.js';
+import { processTerminal, type Terminal } from './terminal.js';
 import { programVersion } from './version.js';
-
-/** Commands are only chosen while the line is parsed, and run after: so a usage error is never mistaken for a failure. */
-type Choose = (run: () => Promise<number>) => void;
-
-/** Every command, with the commands below it. */
-const COMMANDS: Readonly<Record<string, readonly string[]>> = {
-  dev: [],
-  start: [],
-  seq: ['next', 'current'],
-  cluster: ['status'],
-  route: ['show'],
-  version: [],
-};
 
 const LINE_WIDTH_MAX = 120;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -26,13 +18,15 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export interface ProgramOptions {
   readonly name: 'seqsvr' | 'seqctl';
   readonly output: Output;
+  /** Default: the process's own. */
+  readonly terminal?: Terminal;
 }
 
 /** Runs one command line and gives its exit code. Never throws: it explains on stderr. */
-export async function runProgram(args: readonly string[], { name, output }: ProgramOptions): Promise<number> {
+export async function runProgram(args: readonly string[], { name, output, terminal = processTerminal }: ProgramOptions): Promise<number> {
   let chosen: (() => Promise<number>) | undefined;
   try {
-    await buildProgram(withoutDashes(args), name, output, (run) => {
+    await buildProgram(withoutDashes(args), name, { output, terminal }, (run) => {
       chosen = run;
     }).parseAsync();
   } catch (error) {
@@ -44,13 +38,13 @@ export async function runProgram(args: readonly string[], { name, output }: Prog
   try {
     return await chosen();
   } catch (error) {
-    output.talk(explain(error, { debug: args.includes('--debug') }));
+    output.talk(explain(error, { debug: args.includes('--debug'), changes: changesOf(args) }));
     return exitCodeOf(error);
   }
 }
 
 /** The whole command tree. What a command needs to run is imported when it runs: --help does not wait for gRPC. */
-export function buildProgram(args: readonly string[], name: string, output: Output, choose: Choose): Argv {
+export function buildProgram(args: readonly string[], name: string, voices: Voices, choose: Choose): Argv {
   const program = yargs([...args])
     .scriptName(name)
     .usage('$0 <command>\n\nA replicated sequence service: every uid has a 64-bit number that only ever grows.')
@@ -67,9 +61,16 @@ export function buildProgram(args: readonly string[], name: string, output: Outp
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .example('$0 dev', 'start a whole cluster on this machine')
     .example('$0 seq next 42', 'take a number for uid 42')
+    .example('$0 member list', 'the StoreSvrs and how far they are')
     .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
-  for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVersion]) add(program, output, choose);
+  for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVersion]) add(program, voices.output, choose);
+  for (const add of [addMember, addLeader, addStore]) add(program, voices, choose);
   return program;
+}
+
+/** What an error may leave open that says nothing of numbers. */
+function changesOf(args: readonly string[]): string | undefined {
+  return args.includes('member') || args.includes('leader') ? "whether it was done is not known; 'seqctl member list' shows what is" : undefined;
 }
 
 /** yargs names what it does not know, and no more. */
@@ -88,15 +89,6 @@ function withoutDashes(args: readonly string[]): readonly string[] {
   const at = args.indexOf('--');
   if (at === -1 || args.slice(at + 1).some((arg) => /^-[^\d]/.test(arg))) return args;
   return args.toSpliced(at, 1);
-}
-
-/** A word too many for a command that has none below it is an argument, not a command. */
-function asLeaf<Options>(command: Argv<Options>): Argv<Options> {
-  return command.strictCommands(false);
-}
-
-function needOf(group: string): string {
-  return `${group} needs a command: ${(COMMANDS[group] ?? []).join(' or ')}`;
 }
 
 function addDev(program: Argv, output: Output, choose: Choose): void {

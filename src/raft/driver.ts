@@ -1,24 +1,37 @@
+import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
-import { type AppendWork, RaftCore, type RaftOptions, type TraceEvent } from './core.js';
+import { type ConfChange, decodeConfChange, encodeConfChange, leavesJoint } from './conf-change.js';
+import { RaftCore, type RaftOptions } from './core.js';
 import type { Message } from './message.js';
+import { type Applied, PendingProposals } from './pending-proposals.js';
+import { PendingReads } from './pending-reads.js';
 import type { RaftEvent, RaftStorage, StateMachine, Transport } from './ports.js';
+import type { AppendWork, SoftState } from './ready.js';
+import type { ConfState, Entry, EntryId, HardState, Index, NodeId, Snapshot, Term } from './types.js';
 import { Writer } from './writer.js';
-import type { Entry, HardState, Index, Term } from './types.js';
 
-/** Proposals that wait for the next turn or for their fate; more are refused. */
-const PENDING_PROPOSALS_MAX = 10_000;
-/** Bytes of one command. Entry, append and frame around it must still fit into what a peer takes, or nothing after it commits. */
-export const COMMAND_BYTES_MAX = 2 * 1024 * 1024;
-/** Reads that wait; more are refused. */
-const PENDING_READS_MAX = 10_000;
+export { type Applied, COMMAND_BYTES_MAX } from './pending-proposals.js';
+
+/** Applied entries that stay in the log, so that a member that was away for a while needs no snapshot. */
+const KEPT_ENTRIES = 10_000;
+/** For a member that is slower than that the log is kept up to here; then a snapshot is cheaper. */
+const KEPT_FOR_SLOW_ENTRIES = 50_000;
+/** Compaction waits until it is worth a write. */
+const COMPACTION_STEP = 1_000;
+/** A read that was passed on to a leader is given up after this many election timeouts. */
+const READ_TIMEOUT_ELECTIONS = 2;
 
 export interface DriverOptions<Result> {
-  readonly raft: Omit<RaftOptions, 'trace'>;
+  readonly raft: Omit<RaftOptions, 'snapshot'>;
   readonly tickMs: number;
   readonly hardState: HardState;
   readonly appliedIndex: Index;
+  /** The members as of `appliedIndex`. */
+  readonly confState: ConfState;
+  /** Applied entries that stay in the log. Default 10,000. */
+  readonly keptEntries?: number;
   readonly storage: RaftStorage;
   readonly transport: Transport;
   readonly machine: StateMachine<Result>;
@@ -28,60 +41,33 @@ export interface DriverOptions<Result> {
   readonly onFatal: (error: unknown) => void;
 }
 
-interface Proposal<Result> {
-  readonly data: Uint8Array;
-  readonly resolve: (applied: Applied<Result>) => void;
-  readonly reject: (error: SeqError) => void;
-}
-
-/** A committed and applied command. */
-export interface Applied<Result> {
-  readonly index: Index;
-  readonly term: Term;
-  readonly result: Result;
-}
-
-interface Waiter<Result> extends Proposal<Result> {
-  readonly term: Term;
-}
-
-interface Read {
-  readonly resolve: (index: Index) => void;
-  readonly reject: (error: SeqError) => void;
-}
-
-interface ConfirmedReads {
-  readonly index: Index;
-  readonly reads: readonly Read[];
-}
-
 /**
- * Runs a RaftCore on a real machine; the only file of this folder that waits. Carries out each Ready in one order:
- * send what may go at once, persist, THEN send what promises, apply, answer. Everything that came in during one turn
- * of the event loop shares one Ready, one append and one write (group commit).
+ * Runs a RaftCore on a real machine; with its writer the only part of this folder that waits. Carries out each Ready in
+ * one order: send what may go at once, persist, THEN send what promises, apply, answer. Everything that came in during
+ * one turn of the event loop shares one Ready, one append and one write (group commit).
  */
 export class RaftDriver<Result> {
   readonly core: RaftCore;
   readonly #options: DriverOptions<Result>;
   readonly #writer: Writer;
-  #proposals: Proposal<Result>[] = [];
-  readonly #waiters = new Map<Index, Waiter<Result>>();
-  #newReads: Read[] = [];
-  readonly #askedReads = new Map<number, readonly Read[]>();
-  /** Reads that are neither resolved nor rejected. */
-  #readCount = 0;
-  #confirmedReads: ConfirmedReads[] = [];
-  #nextContext = 1;
+  readonly #proposals = new PendingProposals<Result>();
+  readonly #reads: PendingReads;
+  /** The last entry that the state machine holds. */
+  #applied: EntryId;
   #isPumpDue = false;
   #isStopped = false;
   #cancelTick: () => void = () => undefined;
+  #tickCount = 0;
   /** The term in which this leader has told that it is ready; 0: none. */
   #readyTerm: Term = 0;
+  #isStallTold = false;
 
   constructor(options: DriverOptions<Result>) {
     this.#options = options;
-    const { hardState, appliedIndex, storage, machine, clock, observe } = options;
-    this.core = new RaftCore({ ...options.raft, trace: (event) => this.#onTrace(event) }, { hardState, log: storage, appliedIndex });
+    const { hardState, appliedIndex, confState, storage, machine, clock, observe } = options;
+    this.#reads = new PendingReads(options.raft.random);
+    this.core = new RaftCore({ ...options.raft, snapshot: () => this.#snapshot() }, { hardState, log: storage, appliedIndex, confState });
+    this.#applied = { index: appliedIndex, term: this.core.log.termAt(appliedIndex) ?? 0 };
     this.#writer = new Writer({
       storage,
       machine,
@@ -101,43 +87,62 @@ export class RaftDriver<Result> {
   /** Takes in a message of a peer. */
   receive(message: Message): void {
     if (this.#isStopped || message.to !== this.core.id) return;
+    // Read before it is believed: once the core has taken it, it is what this node will become.
+    if (message.type === 'snapshot' && this.#options.machine.parseSnapshot(message.snapshot.data) === undefined)
+      return this.#options.observe({ type: 'snapshotRefused', from: message.from, index: message.snapshot.index });
     this.#guard(() => this.core.step(message));
     this.#schedule();
   }
 
   /**
-   * Resolves with what applying the command answered. Rejects with NOT_LEADER or RESOURCE_EXHAUSTED (definite: it is
-   * certainly not in the log) or with UNAVAILABLE (unknown: leadership was lost first, and the entry may stay or go).
+   * Resolves with what applying the command answered. Rejects with NOT_LEADER, RESOURCE_EXHAUSTED or a definite
+   * UNAVAILABLE (it is certainly not in the log), or with UNAVAILABLE (unknown: leadership was lost first, and the entry
+   * may stay or go).
    */
   propose(data: Uint8Array): Promise<Applied<Result>> {
-    return new Promise((resolve, reject) => {
-      if (this.#isStopped) return reject(new SeqError('CLOSED', 'this node is stopping'));
-      // An entry without data is the no-op of a new leader: it is never applied, so it has no answer.
-      if (data.length === 0) return reject(new SeqError('INVALID_ARGUMENT', 'a command must have at least 1 byte, got 0'));
-      if (data.length > COMMAND_BYTES_MAX) {
-        return reject(new SeqError('INVALID_ARGUMENT', `a command has at most ${COMMAND_BYTES_MAX} bytes, got ${data.length}`));
-      }
-      if (this.#proposals.length + this.#waiters.size >= PENDING_PROPOSALS_MAX) {
-        return reject(new SeqError('RESOURCE_EXHAUSTED', `${PENDING_PROPOSALS_MAX} proposals are waiting`, { retryAfterMs: 50 }));
-      }
-      this.#proposals.push({ data, resolve, reject });
-      this.#schedule();
-    });
+    if (this.#isStopped) return Promise.reject(stopping());
+    this.#schedule();
+    return this.#proposals.add('normal', data);
+  }
+
+  /** As `propose`, for the members; UNAVAILABLE, definite, while another change is under way. */
+  changeMembers(change: ConfChange): Promise<Applied<Result>> {
+    if (this.#isStopped) return Promise.reject(stopping());
+    this.#schedule();
+    return this.#proposals.add('confChange', encodeConfChange(change));
   }
 
   /**
    * Resolves, after a quorum confirmed this leader in a round that began after this call, once everything that was
    * committed at the call is applied here. Rejects with NOT_LEADER: nothing was read.
    */
+  confirmLeadership(): Promise<Index> {
+    return this.#read({ mustLead: true });
+  }
+
+  /** As `confirmLeadership`, on any node: whoever leads is asked. */
   readIndex(): Promise<Index> {
-    return new Promise((resolve, reject) => {
-      if (this.#isStopped) return reject(new SeqError('CLOSED', 'this node is stopping'));
-      if (this.#readCount >= PENDING_READS_MAX)
-        return reject(new SeqError('RESOURCE_EXHAUSTED', `${PENDING_READS_MAX} reads are waiting`, { retryAfterMs: 50 }));
-      this.#readCount += 1;
-      this.#newReads.push({ resolve, reject });
-      this.#schedule();
-    });
+    return this.#read({ mustLead: false });
+  }
+
+  /** Hands leadership to `to`, if that works within an election timeout. */
+  transferLeader(to: NodeId): void {
+    this.#guard(() => this.core.transferLeader(to));
+    this.#schedule();
+  }
+
+  /** Messages to this peer were lost. */
+  reportUnreachable(id: NodeId): void {
+    if (this.#isStopped) return;
+    this.#guard(() => this.core.reportUnreachable(id));
+    this.#schedule();
+  }
+
+  /** The snapshot that was sent to this peer is there, or will not come. */
+  reportSnapshot(id: NodeId, isThere: boolean): void {
+    if (this.#isStopped) return;
+    this.#guard(() => this.core.reportSnapshot(id, isThere));
+    this.#schedule();
   }
 
   /** This node leads, and has applied an entry of its own term. */
@@ -149,8 +154,16 @@ export class RaftDriver<Result> {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancelTick();
-    this.#rejectAll(new SeqError('CLOSED', 'this node is stopping', { definite: false }));
+    this.#proposals.rejectWaiting(new SeqError('CLOSED', 'this node is stopping', { definite: false }));
+    this.#proposals.rejectQueued(stopping());
+    this.#reads.rejectAll();
     await this.#writer.stop();
+  }
+
+  #read(ask: { readonly mustLead: boolean }): Promise<Index> {
+    if (this.#isStopped) return Promise.reject(stopping());
+    this.#schedule();
+    return this.#reads.add(ask);
   }
 
   #tickAfter(delayMs: number): void {
@@ -168,10 +181,46 @@ export class RaftDriver<Result> {
 
   #tick(): void {
     if (this.#isStopped) return;
-    this.#guard(() => this.core.tick());
+    this.#tickCount += 1;
+    this.#guard(() => {
+      this.core.tick();
+      this.#watchDisk();
+      this.#compact();
+    });
     if (this.#isStopped) return;
+    this.#reads.expire(this.#tickCount, READ_TIMEOUT_ELECTIONS * this.core.options.electionTicks);
     this.#tickAfter(this.#options.tickMs);
     this.#schedule();
+  }
+
+  /** Heartbeats need no disk, so a leader whose disk hangs would hold the group for ever (raft.md hazard 11): it hands over, or gives up. */
+  #watchDisk(): void {
+    const electionMs = this.core.options.electionTicks * this.#options.tickMs;
+    const forMs = this.#writer.stalledMs;
+    if (forMs < electionMs) {
+      this.#isStallTold = false;
+      return;
+    }
+    const isLeader = this.core.role === 'leader';
+    if (isLeader) {
+      const successor = mostCaughtUp(this.core);
+      if (successor === undefined || forMs >= 2 * electionMs) this.core.stepDown();
+      else this.core.transferLeader(successor);
+    }
+    if (!this.#isStallTold) this.#options.observe({ type: 'diskStalled', forMs, isLeader });
+    this.#isStallTold = true;
+  }
+
+  /** What every member holds, and what this node's disk holds as state, is not needed as log; some stays for who is away. */
+  #compact(): void {
+    const saved = this.#writer.savedAppliedIndex;
+    const kept = this.#options.keptEntries ?? KEPT_ENTRIES;
+    const matches = this.core.role === 'leader' ? [...this.core.progress.values()].map(({ match }) => match) : [];
+    const slowest = Math.min(saved, ...matches);
+    const compactTo = Math.max(Math.min(saved - kept, slowest), saved - Math.max(kept, KEPT_FOR_SLOW_ENTRIES));
+    const { firstIndex } = this.core.log;
+    if (compactTo < firstIndex - 1 + Math.min(kept, COMPACTION_STEP) || compactTo < firstIndex) return;
+    this.#writer.compact(compactTo);
   }
 
   /** Pumps once, after all input of this turn has been read. */
@@ -185,93 +234,68 @@ export class RaftDriver<Result> {
   }
 
   #pump(): void {
-    this.#takeProposals();
-    this.#takeReads();
+    this.#proposals.propose(this.core);
+    this.#reads.ask(this.core, this.#tickCount);
     while (this.core.hasReady) {
       const ready = this.core.takeReady();
+      if (ready.softState !== undefined) this.#onSoftState(ready.softState);
       for (const message of ready.messages) this.#options.transport.send(message);
       if (ready.append !== undefined) this.#writer.push(ready.append);
       for (const entry of ready.apply) this.#apply(entry);
-      for (const { context, index } of ready.reads) this.#onReadConfirmed(context, index);
-      this.#answerReads();
+      if (ready.apply.length > 0) this.core.applied(ready.apply);
+      for (const read of ready.reads) this.#reads.confirmed(read);
+      this.#reads.answer(this.core.log.appliedIndex);
     }
     this.#writer.kick();
   }
 
-  #takeProposals(): void {
-    if (this.#proposals.length === 0) return;
-    const proposals = this.#proposals;
-    this.#proposals = [];
-    const proposed = this.core.propose(proposals.map(({ data }) => data));
-    if (proposed.type === 'refused') {
-      const error =
-        proposed.why === 'notLeader'
-          ? new SeqError('NOT_LEADER', 'this StoreSvr does not lead')
-          : new SeqError('RESOURCE_EXHAUSTED', 'too many bytes wait to be committed', { retryAfterMs: 50 });
-      for (const { reject } of proposals) reject(error);
-      return;
-    }
-    proposals.forEach((proposal, offset) => this.#waiters.set(proposed.firstIndex + offset, { ...proposal, term: proposed.term }));
-  }
-
-  /** All reads of this turn share one context and one round. */
-  #takeReads(): void {
-    if (this.#newReads.length === 0) return;
-    const reads = this.#newReads;
-    this.#newReads = [];
-    const context = this.#nextContext++;
-    if (this.core.readIndex(context)) {
-      this.#askedReads.set(context, reads);
-      return;
-    }
-    this.#readCount -= reads.length;
-    for (const { reject } of reads) reject(new SeqError('NOT_LEADER', 'this StoreSvr does not lead'));
+  #onSoftState({ role, leaderId }: SoftState): void {
+    this.#reads.rejectAll();
+    if (role !== 'leader')
+      this.#proposals.rejectWaiting(
+        new SeqError('UNAVAILABLE', 'this StoreSvr lost its leadership before the outcome was known', { definite: false }),
+      );
+    this.#options.observe({ type: 'roleChanged', role, term: this.core.term, leaderId });
   }
 
   #apply(entry: Entry): void {
-    const waiter = this.#waiters.get(entry.index);
-    this.#waiters.delete(entry.index);
     const { index, term } = entry;
+    // Before the members change: a snapshot that is sent in that very step is of this entry.
+    this.#applied = { index, term };
+    this.#proposals.applied(entry, this.#execute(entry));
+    this.#writer.applied({ index, confState: this.core.confState });
+    if (this.core.role === 'leader' && term === this.core.term && this.#readyTerm !== term) {
+      this.#readyTerm = term;
+      this.#options.observe({ type: 'leaderReady', term });
+    }
+  }
+
+  #execute(entry: Entry): { readonly value: Result } | undefined {
+    const { machine, observe } = this.#options;
     // The no-op carries no command.
-    const applied = entry.data.length === 0 ? undefined : { index, term, result: this.#options.machine.apply(entry) };
-    this.core.applied(index);
-    this.#writer.applied(index);
-    if (waiter !== undefined) {
-      if (waiter.term === term && applied !== undefined) waiter.resolve(applied);
-      else waiter.reject(new SeqError('UNAVAILABLE', 'another leader replaced this entry', { definite: true }));
-    }
-    if (this.core.role === 'leader' && entry.term === this.core.term && this.#readyTerm !== entry.term) {
-      this.#readyTerm = entry.term;
-      this.#options.observe({ type: 'leaderReady', term: entry.term });
-    }
+    if (entry.type === 'normal') return entry.data.length === 0 ? undefined : { value: machine.apply(entry) };
+    const change = decodeConfChange(entry.data);
+    assert(change !== undefined, 'a membership change that was committed can be read');
+    const { result, isAccepted } = machine.applyConfChange(entry, change);
+    // A refused change still ends what it ended in the log: one without members changes nothing.
+    // Leaving a joint configuration only ends what was accepted before: nobody can refuse it.
+    const accepted = isAccepted || leavesJoint(change) ? change : { ...change, transition: 'auto' as const, steps: [{ type: 'update' as const, nodeId: 0 }] };
+    const confState = this.core.applyConfChange(accepted);
+    observe({ type: 'confChanged', index: entry.index, confState });
+    return { value: result };
   }
 
-  #onReadConfirmed(context: number, index: Index): void {
-    const reads = this.#askedReads.get(context);
-    this.#askedReads.delete(context);
-    if (reads !== undefined) this.#confirmedReads.push({ index, reads });
-  }
-
-  #answerReads(): void {
-    if (this.#confirmedReads.length === 0) return;
-    const appliedIndex = this.core.log.appliedIndex;
-    const waiting: ConfirmedReads[] = [];
-    for (const confirmed of this.#confirmedReads) {
-      if (confirmed.index > appliedIndex) {
-        waiting.push(confirmed);
-        continue;
-      }
-      this.#readCount -= confirmed.reads.length;
-      for (const { resolve } of confirmed.reads) resolve(confirmed.index);
-    }
-    this.#confirmedReads = waiting;
+  /** The state machine as it is now, with the members that go with it. */
+  #snapshot(): Snapshot | undefined {
+    return { ...this.#applied, confState: this.core.confState, data: this.#options.machine.snapshot() };
   }
 
   /** On disk: now the promises may be spoken. */
   #onWritten(works: readonly AppendWork[]): void {
     if (this.#isStopped) return;
     this.#guard(() => {
-      for (const { replies, ack } of works) {
+      for (const { replies, ack, snapshot } of works) {
+        if (snapshot !== undefined) this.#restore(snapshot);
         if (ack !== undefined) this.core.appended(ack);
         for (const reply of replies) {
           if (reply.to === this.core.id) this.core.step(reply);
@@ -282,28 +306,13 @@ export class RaftDriver<Result> {
     });
   }
 
-  #onTrace(event: TraceEvent): void {
-    if (event.type !== 'roleChanged') return;
-    const { role, term, leaderId } = event;
-    if (role !== 'leader')
-      this.#rejectAll(new SeqError('UNAVAILABLE', 'this StoreSvr lost its leadership before the outcome was known', { definite: false }));
-    this.#options.observe({ type: 'roleChanged', role, term, leaderId });
-  }
-
-  /** What was proposed has an unknown fate; what was only queued or read certainly did nothing. */
-  #rejectAll(error: SeqError): void {
-    for (const { reject } of this.#waiters.values()) reject(error);
-    this.#waiters.clear();
-    const reads = [...this.#newReads, ...[...this.#askedReads.values()].flat(), ...this.#confirmedReads.flatMap((confirmed) => confirmed.reads)];
-    const notRead = new SeqError('NOT_LEADER', 'this StoreSvr lost its leadership before it was confirmed');
-    for (const { reject } of reads) reject(notRead);
-    this.#newReads = [];
-    this.#askedReads.clear();
-    this.#confirmedReads = [];
-    this.#readCount = 0;
-    if (!this.#isStopped) return;
-    for (const { reject } of this.#proposals) reject(new SeqError('CLOSED', 'this node is stopping'));
-    this.#proposals = [];
+  #restore({ index, term, data }: Snapshot): void {
+    const { machine, observe } = this.#options;
+    const state = machine.parseSnapshot(data);
+    assert(state !== undefined, 'a snapshot was read once before it was taken');
+    machine.restore(state);
+    this.#applied = { index, term };
+    observe({ type: 'snapshotInstalled', index, term });
   }
 
   /** A broken invariant must not be answered with more work. */
@@ -322,4 +331,19 @@ export class RaftDriver<Result> {
     this.#writer.halt();
     this.#options.onFatal(error);
   }
+}
+
+/** The voter to lead next: heard lately, and with the most of the log. */
+export function mostCaughtUp(core: RaftCore): NodeId | undefined {
+  const [voters] = core.voters;
+  let best: { readonly id: NodeId; readonly match: Index } | undefined;
+  for (const [id, { wasActiveLately, match }] of core.progress) {
+    if (id === core.id || !wasActiveLately || !voters.includes(id)) continue;
+    if (best === undefined || match > best.match) best = { id, match };
+  }
+  return best?.id;
+}
+
+function stopping(): SeqError {
+  return new SeqError('CLOSED', 'this node is stopping');
 }

@@ -1,51 +1,64 @@
 import { assert } from '../base/assert.js';
-import { type Entry, type Index, type Term, sizeOf } from './types.js';
+import { type Entry, type EntryId, type Index, payloadSize, sizeOf, type Snapshot, type Term, totalSize } from './types.js';
 
 /** The part of the log that is on disk, read synchronously. The driver's storage brings it. */
 export interface LogReader {
   /** 1, or the first index after what was compacted away. */
   readonly firstIndex: Index;
-  /** 0 when empty. */
+  /** firstIndex - 1 when nothing follows what was compacted away. */
   readonly lastIndex: Index;
-  /** Undefined when the entry is not there: missing is not zero. Index 0 has term 0. */
+  /** Undefined when the log does not know: missing is not zero. Known from firstIndex - 1 on; index 0 has term 0. */
   termAt(index: Index): Term | undefined;
-  /** Entries in [from, to], in order, as many as fit into `maxBytes` but at least one. */
+  /** Entries in [from, to], in order, as many as fit into `maxBytes` but at least one. `from` is at least firstIndex. */
   entries(from: Index, to: Index, maxBytes: number): readonly Entry[];
 }
 
-/** Names an entry, and by the Log Matching Property the whole log before it (Raft 5.3). */
-export interface EntryId {
-  readonly index: Index;
-  readonly term: Term;
+/** A leader knows entries that this node acknowledged and no longer has: its disk was lost, or is an old copy. */
+export class LogLostError extends Error {
+  override readonly name = 'LogLostError';
 }
 
 /**
  * The log as the core sees it: what is on disk, then what is on its way there.
  *
- * Invariants: entries are contiguous from 1; committed entries never change; appliedIndex <= applyingIndex <= commitIndex <= lastIndex;
- * only entries that are on this node's disk are handed out to be applied.
+ * Invariants: entries are contiguous from firstIndex; committed entries never change; appliedIndex <= applyingIndex <=
+ * commitIndex <= lastIndex; only entries that are on this node's disk are handed out to be applied (unless `appliesUnstable`).
  */
 export class RaftLog {
-  commitIndex: Index = 0;
+  commitIndex: Index;
   /** Handed out to be applied. */
-  applyingIndex: Index = 0;
+  applyingIndex: Index;
   /** Applied for certain. */
-  appliedIndex: Index = 0;
+  appliedIndex: Index;
   readonly #stable: LogReader;
+  readonly #maxApplyBytes: number;
+  readonly #appliesUnstable: boolean;
   /** In memory, not known to be on disk yet; #unstable[0] has index #offset. */
   #unstable: Entry[] = [];
   #offset: Index;
   /** Entries below it have been handed to the storage. */
   #inProgress: Index;
+  /** Takes the place of everything before #offset, and is not known to be on disk yet. */
+  #snapshot: Snapshot | undefined;
+  #isSnapshotInProgress = false;
+  /** Handed out to be applied and not applied yet. */
+  #applyingBytes = 0;
+  #isApplyingPaused = false;
 
-  constructor(stable: LogReader) {
+  constructor(stable: LogReader, { maxApplyBytes, appliesUnstable }: { readonly maxApplyBytes: number; readonly appliesUnstable: boolean }) {
     this.#stable = stable;
+    this.#maxApplyBytes = maxApplyBytes;
+    this.#appliesUnstable = appliesUnstable;
     this.#offset = stable.lastIndex + 1;
     this.#inProgress = this.#offset;
+    // What was compacted away had been applied.
+    this.commitIndex = stable.firstIndex - 1;
+    this.applyingIndex = this.commitIndex;
+    this.appliedIndex = this.commitIndex;
   }
 
   get firstIndex(): Index {
-    return this.#stable.firstIndex;
+    return this.#snapshot === undefined ? this.#stable.firstIndex : this.#snapshot.index + 1;
   }
 
   get lastIndex(): Index {
@@ -59,9 +72,10 @@ export class RaftLog {
     return { index, term };
   }
 
-  /** Undefined when the log does not have that entry. */
+  /** Undefined when the log does not know: it does not reach there, or no longer does. */
   termAt(index: Index): Term | undefined {
     if (index >= this.#offset) return this.#unstable[index - this.#offset]?.term;
+    if (this.#snapshot !== undefined) return index === this.#snapshot.index ? this.#snapshot.term : undefined;
     return this.#stable.termAt(index);
   }
 
@@ -75,17 +89,19 @@ export class RaftLog {
     return other.term > last.term || (other.term === last.term && other.index >= last.index);
   }
 
-  /** Entries in [from, to] as many as fit into `maxBytes`, at least one; empty when from > to. */
+  /** Entries in [from, to], as many as fit into `maxBytes`, at least one; empty when from > to. `from` is at least firstIndex. */
   entries(from: Index, to: Index, maxBytes: number): readonly Entry[] {
     if (from > to) return [];
     const stable = from < this.#offset ? this.#stable.entries(from, Math.min(to, this.#offset - 1), maxBytes) : [];
     const next = from + stable.length;
     if (next > to || next < this.#offset) return stable;
-    let left = maxBytes - stable.reduce((sum, entry) => sum + sizeOf(entry), 0);
-    const taken = [...stable];
-    for (const entry of this.#unstable.slice(next - this.#offset, to - this.#offset + 1)) {
-      left -= sizeOf(entry);
-      if (left < 0 && taken.length > 0) break;
+    let leftBytes = stable.length === 0 ? maxBytes : maxBytes - totalSize(stable);
+    const taken = stable.length === 0 ? [] : [...stable];
+    for (let place = next - this.#offset; place <= to - this.#offset; place += 1) {
+      const entry = this.#unstable[place];
+      if (entry === undefined) break;
+      leftBytes -= sizeOf(entry);
+      if (leftBytes < 0 && taken.length > 0) break;
       taken.push(entry);
     }
     return taken;
@@ -129,15 +145,30 @@ export class RaftLog {
     return { index: 0, term: 0 };
   }
 
+  /** Throws LogLostError when the log does not reach there. */
   commitTo(index: Index): void {
     if (index <= this.commitIndex) return;
-    assert(index <= this.lastIndex, 'a leader knows entries that this node acknowledged and no longer has: its log was lost');
+    if (index > this.lastIndex) {
+      throw new LogLostError(
+        `the leader says that this node holds entry ${index}, but its log ends at ${this.lastIndex}: its disk was lost or is an old copy`,
+      );
+    }
     this.commitIndex = index;
+  }
+
+  /** Everything becomes the snapshot: the log ends with it. */
+  restore(snapshot: Snapshot): void {
+    this.commitIndex = snapshot.index;
+    this.#offset = snapshot.index + 1;
+    this.#inProgress = this.#offset;
+    this.#unstable = [];
+    this.#snapshot = snapshot;
+    this.#isSnapshotInProgress = false;
   }
 
   /** Entries not yet handed to the storage. */
   unsaved(): readonly Entry[] {
-    return this.#unstable.slice(this.#inProgress - this.#offset);
+    return this.#inProgress > this.lastIndex ? [] : this.#unstable.slice(this.#inProgress - this.#offset);
   }
 
   get hasUnsaved(): boolean {
@@ -149,9 +180,20 @@ export class RaftLog {
     return this.#unstable.length > 0;
   }
 
-  /** `unsaved()` was handed to the storage. */
+  /** The snapshot that was not yet handed to the storage. */
+  get unsavedSnapshot(): Snapshot | undefined {
+    return this.#isSnapshotInProgress ? undefined : this.#snapshot;
+  }
+
+  /** A snapshot is not known to be on disk: nothing is applied, and this node does not campaign. */
+  get hasUnstableSnapshot(): boolean {
+    return this.#snapshot !== undefined;
+  }
+
+  /** `unsaved()` and `unsavedSnapshot` were handed to the storage. */
   saving(): void {
     this.#inProgress = this.lastIndex + 1;
+    this.#isSnapshotInProgress = this.#snapshot !== undefined;
   }
 
   /** The storage has everything up to this entry on disk. A false friend of a former term is told by its term. */
@@ -162,27 +204,57 @@ export class RaftLog {
     this.#inProgress = Math.max(this.#inProgress, this.#offset);
   }
 
-  /** Committed entries that are on this node's disk and not yet handed out, up to `maxBytes`, at least one. */
-  applicable(maxBytes: number): readonly Entry[] {
-    return this.entries(this.applyingIndex + 1, this.#applicableTo, maxBytes);
+  /** The snapshot at `index` is on disk, and the state machine is what it says. */
+  snapshotStable(index: Index): void {
+    if (this.#snapshot?.index === index) {
+      this.#snapshot = undefined;
+      this.#isSnapshotInProgress = false;
+    }
+    const appliedIndex = Math.max(index, this.appliedIndex);
+    this.applyingIndex = Math.max(this.applyingIndex, appliedIndex);
+    this.appliedIndex = appliedIndex;
+  }
+
+  /** Committed entries not yet handed out, as far as may be applied now: at least one, if any. */
+  applicable(): readonly Entry[] {
+    if (!this.hasApplicable) return [];
+    return this.entries(this.applyingIndex + 1, this.#applicableTo, this.#maxApplyBytes - this.#applyingBytes);
   }
 
   get hasApplicable(): boolean {
-    return this.applyingIndex < this.#applicableTo;
+    return !this.#isApplyingPaused && this.#snapshot === undefined && this.applyingIndex < this.#applicableTo;
   }
 
-  applying(index: Index): void {
+  /** `entries` were handed out. What is handed out and not applied stays below a limit. */
+  applying(entries: readonly Entry[]): void {
+    const index = entries.at(-1)?.index ?? this.applyingIndex;
     assert(index >= this.applyingIndex && index <= this.commitIndex, 'only committed entries are applied, in order');
     this.applyingIndex = index;
+    this.#applyingBytes += totalSize(entries);
+    this.#isApplyingPaused = this.#applyingBytes >= this.#maxApplyBytes || index < this.#applicableTo;
   }
 
-  applied(index: Index): void {
-    assert(index >= this.appliedIndex && index <= this.applyingIndex, 'entries are applied in order');
+  /** Returns the bytes of what they proposed. */
+  applied(entries: readonly Entry[]): number {
+    const index = entries.at(-1)?.index ?? this.appliedIndex;
+    assert(index >= this.appliedIndex && index <= this.commitIndex, 'entries are applied in order');
     this.appliedIndex = index;
+    this.applyingIndex = Math.max(this.applyingIndex, index);
+    this.#applyingBytes = Math.max(0, this.#applyingBytes - totalSize(entries));
+    this.#isApplyingPaused = this.#applyingBytes >= this.#maxApplyBytes;
+    return payloadSize(entries);
+  }
+
+  /** At boot: what the state machine holds was committed, even if the commit index was not saved since (raft.md hazard 45). */
+  begin({ commitIndex, appliedIndex }: { readonly commitIndex: Index; readonly appliedIndex: Index }): void {
+    assert(appliedIndex >= this.appliedIndex, 'what was compacted away had been applied');
+    this.commitTo(Math.max(commitIndex, appliedIndex));
+    this.applyingIndex = appliedIndex;
+    this.appliedIndex = appliedIndex;
   }
 
   get #applicableTo(): Index {
-    return Math.min(this.commitIndex, this.#offset - 1);
+    return this.#appliesUnstable ? this.commitIndex : Math.min(this.commitIndex, this.#offset - 1);
   }
 
   #truncate(from: Index): void {

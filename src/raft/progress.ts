@@ -1,40 +1,56 @@
 import { assert } from '../base/assert.js';
+import { type InflightLimits, Inflights } from './inflights.js';
 import type { Index } from './types.js';
-
-/** Appends under way to one follower: the last index and the size of each, oldest first. */
-interface Inflight {
-  readonly lastIndex: Index;
-  readonly bytes: number;
-}
 
 /**
  * What the leader believes of one follower's log.
  *
  * probe: its end is unknown; one append per heartbeat. replicate: appends are pipelined, `next` runs ahead.
+ * snapshot: it needs what the log no longer has; nothing is appended until the snapshot is there.
  * Invariant: 0 <= match < next. [next, last] is unsent, (match, next) is under way, [1, match] is on its disk.
  */
 export class Progress {
   match: Index = 0;
   next: Index;
-  state: 'probe' | 'replicate' = 'probe';
+  state: 'probe' | 'replicate' | 'snapshot' = 'probe';
+  /** Gets the log and has no vote. */
+  isLearner: boolean;
   /** It answered since the last quorum check. */
   isActive = false;
-  /** No further append until an answer or a heartbeat answer comes. */
-  isPaused = false;
+  /** It had answered by the last quorum check. */
+  #wasActive = false;
+  /** probe: an append is out. replicate: the pipeline is full. Until an answer or a heartbeat answer comes. */
+  isFlowPaused = false;
+  /** snapshot: index of the one that was sent. 0 otherwise. */
+  pendingSnapshot: Index = 0;
   /** The highest commit index that was sent to it. */
   sentCommit: Index = 0;
-  #inflights: Inflight[] = [];
-  #inflightBytes = 0;
-  readonly #limits: { readonly messages: number; readonly bytes: number };
+  #inflights: Inflights;
+  readonly #limits: InflightLimits;
 
-  constructor(next: Index, limits: { readonly messages: number; readonly bytes: number }) {
+  constructor(next: Index, limits: InflightLimits, { isLearner = false }: { readonly isLearner?: boolean } = {}) {
     this.next = next;
+    this.isLearner = isLearner;
     this.#limits = limits;
+    this.#inflights = new Inflights(limits);
+  }
+
+  /** A quorum check begins anew to count who answers. */
+  startActivityRound(): void {
+    this.#wasActive = this.isActive;
+    this.isActive = false;
+  }
+
+  /** It answered within the last one or two election timeouts: unlike `isActive` true also right after a check. */
+  get wasActiveLately(): boolean {
+    return this.isActive || this.#wasActive;
   }
 
   becomeProbe(): void {
+    // A snapshot that is on its way may already be there: the probe begins behind it.
+    const pendingSnapshot = this.state === 'snapshot' ? this.pendingSnapshot : 0;
     this.#reset('probe');
-    this.next = this.match + 1;
+    this.next = Math.max(this.match, pendingSnapshot) + 1;
     this.sentCommit = Math.min(this.sentCommit, this.next - 1);
   }
 
@@ -43,28 +59,39 @@ export class Progress {
     this.next = this.match + 1;
   }
 
-  /** Both limits are soft: one message may cross the byte limit, so that a large entry is not stuck for ever. */
+  becomeSnapshot(index: Index): void {
+    this.#reset('snapshot');
+    this.pendingSnapshot = index;
+    this.next = index + 1;
+    this.sentCommit = index;
+  }
+
+  /** Nothing more may be sent now. */
+  get isPaused(): boolean {
+    return this.state === 'snapshot' || this.isFlowPaused;
+  }
+
   get isFull(): boolean {
-    return this.#inflights.length >= this.#limits.messages || this.#inflightBytes >= this.#limits.bytes;
+    return this.#inflights.isFull;
   }
 
   get inflightCount(): number {
-    return this.#inflights.length;
+    return this.#inflights.count;
   }
 
   /** An append with `count` entries of `bytes` in all went out; the pipeline does not wait for its answer. */
-  sent({ count, bytes }: { count: number; bytes: number }): void {
+  sent({ count, bytes }: { readonly count: number; readonly bytes: number }): void {
+    assert(this.state !== 'snapshot', 'nothing is appended while a snapshot is under way');
     if (this.state === 'probe') {
-      if (count > 0) this.isPaused = true;
+      if (count > 0) this.isFlowPaused = true;
       return;
     }
     if (count > 0) {
       this.next += count;
-      this.#inflights.push({ lastIndex: this.next - 1, bytes });
-      this.#inflightBytes += bytes;
+      this.#inflights.add({ lastIndex: this.next - 1, bytes });
     }
     // When full, an empty append is a probe of its own: the next one waits for an answer.
-    this.isPaused = this.isFull;
+    this.isFlowPaused = this.#inflights.isFull;
   }
 
   /** It holds everything up to `index`. False when that is old news. */
@@ -72,21 +99,14 @@ export class Progress {
     if (index <= this.match) return false;
     this.match = index;
     this.next = Math.max(this.next, index + 1);
-    this.isPaused = false;
+    this.isFlowPaused = false;
     assert(this.match < this.next, 'match stays below next');
     return true;
   }
 
   /** Frees what is under way up to `index`. */
   free(index: Index): void {
-    let done = 0;
-    for (const inflight of this.#inflights) {
-      if (inflight.lastIndex > index) break;
-      this.#inflightBytes -= inflight.bytes;
-      done += 1;
-    }
-    if (done > 0) this.#inflights = this.#inflights.slice(done);
-    this.isPaused = this.state === 'replicate' && this.isFull;
+    this.#inflights.free(index);
   }
 
   /** The append that followed `rejected` was refused. False when the refusal is stale and says nothing new. */
@@ -97,7 +117,7 @@ export class Progress {
     } else {
       if (this.next - 1 !== rejected) return false;
       this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);
-      this.isPaused = false;
+      this.isFlowPaused = false;
     }
     this.sentCommit = Math.min(this.sentCommit, this.next - 1);
     return true;
@@ -108,10 +128,23 @@ export class Progress {
     return commitIndex > this.sentCommit && this.sentCommit < this.next - 1;
   }
 
-  #reset(state: 'probe' | 'replicate'): void {
+  clone(): Progress {
+    const copy = new Progress(this.next, this.#limits, this);
+    copy.match = this.match;
+    copy.state = this.state;
+    copy.isActive = this.isActive;
+    copy.#wasActive = this.#wasActive;
+    copy.isFlowPaused = this.isFlowPaused;
+    copy.pendingSnapshot = this.pendingSnapshot;
+    copy.sentCommit = this.sentCommit;
+    copy.#inflights = this.#inflights.clone();
+    return copy;
+  }
+
+  #reset(state: Progress['state']): void {
     this.state = state;
-    this.isPaused = false;
-    this.#inflights = [];
-    this.#inflightBytes = 0;
+    this.isFlowPaused = false;
+    this.pendingSnapshot = 0;
+    this.#inflights = new Inflights(this.#limits);
   }
 }

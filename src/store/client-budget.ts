@@ -125,6 +125,7 @@ export function isWorthRetrying(error: SeqError): boolean {
     case 'ABORTED':
     case 'UNAUTHENTICATED':
     case 'PERMISSION_DENIED':
+    case 'WOULD_LOSE_QUORUM':
       return false;
     default:
       return unreachable(error.code);

@@ -26,6 +26,7 @@ import {
 } from './client-values.js';
 import { type WatchHandlers, Watches } from './client-watches.js';
 import type { Caller, RaiseItem, ReleasedRun } from './command.js';
+import { RaiseBatches } from './raise-batches.js';
 
 export type { StoreCall } from './client-budget.js';
 export type { Assignment, RaiseOutcome, Registration, ReleaseOutcome, Renewal } from './client-values.js';
@@ -59,6 +60,7 @@ export class StoreClient {
   /** Apart, for tools dial any node: the pool of the calls keeps to the set's own StoreSvrs. */
   readonly #leader: LeaderFinder;
   readonly #watches: Watches;
+  readonly #raises: RaiseBatches;
 
   /** `endpoints`: `host:port` of StoreSvrs, at least one. Throws INVALID_ARGUMENT when one is not an address. */
   constructor(options: {
@@ -78,6 +80,13 @@ export class StoreClient {
     // A random start, so that the clients of a set do not all ask the same StoreSvr first.
     this.#leader = new LeaderFinder({ endpoints: this.#endpoints, start: random.below(endpoints.length) });
     this.#watches = new Watches({ onEnd: (address, error) => this.#learn(address, error) });
+    this.#raises = new RaiseBatches({
+      clock,
+      send: async (address, { allocId, incarnation, raises }, options) => {
+        const request = { allocId, incarnation, raises: raisesToWire(raises) };
+        return outcomesFromWire(await this.#pool.to(address).call(StoreServiceService.raise, request, options), raises.length);
+      },
+    });
   }
 
   /** Makes an incarnation known; it supersedes any former one. `clusterId` '' takes the cluster it finds. */
@@ -121,13 +130,13 @@ export class StoreClient {
     }
   }
 
-  /** At most RAISES_PER_REQUEST_MAX; answered after commit, one outcome for each, in the order asked. */
-  async raise(ask: Caller & { readonly raises: readonly RaiseItem[] }, call: StoreCall): Promise<RaiseOutcome[]> {
-    const { allocId, incarnation, raises } = ask;
-    assert(raises.length <= RAISES_PER_REQUEST_MAX, 'a raise request is within its limit');
-    const request = { allocId, incarnation, raises: raisesToWire(raises) };
-    const response = await this.#retry('raise', (channel, options) => channel.call(StoreServiceService.raise, request, options), call);
-    return outcomesFromWire(response, raises.length);
+  /**
+   * At most RAISES_PER_REQUEST_MAX; answered after commit, one outcome for each, in the order asked. Calls that come
+   * while others of the same caller are under way share a request (raise-batches.ts).
+   */
+  async raise(ask: Caller & { readonly raises: readonly RaiseItem[] }, call: StoreCall): Promise<readonly RaiseOutcome[]> {
+    assert(ask.raises.length <= RAISES_PER_REQUEST_MAX, 'a raise request is within its limit');
+    return this.#retry('raise', ({ address }, options) => this.#raises.raise(address, ask, options), call);
   }
 
   /** At most RELEASES_PER_REQUEST_MAX runs; answered after commit. A repeat of a release that got through is refused. */

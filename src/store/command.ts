@@ -205,6 +205,6 @@ function raiseByFromWire(value: bigint): bigint {
   return raiseBy;
 }
 
-function memberFromWire({ id, name, nodeUuid, peerAddress, address }: Member): Member {
+export function memberFromWire({ id, name, nodeUuid, peerAddress, address }: Member): Member {
   return { id, name, nodeUuid, peerAddress, address };
 }

@@ -1,31 +1,21 @@
-import { constants, existsSync } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../base/random.js';
 import { SeqError } from '../base/errors.js';
 import { DamageError } from './damage.js';
+import { BESIDE_IDENTITY, claimIdentityFile, type Identity, readIdentityFile, replaceIdentityFile } from './identity-file.js';
+import { isAside, readQuarantine } from './quarantine.js';
 
-/** How the identity file begins its life; one that a crash left behind means nothing. */
-const BESIDE = 'identity.json.';
+export type { Identity } from './identity-file.js';
 
-/** Whose data this is. */
-export interface Identity {
-  /** 32 hex digits, the same on every node of a cluster. */
-  readonly clusterId: string;
-  /** The Raft id. */
-  readonly nodeId: number;
-  /** Drawn when the directory was made, 32 hex digits: another directory is another node. */
-  readonly nodeUuid: string;
-}
-
-interface IdentityFile extends Identity {
-  readonly format: 1;
-  /** creating: nothing in it was ever acknowledged, so it may be made anew. */
-  readonly state: 'creating' | 'ready';
-}
+/** Ids that founders get by configuration lie below; a joiner draws its own in [JOINER_ID_MIN, JOINER_ID_END). */
+const JOINER_ID_MIN = 65_536;
+const JOINER_ID_END = 2 ** 31;
 
 export interface DataDir {
   readonly identity: Identity;
+  /** Of a forced recovery that was under way: the database may be this one's already. */
+  readonly next: Identity | undefined;
   readonly databasePath: string;
   readonly markerPath: string;
   /**
@@ -38,65 +28,74 @@ export interface DataDir {
   ready(): Promise<void>;
 }
 
+interface Wanted {
+  readonly clusterId: string;
+  /** Undefined: a joiner, which draws an id for a new directory and takes the one that it finds. */
+  readonly nodeId: number | undefined;
+}
+
 /**
  * Opens a node's data directory, or makes one. Throws INVALID_ARGUMENT when it belongs to another cluster or node, or
- * holds something else; DamageError when its identity cannot be read.
+ * holds something else, or a forced recovery of it was cut short; DamageError when its identity cannot be read or it is
+ * quarantined.
  */
-export async function openDataDir(
-  path: string,
-  wanted: { readonly clusterId: string; readonly nodeId: number; readonly random: Random },
-): Promise<DataDir> {
+export async function openDataDir(path: string, wanted: Wanted & { readonly random: Random }): Promise<DataDir> {
   await mkdir(path, { recursive: true });
-  const found = await readIdentity(path);
+  const quarantine = await readQuarantine(path);
+  if (quarantine !== undefined) throw new DamageError(`data directory ${path} is quarantined: ${quarantine.reason}`);
+  const found = await readIdentityFile(path);
   if (found === undefined) await refuseStrangers(path);
   else refuseOthers(path, found, wanted);
+  if (found?.next !== undefined)
+    throw new SeqError('INVALID_ARGUMENT', `a forced recovery of data directory ${path} was cut short; run it again before a store starts there`);
 
-  const { clusterId, nodeId } = wanted;
-  const identity: Identity = { clusterId, nodeId, nodeUuid: found?.nodeUuid ?? wanted.random.id128() };
-  const databasePath = join(path, 'db');
-  const markerPath = join(path, 'marker');
+  const identity = found ?? drawIdentity(wanted);
   // What a start that was cut short left behind is removed under the database's own lock, not here: two starts at once
   // must not pull the ground from under each other.
-  if (found === undefined) await writeIdentity(path, { ...identity, format: 1, state: 'creating' }, claim);
+  if (found === undefined) await claimIdentityFile(path, { ...identity, format: 1, state: 'creating' });
+  return dataDirOf(path, identity, undefined);
+}
+
+/** The data directory of an identity that was read there. */
+export function dataDirOf(path: string, { clusterId, nodeId, nodeUuid }: Identity, next: Identity | undefined): DataDir {
+  const identity: Identity = { clusterId, nodeId, nodeUuid };
   return {
     identity,
-    databasePath,
-    markerPath,
+    next,
+    databasePath: join(path, 'db'),
+    markerPath: join(path, 'marker'),
     isNew: () => isCreating(path, identity),
-    ready: () => writeIdentity(path, { ...identity, format: 1, state: 'ready' }, rename),
+    ready: () => replaceIdentityFile(path, { ...identity, format: 1, state: 'ready' }),
   };
 }
 
+/** Whose data it was, for one who only wants to say so. Undefined: there is none, or it cannot be believed. */
+export async function findIdentity(path: string): Promise<Identity | undefined> {
+  try {
+    return await readIdentityFile(path);
+  } catch (error) {
+    if (error instanceof DamageError) return undefined;
+    throw error;
+  }
+}
+
+function drawIdentity({ clusterId, nodeId, random }: Wanted & { readonly random: Random }): Identity {
+  return { clusterId, nodeId: nodeId ?? JOINER_ID_MIN + random.below(JOINER_ID_END - JOINER_ID_MIN), nodeUuid: random.id128() };
+}
+
 async function isCreating(path: string, identity: Identity): Promise<boolean> {
-  const found = await readIdentity(path);
+  const found = await readIdentityFile(path);
   if (found === undefined) throw new DamageError(`${join(path, 'identity.json')} is gone`);
-  refuseOthers(path, found, identity);
-  if (found.nodeUuid === identity.nodeUuid) return found.state === 'creating';
+  if (found.nodeUuid === identity.nodeUuid) {
+    refuseOthers(path, found, identity);
+    return found.state === 'creating';
+  }
   throw new SeqError('INVALID_ARGUMENT', `data directory ${path} is of ${found.nodeUuid} now, and was of ${identity.nodeUuid} a moment ago`);
 }
 
-async function readIdentity(path: string): Promise<IdentityFile | undefined> {
-  const file = join(path, 'identity.json');
-  if (!existsSync(file)) return undefined;
-  const text = await readFile(file, 'utf8');
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isIdentityFile(value)) return value;
-  } catch (cause) {
-    throw new DamageError(`${file} is not JSON`, { cause });
-  }
-  throw new DamageError(`${file} does not say whose data this is`);
-}
-
-function isIdentityFile(value: unknown): value is IdentityFile {
-  if (typeof value !== 'object' || value === null) return false;
-  const { format, clusterId, nodeId, nodeUuid, state } = value as Partial<Record<keyof IdentityFile, unknown>>;
-  const isId = (id: unknown): boolean => typeof id === 'string' && /^[0-9a-f]{32}$/.test(id);
-  return format === 1 && isId(clusterId) && isId(nodeUuid) && Number.isSafeInteger(nodeId) && (state === 'creating' || state === 'ready');
-}
-
 async function refuseStrangers(path: string): Promise<void> {
-  const names = (await readdir(path)).filter((name) => !name.startsWith(BESIDE));
+  // What was put aside of an earlier life of this directory is nobody's.
+  const names = (await readdir(path)).filter((name) => !name.startsWith(BESIDE_IDENTITY) && !isAside(name));
   if (names.length === 0) return;
   throw new SeqError(
     'INVALID_ARGUMENT',
@@ -104,50 +103,14 @@ async function refuseStrangers(path: string): Promise<void> {
   );
 }
 
-function refuseOthers(path: string, found: Identity, wanted: { readonly clusterId: string; readonly nodeId: number }): void {
+function refuseOthers(path: string, found: Identity, wanted: Wanted): void {
   if (found.clusterId !== wanted.clusterId) {
     throw new SeqError(
       'INVALID_ARGUMENT',
       `data directory ${path} belongs to cluster ${found.clusterId}, this node is of cluster ${wanted.clusterId}`,
     );
   }
-  if (found.nodeId !== wanted.nodeId) {
+  if (wanted.nodeId !== undefined && found.nodeId !== wanted.nodeId) {
     throw new SeqError('INVALID_ARGUMENT', `data directory ${path} belongs to node ${found.nodeId}, this is node ${wanted.nodeId}`);
   }
-}
-
-/** Whole or not at all: written beside, synced, put in place, and the directory synced. */
-async function writeIdentity(path: string, identity: IdentityFile, place: (from: string, to: string) => Promise<void>): Promise<void> {
-  // A name for each state: what `claim` leaves when it is cut short is the same file as identity.json, and writing into
-  // it would be writing in place.
-  const beside = join(path, `${BESIDE}${identity.nodeUuid}.${identity.state}`);
-  const file = await open(beside, 'w');
-  await file.writeFile(`${JSON.stringify(identity, undefined, 2)}\n`);
-  await file.sync();
-  await file.close();
-  await place(beside, join(path, 'identity.json'));
-  const directory = await open(path, 'r');
-  await directory.sync();
-  await directory.close();
-}
-
-/** As rename, but never over what another start put there a moment ago. Throws INVALID_ARGUMENT then. */
-async function claim(from: string, to: string): Promise<void> {
-  try {
-    // Not every file system has hard links.
-    await link(from, to).catch(() => copyNew(from, to));
-  } catch (error) {
-    if (!existsSync(to)) throw error;
-    throw new SeqError('INVALID_ARGUMENT', `${to} was made by another seqsvr process just now`, { cause: error });
-  } finally {
-    await rm(from);
-  }
-}
-
-/** A crash in the middle leaves an identity that cannot be read: that is told, and nothing was acknowledged yet. */
-async function copyNew(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_EXCL);
-  const file = await open(to, 'r+');
-  await file.sync();
-  await file.close();
 }

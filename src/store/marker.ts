@@ -42,19 +42,28 @@ export class Marker {
   }
 
   /** Begins anew: what a start that was cut short left there is gone. */
-  static async create(path: string): Promise<Marker> {
-    const marker = new Marker(await open(path, 'w+'), 0, EMPTY);
-    await marker.write(EMPTY);
-    return marker;
+  static async create(path: string, mark = EMPTY): Promise<Marker> {
+    const marker = new Marker(await open(path, 'w+'), 0, mark);
+    try {
+      await marker.write(mark);
+      return marker;
+    } catch (error) {
+      await marker.close();
+      throw error;
+    }
   }
 
-  /** Throws DamageError when neither slot can be believed. */
+  /** Throws DamageError when there is none, or neither slot can be believed. */
   static async open(path: string): Promise<Marker> {
     const file = await open(path, constants.O_RDWR).catch((cause: unknown) => {
-      throw new DamageError(`the marker file ${path} cannot be opened`, { cause });
+      // Any other reason says nothing about the data.
+      throw isMissing(cause) ? new DamageError(`the marker file ${path} is gone`, { cause }) : cause;
     });
     const buffer = Buffer.alloc(2 * SLOT_BYTES);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0).catch(async (error: unknown) => {
+      await file.close();
+      throw error;
+    });
     const slots = [0, 1].map((slot) => decode(buffer.subarray(slot * SLOT_BYTES, Math.min((slot + 1) * SLOT_BYTES, bytesRead))));
     const newest = slots.filter((slot) => slot !== undefined).sort((one, other) => other.sequence - one.sequence)[0];
     if (newest === undefined) {
@@ -79,6 +88,10 @@ export class Marker {
     this.#isClosed = true;
     await this.#file.close();
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function encode(sequence: number, { term, votedFor, lastIndex, lastHash }: Mark): Buffer {

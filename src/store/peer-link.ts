@@ -1,148 +1,211 @@
 import type { Clock } from '../base/clock.js';
-import { SeqError } from '../base/errors.js';
+import type { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import { backoffMs, type Random } from '../base/random.js';
-import type { Message } from '../raft/message.js';
-import { totalSize } from '../raft/types.js';
-import { Channel } from '../rpc/channel.js';
-import { type DeliverRequest, type DeliverResponse, type Hello, PeerServiceService } from '../rpc/gen/seqsvr/v1/raft.js';
-import { raftToWire } from '../rpc/raft-codec.js';
+import { type NodeId, totalSize } from '../raft/types.js';
+import type { DeliverRequest, Hello, Removed } from '../rpc/gen/seqsvr/v1/raft.js';
+import { deliverRequest, deliverResponse } from '../rpc/peer-frame.js';
+import { type FramedMessage, raftToWire } from '../rpc/raft-codec.js';
 import type { StoreEvent } from './events.js';
+import { PeerCall } from './peer-call.js';
+import type { DropReason, PeerNotices } from './peer-notices.js';
 
-/** How long a peer may take to say hello, in ms; after it the connection is dropped and made anew. */
-const HELLO_TIMEOUT_MS = 1_000;
-const REDIAL = { baseMs: 50, maxMs: 500 };
-/** Bytes of entries in one frame; a larger message travels alone. Well below what the peer listener takes. */
-const FRAME_BYTES_MAX = 2 * 1024 * 1024;
+export const REDIAL = { baseMs: 50, maxMs: 500 };
+/** Messages of one turn share a frame up to so many bytes of entries: a large frame delays what comes behind it. */
+const SHARED_FRAME_BYTES_MAX = 2 * 1024 * 1024;
+/** A message of more bytes than this is dropped and reported. The core cuts appends far below; one entry alone may reach 4 MiB, what a client may send. */
+export const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 /** What a message weighs besides its entries, in bytes; generous. */
 const MESSAGE_BYTES = 64;
-/** Frames that wait in one stream; what comes then is dropped, and Raft sends it again when it matters. */
-const WAITING_FRAMES_MAX = 64;
+/** Frames that wait in one lane until the network takes them; what comes then is dropped, and Raft sends it again when it matters. */
+const WAITING_FRAMES_MAX = 256;
+/** Bytes that wait in one lane, after which the same is done. Twice what Raft lets be under way to one follower. */
+const WAITING_BYTES_MAX = 32 * 1024 * 1024;
+/** Messages of one turn; the core's own limits keep it far below. What comes then is dropped. */
+const TURN_MESSAGES_MAX = 4_096;
 
 export interface PeerLinkOptions {
+  readonly peerId: NodeId;
   readonly address: string;
-  /** What this node says first. */
-  readonly hello: Hello;
-  /** Refuses a peer that is not who it should be; the reason ends the stream. */
-  readonly checkPeer: (hello: Hello) => void;
+  /** What this node says first, made anew for each attempt. */
+  readonly hello: () => Hello;
+  /** Believes or refuses the other side: throws a SeqError that ends the attempt. */
+  readonly onHello: (hello: Hello) => void;
+  readonly onRemoved: (removed: Removed) => void;
+  /** Messages were lost, or may have been: once until one gets through again. Never called from within `send`. */
+  readonly onLost: () => void;
+  readonly notices: PeerNotices;
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
 }
 
-type Stream = ReturnType<typeof openStream>;
+interface Frame {
+  readonly messages: FramedMessage[];
+  bytes: number;
+}
 
 /** One lane to one peer: dials it, says hello, and carries messages one way; dials again for ever until closed. */
 export class PeerLink {
   readonly #options: PeerLinkOptions;
-  #channel: Channel;
-  #stream: Stream | undefined;
-  /** The peer's hello has come and was believed. */
-  #isUp = false;
+  readonly #lane: Hello['lane'];
+  #call: PeerCall<never> | undefined;
+  /** The data directory at the other end of the call. */
+  #peerUuid: string | undefined;
   #isClosed = false;
   #attempt = 0;
-  #batch: Message[] = [];
-  #droppedCount = 0;
+  #batch: FramedMessage[] = [];
+  /** Messages of this turn beyond its limit. */
+  #surplusCount = 0;
+  #isFlushDue = false;
+  #waitingFrames = 0;
+  #waitingBytes = 0;
+  /** Reported as lost, and nothing got through since. */
+  #isLost = false;
   #cancelTimer: () => void = () => undefined;
 
   constructor(options: PeerLinkOptions) {
     this.#options = options;
-    this.#channel = new Channel({ address: options.address, clock: options.clock });
+    this.#lane = options.hello().lane;
     this.#dial();
   }
 
-  /** Never waits: messages of one turn travel in one frame, and what cannot travel is dropped. */
-  send(message: Message): void {
-    if (!this.#isUp) return;
-    this.#batch.push(message);
-    if (this.#batch.length === 1) queueMicrotask(() => this.#flush());
+  get isUp(): boolean {
+    return this.#call?.isUp === true;
+  }
+
+  /** The data directory that the other end said hello with; undefined while the link is down. */
+  get peerUuid(): string | undefined {
+    return this.isUp ? this.#peerUuid : undefined;
+  }
+
+  /** Never waits: messages of one turn travel in one frame, and what cannot travel is dropped and reported. */
+  send(message: FramedMessage): void {
+    if (this.#isClosed) return;
+    if (this.#batch.length < TURN_MESSAGES_MAX) this.#batch.push(message);
+    else this.#surplusCount += 1;
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  /** A frame that nobody misses: sent when the link is up and has room. */
+  sendFrame(frame: NonNullable<DeliverRequest['frame']>): void {
+    if (this.#obstacle(0) === undefined) this.#write(deliverRequest.seal({ frame }));
   }
 
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer();
-    this.#stream?.cancel();
-    this.#channel.close();
+    this.#call?.end();
   }
 
   #flush(): void {
-    const messages = this.#batch;
+    this.#isFlushDue = false;
+    const frames = framesOf(this.#batch);
+    const surplusCount = this.#surplusCount;
     this.#batch = [];
-    const stream = this.#stream;
-    if (stream === undefined || !this.#isUp) return;
-    if (stream.writableLength >= WAITING_FRAMES_MAX) {
-      if (this.#droppedCount === 0) this.#options.observe({ type: 'peerSlow', peerId: this.#options.hello.toNodeId, lane: this.#options.hello.lane });
-      this.#droppedCount += messages.length;
-      return;
+    this.#surplusCount = 0;
+    if (this.#isClosed) return;
+    for (const { messages, bytes } of frames) {
+      const obstacle = this.#obstacle(bytes);
+      if (obstacle !== undefined) {
+        this.#drop(messages.length, obstacle);
+        continue;
+      }
+      this.#write(deliverRequest.seal({ frame: { $case: 'messages', value: { messages: messages.map(raftToWire) } } }));
+      this.#isLost = false;
     }
-    this.#droppedCount = 0;
-    for (const frame of framesOf(messages)) stream.write({ frame: { $case: 'messages', value: { messages: frame.map(raftToWire) } } });
+    if (surplusCount > 0) this.#drop(surplusCount, 'full');
+  }
+
+  #obstacle(bytes: number): DropReason | undefined {
+    if (!this.isUp) return 'down';
+    if (bytes > FRAME_BYTES_MAX) return 'tooLarge';
+    return this.#waitingFrames >= WAITING_FRAMES_MAX || this.#waitingBytes >= WAITING_BYTES_MAX ? 'full' : undefined;
+  }
+
+  #write(bytes: Buffer): void {
+    const call = this.#call;
+    this.#waitingFrames += 1;
+    this.#waitingBytes += bytes.length;
+    call?.write(bytes, () => {
+      if (call !== this.#call) return;
+      this.#waitingFrames -= 1;
+      this.#waitingBytes -= bytes.length;
+    });
+  }
+
+  #drop(messageCount: number, why: DropReason): void {
+    const { peerId, notices, observe } = this.#options;
+    if (why === 'full' && !this.#isLost) observe({ type: 'peerSlow', peerId, lane: this.#lane });
+    notices.dropped(peerId, this.#lane, why, messageCount);
+    this.#lost();
+  }
+
+  #lost(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#options.onLost();
   }
 
   #dial(): void {
     if (this.#isClosed) return;
-    const { clock, hello } = this.#options;
-    const stream = openStream(this.#channel);
-    this.#stream = stream;
-    stream.on('data', (response: DeliverResponse) => this.#onHello(stream, response.hello));
-    stream.on('error', (error) => this.#down(stream, error.message));
-    stream.on('end', () => this.#down(stream, 'closed by the peer'));
-    this.#cancelTimer = clock.after(HELLO_TIMEOUT_MS, () => {
-      // It accepted the connection and says nothing: a paused process, or half of a connection. Start afresh.
-      this.#channel.close();
-      this.#channel = new Channel({ address: this.#options.address, clock });
-      this.#down(stream, `said nothing for ${HELLO_TIMEOUT_MS} ms`);
+    const { address, clock, hello, onRemoved } = this.#options;
+    this.#waitingFrames = 0;
+    this.#waitingBytes = 0;
+    this.#call = new PeerCall<never>({
+      address,
+      method: 'deliver',
+      hello: deliverRequest.seal({ frame: { $case: 'hello', value: hello() } }),
+      answers: deliverResponse,
+      onHello: (answered) => this.#onHello(answered),
+      onRemoved,
+      onAnswer: () => undefined,
+      onDown: (error) => this.#onDown(error),
+      clock,
     });
-    stream.write({ frame: { $case: 'hello', value: hello } });
   }
 
-  #onHello(stream: Stream, hello: Hello | undefined): void {
-    if (stream !== this.#stream || this.#isUp) return;
-    try {
-      if (hello === undefined) throw new SeqError('PROTOCOL', 'it answered without a hello');
-      this.#options.checkPeer(hello);
-    } catch (error) {
-      if (!(error instanceof SeqError)) throw error;
-      return this.#down(stream, error.message);
-    }
-    this.#cancelTimer();
-    this.#isUp = true;
+  #onHello(hello: Hello): void {
+    const { onHello, observe, peerId } = this.#options;
+    onHello(hello);
+    this.#peerUuid = hello.nodeUuid;
     this.#attempt = 0;
-    this.#options.observe({ type: 'peerUp', peerId: hello.nodeId, lane: hello.lane });
+    observe({ type: 'peerUp', peerId, lane: this.#lane });
   }
 
-  #down(stream: Stream, why: string): void {
-    if (stream !== this.#stream) return;
-    this.#stream = undefined;
-    this.#cancelTimer();
-    stream.cancel();
-    const { clock, random, observe, hello } = this.#options;
+  #onDown({ message }: SeqError): void {
+    const { clock, random, observe, peerId } = this.#options;
+    const wasUp = this.#peerUuid !== undefined;
+    this.#call = undefined;
+    this.#peerUuid = undefined;
     if (this.#isClosed) return;
     // Told when it was up, or at the first failure: not once for each of a thousand attempts.
-    if (this.#isUp || this.#attempt === 0) observe({ type: 'peerDown', peerId: hello.toNodeId, lane: hello.lane, why });
-    this.#isUp = false;
+    if (wasUp || this.#attempt === 0) observe({ type: 'peerDown', peerId, lane: this.#lane, why: message });
     this.#cancelTimer = clock.after(REDIAL.baseMs + backoffMs(random, { attempt: this.#attempt++, ...REDIAL }), () => this.#dial());
+    // What was under way is lost or not, and nobody knows.
+    if (wasUp) this.#lost();
   }
 }
 
 /** Cuts the messages of one turn into frames that the other side takes, in order. */
-function framesOf(messages: readonly Message[]): readonly (readonly Message[])[] {
-  const frames: Message[][] = [];
-  let leftBytes = 0;
+function framesOf(messages: readonly FramedMessage[]): readonly Frame[] {
+  const frames: Frame[] = [];
   for (const message of messages) {
-    const bytes = MESSAGE_BYTES + (message.type === 'append' ? totalSize(message.entries) : 0);
+    const bytes = weightOf(message);
     const last = frames.at(-1);
-    if (last === undefined || bytes > leftBytes) {
-      frames.push([message]);
-      leftBytes = FRAME_BYTES_MAX - bytes;
-    } else {
-      last.push(message);
-      leftBytes -= bytes;
+    if (last === undefined || last.bytes + bytes > SHARED_FRAME_BYTES_MAX) frames.push({ messages: [message], bytes });
+    else {
+      last.messages.push(message);
+      last.bytes += bytes;
     }
   }
   return frames;
 }
 
-function openStream(channel: Channel) {
-  return channel.duplexStream<DeliverRequest, DeliverResponse>(PeerServiceService.deliver);
+function weightOf(message: FramedMessage): number {
+  if (message.type === 'append') return MESSAGE_BYTES + totalSize(message.entries);
+  if (message.type === 'propose') return message.entries.reduce((sum, { data }) => sum + MESSAGE_BYTES + data.length, MESSAGE_BYTES);
+  return MESSAGE_BYTES;
 }

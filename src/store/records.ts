@@ -3,13 +3,13 @@ import { parseAllocId, parseIncarnation } from '../model/ids.js';
 import { collectRuns } from '../model/window.js';
 import type { StateWrite } from '../raft/ports.js';
 import { callerFromWire, epochFromWire, geometryFromWire, leaseTermsFromWire, seqFromWire, versionFromWire, versionToWire } from '../rpc/codec.js';
-import { AllocRecord, ClusterRecord, MemberCommand, SectionBlock, type SectionRecord } from '../rpc/gen/seqsvr/v1/log.js';
+import { AllocRecord, ClusterRecord, MemberRecord, RemovedRecord, SectionBlock, type SectionRecord } from '../rpc/gen/seqsvr/v1/log.js';
 import type { Caller } from './command.js';
 import { DamageError } from './damage.js';
 import { type Section, SECTIONS_PER_BLOCK, StoreState } from './state.js';
 
 /**
- * The state's keys on disk:  cluster | alloc/<id> | member/<id> | block/<number>, each a protobuf record.
+ * The state's keys on disk:  cluster | alloc/<id> | member/<id> | removed | block/<number>, each a protobuf record.
  * The codec of one key is deterministic: replicas with the same state write the same bytes.
  */
 export function recordOf(state: StoreState, key: string): StateWrite {
@@ -23,8 +23,10 @@ export function recordOf(state: StoreState, key: string): StateWrite {
     }
     case 'member': {
       const member = state.member(Number(name));
-      return { key, value: member && MemberCommand.encode(member).finish() };
+      return { key, value: member && MemberRecord.encode({ ...member, replacesId: member.replacesId ?? 0 }).finish() };
     }
+    case 'removed':
+      return { key, value: RemovedRecord.encode({ members: state.removed.map((member) => ({ ...member })) }).finish() };
     case 'block':
       return { key, value: SectionBlock.encode({ runs: blockToRuns(state.block(Number(name))) }).finish() };
     default:
@@ -63,8 +65,12 @@ function load(state: StoreState, key: string, value: Uint8Array): void {
         isDraining,
       });
     }
-    case 'member':
-      return state.setMember(MemberCommand.decode(value));
+    case 'member': {
+      const member = MemberRecord.decode(value);
+      return state.setMember({ ...member, replacesId: member.replacesId === 0 ? undefined : member.replacesId });
+    }
+    case 'removed':
+      return state.setRemoved(RemovedRecord.decode(value).members);
     case 'block': {
       let section = Number(name) * SECTIONS_PER_BLOCK;
       for (const run of SectionBlock.decode(value).runs) {

@@ -33,6 +33,11 @@ export class StateDigest {
     return Uint8Array.from(this.#digest);
   }
 
+  /** Of all records. */
+  keys(): Iterable<string> {
+    return this.#hashes.keys();
+  }
+
   #flip(hash: Uint8Array | undefined): void {
     for (const [at, byte] of hash?.entries() ?? []) this.#digest[at] = (this.#digest[at] ?? 0) ^ byte;
   }

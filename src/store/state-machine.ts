@@ -63,18 +63,19 @@ function applyInit(state: StoreState, command: CommandOf<'init'>): Result {
   if (state.cluster !== undefined) return refuse('INVALID_ARGUMENT', `already initialised as cluster ${state.cluster.clusterId}`);
   const { clusterId, geometry, lease, raiseBy, generation, members } = command;
   state.setCluster({ clusterId, geometry, lease, raiseBy, version: { generation, value: 1 } });
-  for (const member of members) state.setMember(member);
+  for (const member of members) state.setMember({ ...member, wantsVote: false, replacesId: undefined, isLeaving: false });
   return { type: 'done' };
 }
 
-/** The first data directory that speaks for a node id keeps it: a wiped one is another node and must get another id. */
+/** A member says where it is reached. Only changes of the Raft group itself bring members and take them away (membership-change.ts). */
 function applyMember(state: StoreState, { id, name, nodeUuid, peerAddress, address }: CommandOf<'member'>): Result {
   const known = state.member(id);
-  if (known !== undefined && known.nodeUuid !== nodeUuid) {
+  if (known === undefined) return refuse('INVALID_ARGUMENT', `there is no member ${id}`);
+  if (known.nodeUuid !== nodeUuid) {
     return refuse('PERMISSION_DENIED', `node ${id} is known with data directory ${known.nodeUuid}, not ${nodeUuid}`);
   }
-  if (known !== undefined && known.name === name && known.peerAddress === peerAddress && known.address === address) return { type: 'done' };
-  state.setMember({ id, name, nodeUuid, peerAddress, address });
+  if (known.name === name && known.peerAddress === peerAddress && known.address === address) return { type: 'done' };
+  state.setMember({ ...known, name, peerAddress, address });
   bumpVersion(state);
   return { type: 'done' };
 }
@@ -247,12 +248,13 @@ function changeSections(
   return changedCount;
 }
 
-function bumpVersion(state: StoreState): void {
+/** Whatever clients see has changed. */
+export function bumpVersion(state: StoreState): void {
   const { cluster } = state;
   assert(cluster !== undefined, 'the version begins with the cluster');
   state.setCluster({ ...cluster, version: { generation: cluster.version.generation, value: cluster.version.value + 1 } });
 }
 
-function refuse(code: ErrorCode, why: string): Refusal {
+export function refuse(code: ErrorCode, why: string): Refusal {
   return { type: 'refused', code, why };
 }

@@ -44,6 +44,25 @@ export interface Alloc {
   readonly isDraining: boolean;
 }
 
+/** A member as the group knows it; which of them vote is Raft's own to say. */
+export interface MemberEntry extends Member {
+  /** A learner that the leader makes a voter once it has caught up. */
+  readonly wantsVote: boolean;
+  /** The member that leaves when this one becomes a voter. */
+  readonly replacesId: number | undefined;
+  /** A voter until the joint configuration is left. */
+  readonly isLeaving: boolean;
+}
+
+/** Whose data directory never counts again. */
+export interface RemovedMember {
+  readonly id: number;
+  readonly nodeUuid: string;
+}
+
+/** Former members that are remembered, to tell them; whoever is older gets no answer instead of that one. */
+const REMOVED_MAX = 1_000;
+
 const UNTOUCHED: Section = { owner: undefined, epoch: toEpoch(0), base: NO_SEQ, maxSeq: NO_SEQ, next: undefined };
 
 /**
@@ -53,7 +72,8 @@ const UNTOUCHED: Section = { owner: undefined, epoch: toEpoch(0), base: NO_SEQ, 
 export class StoreState {
   #cluster: Cluster | undefined;
   readonly #allocs = new Map<AllocId, Alloc>();
-  readonly #members = new Map<number, Member>();
+  readonly #members = new Map<number, MemberEntry>();
+  #removed: readonly RemovedMember[] = [];
   #sections: Section[] = [];
   readonly #touched = new Set<string>();
   #table: RoutingTable | undefined;
@@ -75,7 +95,7 @@ export class StoreState {
     return [...this.#allocs.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
-  get members(): readonly Member[] {
+  get members(): readonly MemberEntry[] {
     return [...this.#members.values()].sort((one, other) => one.id - other.id);
   }
 
@@ -83,8 +103,18 @@ export class StoreState {
     return this.#allocs.get(id);
   }
 
-  member(id: number): Member | undefined {
+  member(id: number): MemberEntry | undefined {
     return this.#members.get(id);
+  }
+
+  /** Former members, oldest first. */
+  get removed(): readonly RemovedMember[] {
+    return this.#removed;
+  }
+
+  /** Neither the id nor the data directory of a former member is ever one again. */
+  wasMember({ id, nodeUuid }: RemovedMember): boolean {
+    return this.#removed.some((removed) => removed.id === id || removed.nodeUuid === nodeUuid);
   }
 
   /** It may be given sections: the newest run of its AllocSvr, and not about to stop. */
@@ -109,10 +139,24 @@ export class StoreState {
     this.#touched.add(`alloc/${alloc.id}`);
   }
 
-  setMember(member: Member): void {
+  setMember(member: MemberEntry): void {
     this.#members.set(member.id, member);
     this.#table = undefined;
     this.#touched.add(`member/${member.id}`);
+  }
+
+  removeMember(id: number): void {
+    const member = this.#members.get(id);
+    assert(member !== undefined, 'only a member is removed');
+    this.#members.delete(id);
+    this.#table = undefined;
+    this.#touched.add(`member/${id}`);
+    this.setRemoved([...this.#removed, { id, nodeUuid: member.nodeUuid }]);
+  }
+
+  setRemoved(removed: readonly RemovedMember[]): void {
+    this.#removed = removed.slice(-REMOVED_MAX);
+    this.#touched.add('removed');
   }
 
   setSection(section: number, value: Section): void {
@@ -132,6 +176,16 @@ export class StoreState {
     const keys = [...this.#touched].sort();
     this.#touched.clear();
     return keys;
+  }
+
+  /** Every key that the state has, in a fixed order. */
+  keys(): readonly string[] {
+    if (this.#cluster === undefined) return [];
+    const blockCount = Math.ceil(this.#sections.length / SECTIONS_PER_BLOCK);
+    // Who never had an owner is as a new state has it.
+    const blocks = Array.from({ length: blockCount }, (_, number) => number).filter((number) => this.block(number).some(({ epoch }) => epoch > 0));
+    const removed = this.#removed.length === 0 ? [] : ['removed'];
+    return ['cluster', ...this.allocs.map(({ id }) => `alloc/${id}`), ...this.members.map(({ id }) => `member/${id}`), ...removed, ...blocks.map(blockKey)];
   }
 
   /** What clients see; made anew only when the version changed. Undefined before the bootstrap. */

@@ -3,32 +3,56 @@ import type { Incarnation } from '../model/ids.js';
 import { versionToWire } from '../rpc/codec.js';
 import {
   type AllocMember,
-  AdminServiceService,
   type GetStatusRequest,
   type GetStatusResponse,
   type StoreMember,
   type StoreStatus,
 } from '../rpc/gen/seqsvr/v1/admin.js';
-import type { Handlers, Service } from '../rpc/server.js';
+import type { Handlers } from '../rpc/server.js';
+import type { Identity } from './data-dir.js';
 import type { LeaseAuthority } from './lease-authority.js';
-import type { ConfiguredMember } from './membership.js';
-import type { StoreNode } from './node.js';
+import type { MembershipAdmin, MemberView } from './member-view.js';
+import type { StoreState } from './state.js';
+
+/** What a status needs of a StoreNode. */
+export interface StatusNode {
+  readonly identity: Identity;
+  readonly state: StoreState;
+  readonly stateHash: string;
+  readonly raft: {
+    readonly role: string;
+    readonly term: number;
+    readonly leaderId: number | undefined;
+    readonly log: { readonly firstIndex: number; readonly lastIndex: number; readonly commitIndex: number; readonly appliedIndex: number };
+  };
+  readonly members: Pick<MembershipAdmin, 'list'>;
+  /** The others have told it that it is no member any more. */
+  readonly isRemoved: boolean;
+}
 
 export interface StatusParts {
-  readonly node: StoreNode;
-  readonly authority: LeaseAuthority;
+  readonly node: StatusNode;
+  readonly authority: Pick<LeaseAuthority, 'heardMsAgo'>;
   readonly handlers: Handlers;
   readonly clock: Clock;
   readonly name: string;
-  readonly members: readonly ConfiguredMember[];
-  /** The program's version and process id. */
-  readonly build: { readonly version: string; readonly pid: number };
+  /** `host:port` that others dial to reach the store API. */
+  readonly advertise: string;
+  /** `host:port` that other StoreSvrs dial. */
+  readonly peerAdvertise: string;
+  readonly build: Build;
+}
+
+/** The program's version and process id. */
+export interface Build {
+  readonly version: string;
+  readonly pid: number;
 }
 
 /** This node's own view, for operators; never waits for a quorum. */
-export function storeStatusService(parts: StatusParts): Service {
+export function storeStatusHandler(parts: StatusParts) {
   const startedMs = parts.clock.nowMs();
-  const getStatus = parts.handlers.unary<GetStatusRequest, GetStatusResponse>(() => ({
+  return parts.handlers.unary<GetStatusRequest, GetStatusResponse>(() => ({
     name: parts.name,
     clusterId: parts.node.identity.clusterId,
     version: parts.build.version,
@@ -36,11 +60,29 @@ export function storeStatusService(parts: StatusParts): Service {
     uptimeMs: BigInt(Math.round(parts.clock.nowMs() - startedMs)),
     role: { $case: 'store', value: statusOf(parts) },
   }));
-  return { definition: AdminServiceService, implementation: { getStatus } };
 }
 
-function statusOf({ node, authority, members }: StatusParts): StoreStatus {
+export function memberToWire(member: MemberView): StoreMember {
+  const { id, name, nodeUuid, peerAddress, address, role, isActive, wantsVote } = member;
+  return {
+    id,
+    name,
+    nodeUuid,
+    peerAddress,
+    address,
+    role,
+    isActive,
+    wantsVote,
+    matchIndex: BigInt(member.matchIndex),
+    lag: BigInt(member.lag ?? -1),
+    replacesId: member.replacesId ?? 0,
+  };
+}
+
+function statusOf({ node, authority, advertise, peerAdvertise }: StatusParts): StoreStatus {
   const { raft, state, identity, stateHash } = node;
+  const members = node.members.list();
+  const own = members.find(({ id }) => id === identity.nodeId);
   const held = heldCounts(node);
   return {
     nodeId: identity.nodeId,
@@ -48,6 +90,7 @@ function statusOf({ node, authority, members }: StatusParts): StoreStatus {
     raftRole: raft.role,
     term: BigInt(raft.term),
     leaderId: raft.leaderId ?? 0,
+    firstIndex: BigInt(raft.log.firstIndex),
     lastIndex: BigInt(raft.log.lastIndex),
     commitIndex: BigInt(raft.log.commitIndex),
     appliedIndex: BigInt(raft.log.appliedIndex),
@@ -69,17 +112,16 @@ function statusOf({ node, authority, members }: StatusParts): StoreStatus {
         heardMsAgo: BigInt(Math.round(heardMsAgo ?? -1)),
       };
     }),
-    members: members.map((member) => memberOf(node, member)),
+    members: members.map(memberToWire),
+    quarantine: undefined,
+    standing: node.isRemoved ? 'removed' : (own?.role ?? 'joining'),
+    // What was committed is what the others dial.
+    peerAddress: own?.peerAddress ?? peerAdvertise,
+    address: own?.address ?? advertise,
   };
 }
 
-function memberOf({ raft, state, identity }: StoreNode, { id, name, peerAddress, address }: ConfiguredMember): StoreMember {
-  const progress = raft.progress.get(id);
-  const isActive = id === identity.nodeId || (progress?.isActive ?? false);
-  return { id, name, peerAddress, address, nodeUuid: state.member(id)?.nodeUuid ?? '', matchIndex: BigInt(progress?.match ?? 0), isActive };
-}
-
-function heldCounts({ state }: StoreNode): ReadonlyMap<Incarnation, number> {
+function heldCounts({ state }: StatusNode): ReadonlyMap<Incarnation, number> {
   const counts = new Map<Incarnation, number>();
   for (const { owner } of state.sections) if (owner !== undefined) counts.set(owner.incarnation, (counts.get(owner.incarnation) ?? 0) + 1);
   return counts;

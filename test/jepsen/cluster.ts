@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import { ChannelPool } from '../../src/rpc/channel.js';
 import { tableFromWire } from '../../src/rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type StoreStatus } from '../../src/rpc/gen/seqsvr/v1/admin.js';
 import { RouteServiceService } from '../../src/rpc/gen/seqsvr/v1/seq.js';
-import { NodeProcess } from './node-process.js';
+import { NodeProcess, PROGRAM } from './node-process.js';
 import { freePorts } from './ports.js';
 import { until } from './until.js';
 
@@ -17,6 +18,15 @@ const ASK_LIMIT_MS = 1_000;
 const LEADER_LIMIT_MS = 20_000;
 const SERVING_LIMIT_MS = 60_000;
 const LOG_LINES_SHOWN = 40;
+/** One command of the program, waits of its own included. */
+const RUN_LIMIT_MS = 60_000;
+
+/** What a command of the program ended with. */
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 export interface ClusterOptions {
   readonly stores?: number;
@@ -32,11 +42,15 @@ export class TestCluster {
   readonly #nodes = new Map<string, NodeProcess>();
   readonly #addresses = new Map<string, string>();
   readonly #pool = new ChannelPool({ clock: systemClock });
-  readonly storeNames: readonly string[];
+  readonly #storeNames: string[];
+  readonly #storeConfig: Readonly<Record<string, unknown>>;
+  readonly #clusterId = randomBytes(16).toString('hex');
   readonly allocNames: readonly string[];
+  #founders: readonly object[] = [];
 
   private constructor(options: ClusterOptions) {
-    this.storeNames = namesOf('store', options.stores ?? 3);
+    this.#storeNames = namesOf('store', options.stores ?? 3);
+    this.#storeConfig = options.storeConfig ?? {};
     this.allocNames = namesOf('alloc', options.allocs ?? 3);
   }
 
@@ -52,6 +66,59 @@ export class TestCluster {
       await cluster.dispose();
       throw error;
     }
+  }
+
+  /** Founding stores and those that joined later, whether they run or not. */
+  get storeNames(): readonly string[] {
+    return this.#storeNames;
+  }
+
+  /** A store that is no member yet: it waits to be added. Returns where it listens. */
+  async startJoiner(name: string): Promise<string> {
+    const [port, peerPort] = await freePorts(2);
+    const listen = `127.0.0.1:${port}`;
+    const peerListen = `127.0.0.1:${peerPort}`;
+    const founders = this.#founders;
+    this.#storeNames.push(name);
+    const own = { role: 'store', name, join: true, cluster: this.#clusterId, dataDir: this.dataDirOf(name), members: founders };
+    this.#add(name, listen, { ...own, listen, peerListen, advertise: listen, peerAdvertise: peerListen, ...this.#storeConfig });
+    await this.start(name);
+    return listen;
+  }
+
+  dataDirOf(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  configOf(name: string): string {
+    return join(this.#folder, `${name}.yaml`);
+  }
+
+  isRunning(name: string): boolean {
+    return this.#node(name).isRunning;
+  }
+
+  /** Waits until the process has ended by itself. Returns its exit code. */
+  ended(name: string, limitMs: number): Promise<number> {
+    return until(`${name} ends by itself`, limitMs, () => this.#node(name).exitCode);
+  }
+
+  /** Runs seqctl, or seqsvr: they are one program. Never throws for its exit code. */
+  run(...args: readonly string[]): Promise<Ran> {
+    return new Promise((resolve) => {
+      execFile(process.execPath, [PROGRAM, ...args], { timeout: RUN_LIMIT_MS }, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+        resolve({ code, stdout, stderr });
+      });
+    });
+  }
+
+  /** The endpoints of the running stores, as the command line takes them. */
+  get storeEndpoints(): string {
+    return this.#storeNames
+      .filter((name) => this.isRunning(name))
+      .map((name) => this.addressOf(name))
+      .join(',');
   }
 
   /** Starts every node that is not running, and waits until the whole cluster serves. */
@@ -158,16 +225,32 @@ export class TestCluster {
     else rmSync(this.#folder, { recursive: true });
   }
 
+  /** Starts the stores and nothing else; whoever calls brings the load. */
+  static async startStores(options: Omit<ClusterOptions, 'allocs' | 'allocConfig'> = {}): Promise<TestCluster> {
+    const cluster = new TestCluster({ ...options, allocs: 0 });
+    try {
+      await cluster.#layOut(options);
+      await Promise.all([...cluster.#nodes.values()].map((node) => node.start()));
+      await cluster.leader();
+      return cluster;
+    } catch (error) {
+      console.error(cluster.lastWords());
+      await cluster.dispose();
+      throw error;
+    }
+  }
+
   async #layOut({ storeConfig, allocConfig }: ClusterOptions): Promise<void> {
     const ports = await freePorts(this.storeNames.length * 2 + this.allocNames.length);
     const addressOf = (at: number): string => `127.0.0.1:${ports[at]}`;
-    const cluster = randomBytes(16).toString('hex');
+    const cluster = this.#clusterId;
     const members = this.storeNames.map((name, at) => ({
       id: at + 1,
       name,
       address: addressOf(at),
       peerAddress: addressOf(at + this.storeNames.length),
     }));
+    this.#founders = members;
     mkdirSync(join(this.#folder, 'logs'));
     for (const { id, name, address, peerAddress } of members) {
       const own = { role: 'store', name, cluster, nodeId: id, dataDir: join(this.#folder, name), listen: address, peerListen: peerAddress, members };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../project-root.js';
 import { until } from './until.js';
 
-const PROGRAM = join(projectRoot, 'dist', 'src', 'cli', 'main.js');
+export const PROGRAM = join(projectRoot, 'dist', 'src', 'cli', 'main.js');
 const READY_LIMIT_MS = 30_000;
 const EXIT_LIMIT_MS = 20_000;
 
@@ -58,6 +58,11 @@ export class NodeProcess {
 
   get isRunning(): boolean {
     return this.#process?.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Of the run that ended last; undefined while it runs, and after a signal. */
+  get exitCode(): number | undefined {
+    return this.#process?.exitCode ?? undefined;
   }
 
   get pid(): number | undefined {

@@ -164,6 +164,7 @@ function storeConfig(dataDir: string): StoreConfig {
     role: 'store',
     name: 's1',
     cluster: 'c'.repeat(32),
+    join: false,
     nodeId: 1,
     dataDir,
     listen: local,

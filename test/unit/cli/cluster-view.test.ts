@@ -4,7 +4,7 @@ import type { NodeAnswer } from '../../../src/cli/inspect.js';
 import { DEFAULT_GEOMETRY } from '../../../src/model/geometry.js';
 import { parseAllocId, toEpoch } from '../../../src/model/ids.js';
 import type { RoutingTable } from '../../../src/model/routing.js';
-import type { StoreStatus } from '../../../src/rpc/gen/seqsvr/v1/admin.js';
+import type { StoreMember, StoreStatus } from '../../../src/rpc/gen/seqsvr/v1/admin.js';
 
 const STORES = [1, 2, 3].map((id) => ({ id, name: `store-${id}`, address: `s:${id}` }));
 const ALLOCS = [1, 2].map((id) => ({ id: parseAllocId(`alloc-${id}`), address: `a:${id}`, zone: '' }));
@@ -15,6 +15,11 @@ const TABLE: RoutingTable = {
   stores: STORES,
   runs: [{ sectionCount: 42_950, alloc: 0, epoch: toEpoch(1) }],
 };
+
+function member(one: Pick<StoreMember, 'id' | 'name' | 'address'>, change: Partial<StoreMember> = {}): StoreMember {
+  const rest = { peerAddress: '', nodeUuid: 'u', isActive: true, role: 'voter', lag: 0n, wantsVote: false, replacesId: 0, matchIndex: 100n };
+  return { ...one, ...rest, ...change };
+}
 
 function store(id: number, change: Partial<StoreStatus> = {}): NodeAnswer {
   const value: StoreStatus = {
@@ -30,7 +35,11 @@ function store(id: number, change: Partial<StoreStatus> = {}): NodeAnswer {
     sectionCount: 42_950,
     unassignedCount: 0,
     allocs: ALLOCS.map((alloc) => ({ ...alloc, state: 'joined', sectionCount: 0, heardMsAgo: 5n })),
-    members: STORES.map((member) => ({ ...member, peerAddress: '', nodeUuid: '', matchIndex: member.id === 3 ? 90n : 100n, isActive: true })),
+    members: STORES.map((one) => member(one, { matchIndex: one.id === 3 ? 90n : 100n })),
+    firstIndex: 1n,
+    standing: 'voter',
+    peerAddress: '',
+    address: `s:${id}`,
     ...change,
   };
   return answer(`s:${id}`, { $case: 'store', value });
@@ -123,4 +132,48 @@ describe('cluster view', () => {
     const { nodes } = view(store(1), store(2, { raftRole: 'leader', term: 5n, lastIndex: 120n }), store(3), alloc(1), alloc(2));
     expect(nodes.slice(0, 3).map(({ lag }) => lag)).to.deep.equal([20n, 0n, 30n]);
   });
+
+  describe('with members that the table of the time does not have', () => {
+    const fourth = { id: 70_000, name: 'store-4', address: 's:4' };
+    const withFourth = (change: Partial<StoreMember>): NodeAnswer[] =>
+      [1, 2, 3].map((id) => store(id, { members: [...STORES.map((one) => member(one)), member(fourth, change)] }));
+
+    it('shows a learner as one, from the committed list', () => {
+      const { health, nodes } = view(...withFourth({ role: 'learner', matchIndex: 40n }), store(4, { nodeId: 70_000 }), alloc(1), alloc(2));
+      expect(nodes[3]).to.deep.include({ name: 'store-4', state: 'learner', lag: 60n });
+      expect(health).to.equal('healthy');
+    });
+
+    it('is degraded by a quarantined store, and says why; what that one knows is not believed', () => {
+      const quarantine = { reason: 'the log has a hole', sinceUnixMs: 5n };
+      const sick = store(2, { quarantine, raftRole: 'quarantined', standing: 'quarantined', members: [], appliedIndex: 0n });
+      const { health, nodes, problems } = view(store(1), sick, store(3), alloc(1), alloc(2));
+      expect(health).to.equal('degraded');
+      expect(problems).to.deep.equal(['store-2 is quarantined: the log has a hole']);
+      expect(nodes[1]).to.deep.include({ name: 'store-2', state: 'quarantined' });
+      const { nodes: leaderless } = view(sick, store(1, { raftRole: 'follower' }), store(3), alloc(1), alloc(2));
+      expect(leaderless).to.have.length(5);
+    });
+
+    it('is degraded when another data directory answers for a member', () => {
+      const { problems } = view(store(1), store(2, { nodeUuid: 'v' }), store(3), alloc(1), alloc(2));
+      expect(problems.join()).to.include('in the place of store-2');
+    });
+
+    it('shows stores that are no members beside them: they are no problem', () => {
+      const joiner = store(4, { standing: 'joining', members: [] });
+      const removed = answer('s:5', { $case: 'store', value: { ...statusOf(store(5)), standing: 'removed' } });
+      const { health, nodes } = view(...all.slice(0, 3), joiner, removed, alloc(1), alloc(2));
+      expect(nodes.slice(3, 5).map(({ state, address }) => [state, address])).to.deep.equal([
+        ['joining', 's:4'],
+        ['removed', 's:5'],
+      ]);
+      expect(health).to.equal('healthy');
+    });
+  });
 });
+
+function statusOf({ status }: NodeAnswer): StoreStatus {
+  if (status?.role?.$case !== 'store') throw new Error('no store');
+  return status.role.value;
+}

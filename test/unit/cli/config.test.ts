@@ -45,6 +45,7 @@ describe('config', () => {
       role: 'store',
       name: 'a',
       cluster: CLUSTER,
+      join: false,
       nodeId: 1,
       dataDir: '/data/a',
       listen: '127.0.0.1:1',
@@ -106,6 +107,7 @@ describe('config', () => {
       'name',
       'cluster',
       'nodeId',
+      'join',
       'dataDir',
       'listen',
       'peerListen',
@@ -131,6 +133,14 @@ describe('config', () => {
       'renewEvery',
       'adminListen',
     ]);
+  });
+
+  const JOINER = `${STORE.replace('nodeId: 1', '').replace('name: a', 'name: d')}join: true\nadvertise: d:1\npeerAdvertise: d:2`;
+  it('lets a joiner say itself where it is reached, and list whom to begin with', () => {
+    const config = parseConfig(JOINER, 'x.yaml') as StoreConfig;
+    expect([config.join, config.nodeId, config.advertise, config.peerAdvertise]).to.deep.equal([true, undefined, 'd:1', 'd:2']);
+    const two = "members: [{ id: 1, name: a, peerAddress: 'h:2', address: 'h:1' }, { id: 70000, name: b, peerAddress: 'h:4', address: 'h:3' }]";
+    expect((parseConfig(withLine(JOINER, two), 'x.yaml') as StoreConfig).members).to.have.length(2);
   });
 
   const three = (change: string): string =>
@@ -169,6 +179,12 @@ describe('config', () => {
     ['drift beyond the bound', withLine(STORE, 'drift: 30%'), ['drift', '300000']],
     ['an admin port that is no address', withLine(ALLOC, 'adminListen: 7092'), ['adminListen', '7092']],
     ['a renewal interval of zero', withLine(ALLOC, 'renewEvery: 0ms'), ['renewEvery', '10ms to 1m']],
+    ['a founding store without an id', withLine(STORE, 'nodeId:'), ['nodeId', 'is required', 'join: true']],
+    ['join that is neither true nor false', withLine(STORE, 'join: 1'), ['join', 'true or false', '1']],
+    ['a joiner with an id of the file', withLine(JOINER, 'nodeId: 4'), ['nodeId', 'draws its own', '4']],
+    ['a joiner that does not say where clients reach it', withLine(JOINER, 'advertise:').replace('advertise:\n', '').replace(/\nadvertise:$/, ''), ['advertise', 'join: true']],
+    ['a joiner that does not say where stores reach it', withLine(JOINER, 'peerAdvertise:').replace(/\npeerAdvertise:$/, ''), ['peerAdvertise', 'join: true']],
+    ['a joiner with nobody to ask', withLine(JOINER, 'members: []'), ['members', '1 to 16', '0']],
     ['a file that is not YAML', 'role: [', ['is not YAML']],
     ['a key twice', `${ALLOC}\nname: c`, ['is not YAML', 'unique']],
   ];

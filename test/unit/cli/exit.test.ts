@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { InvariantError } from '../../../src/base/assert.js';
 import { SeqError } from '../../../src/base/errors.js';
-import { EXIT, exitCodeOf, explain } from '../../../src/cli/exit.js';
+import { EXIT, exitCodeOf, explain, RefusedError } from '../../../src/cli/exit.js';
 import { DamageError } from '../../../src/store/damage.js';
 
 describe('exit', () => {
@@ -13,8 +13,10 @@ describe('exit', () => {
     ['PERMISSION_DENIED', EXIT.denied],
     ['ABORTED', EXIT.interrupted],
     ['OUT_OF_RANGE', EXIT.failed],
+    ['WOULD_LOSE_QUORUM', EXIT.unsafe],
   ] as const;
   for (const [code, exit] of rows) it(`ends with ${exit} after ${code}`, () => expect(exitCodeOf(new SeqError(code, 'x'))).to.equal(exit));
+  it('ends with 5 when it was refused for safety', () => expect(exitCodeOf(new RefusedError('x'))).to.equal(5));
   it('ends with 1 after a bug', () => expect(exitCodeOf(new InvariantError('x'))).to.equal(1));
 
   it('says what, why and what to do', () => {
@@ -48,6 +50,11 @@ describe('exit', () => {
       'keep a copy of the data directory; OPERATIONS.md says how the node comes back',
     ]);
     expect(exitCodeOf(new DamageError('x'))).to.equal(EXIT.failed);
+  });
+
+  it('says of a change whose answer was lost where to look, and nothing of numbers', () => {
+    const text = explain(new SeqError('TIMEOUT', 'x'), { debug: false, changes: 'look there' });
+    expect(text).to.include('look there').and.not.to.include('a gap');
   });
 
   it('says when a number may have been lost', () => {

@@ -20,7 +20,9 @@ async function run(...args: string[]) {
 
 describe('program', function () {
   this.timeout(20_000);
-  const groups: readonly string[][] = [[], ['dev'], ['start'], ['seq'], ['seq', 'next'], ['seq', 'current'], ['cluster'], ['cluster', 'status']];
+  const groups: string[][] = [[], ['dev'], ['start'], ['seq'], ['seq', 'next'], ['seq', 'current'], ['cluster'], ['cluster', 'status']];
+  const members = ['list', 'add', 'promote', 'remove', 'replace', 'update'].map((command) => ['member', command]);
+  groups.push(['member'], ...members, ['leader'], ['leader', 'show'], ['leader', 'transfer'], ['store'], ['store', 'recover']);
   for (const command of [...groups, ['route'], ['route', 'show'], ['version']]) {
     it(`has an example in the help of '${command.join(' ')}'`, async () => {
       const { code, out } = await run(...command, '--help');
@@ -32,11 +34,29 @@ describe('program', function () {
   }
 
   const wrong: readonly [readonly string[], string][] = [
-    [[], 'seqctl needs a command: dev, start, seq, cluster, route, version'],
+    [[], 'seqctl needs a command: dev, start, seq, cluster, route, member, leader, store, version'],
     [['seq'], 'seq needs a command: next or current'],
     [['cluster'], 'cluster needs a command: status'],
     [['route'], 'route needs a command: show'],
-    [['foo'], "unknown command 'foo'; there are dev, start, seq, cluster, route, version"],
+    [['foo'], "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, store, version"],
+    [['member'], 'member needs a command: list or add or promote or remove or replace or update'],
+    [['member', 'lst'], "unknown command 'lst'; did you mean list?"],
+    [['memebr', 'list'], "unknown command 'memebr'; did you mean member?"],
+    [['member', 'add', 'd'], 'Not enough'],
+    [['member', 'add', 'd e', 'h:1'], "NAME must be 1 to 63 of [A-Za-z0-9._-], starting with a letter or digit, got 'd e'"],
+    [['member', 'add', 'd', 'h'], "an address is host:port with a port in [0, 65535], got 'h'"],
+    [['member', 'add', 'd', '0.0.0.0:1'], "ADDR is host:port that others can dial, got '0.0.0.0:1'"],
+    [['member', 'add', 'd', 'h:0'], 'got '],
+    [['member', 'remove'], 'Not enough'],
+    [['member', 'update', 'd'], 'an update needs --peer-address or --address, got neither'],
+    [['member', 'update', 'd', '--address', 'h'], "got 'h'"],
+    [['member', 'replace', 'd', 'e'], 'both NEWNAME and ADDR, or neither'],
+    [['leader', 'transfer', 'd e'], "got 'd e'"],
+    [['store', 'recover', '--config', 'x'], 'force-new-cluster'],
+    [['store', 'recover', '--no-force-new-cluster', '--config', 'x'], '--force-new-cluster is required'],
+    [['store', 'recover', '--force-new-cluster', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
+    [['store', 'recover', '--force-new-cluster', '--config', 'x', '--bump', '0'], "--bump must be a whole number in [1, 281474976710656], got '0'"],
+    [['store', 'recover', '--force-new-cluster', '--config', 'deploy/config/alloc.yaml'], 'only a store has data to recover'],
     [['cluster', 'foo'], "unknown command 'foo'; there are status"],
     [['sqe', 'next', '42'], "unknown command 'sqe'; did you mean seq?"],
     [['seq', 'nxt', '42'], "unknown command 'nxt'; did you mean next?"],
@@ -82,6 +102,8 @@ describe('program', function () {
       ['seq', 'next', '42'],
       ['cluster', 'status'],
       ['route', 'show'],
+      ['member', 'list'],
+      ['leader', 'show'],
     ]) {
       const { code, out, talk } = await run(...args, '--endpoints', '127.0.0.1:1', '--timeout', '150ms');
       expect(talk).to.include('127.0.0.1:1').and.not.to.include('    at ');

@@ -1,17 +1,23 @@
-import type { RaftOptions } from '../../../src/raft/core.js';
 import type { Message } from '../../../src/raft/message.js';
 import type { NodeId } from '../../../src/raft/types.js';
-import type { Saved } from './memory-storage.js';
-import { TestNode } from './test-node.js';
+import { EMPTY_CONF_STATE } from '../../../src/raft/types.js';
+import { TestNode, type TestNodeOptions } from './test-node.js';
 
 /** Messages carried in one `settle`; more means that the nodes talk for ever. */
 const SETTLE_MAX = 100_000;
 
 export interface ClusterOptions {
+  /** Voters. */
   readonly size: number;
-  readonly options?: Partial<Omit<RaftOptions, 'id' | 'voters'>>;
-  /** What the disks hold at first. */
-  readonly saved?: Readonly<Record<NodeId, Saved>>;
+  /** Their ids come after those of the voters. */
+  readonly learners?: number;
+  /** Nodes that nobody knows yet, with empty disks; their ids come last. */
+  readonly joiners?: number;
+  /** The log begins with the members at index 1, as if compacted: joiners need a snapshot. */
+  readonly isFounded?: boolean;
+  readonly options?: Omit<TestNodeOptions, 'id'>;
+  /** What the disks hold at first, and what else is particular to a node. */
+  readonly saved?: Readonly<Record<NodeId, TestNodeOptions>>;
 }
 
 /** Nodes 1..size and the wires between them. Messages wait in `net` until a test carries them; wires can be cut, one way too. */
@@ -20,9 +26,15 @@ export class Cluster {
   net: Message[] = [];
   readonly #cut = new Set<string>();
 
-  constructor({ size, options = {}, saved = {} }: ClusterOptions) {
-    const voters = Array.from({ length: size }, (_, offset) => offset + 1);
-    this.nodes = voters.map((id) => new TestNode({ ...options, ...saved[id], id, voters }));
+  constructor({ size, learners: learnerCount = 0, joiners = 0, isFounded = joiners > 0, options = {}, saved = {} }: ClusterOptions) {
+    const ids = Array.from({ length: size + learnerCount + joiners }, (_, offset) => offset + 1);
+    const voters = ids.slice(0, size);
+    const learners = ids.slice(size, size + learnerCount);
+    const founding = isFounded ? { start: { index: 1, term: 1 } } : {};
+    this.nodes = ids.map((id) => {
+      const members = id > size + learnerCount ? { confState: EMPTY_CONF_STATE } : { voters, learners, ...founding };
+      return new TestNode({ ...options, ...members, ...saved[id], id });
+    });
   }
 
   node(id: NodeId): TestNode {
@@ -56,9 +68,14 @@ export class Cluster {
     this.#cut.clear();
   }
 
-  /** Puts what the nodes have sent on the wires, but for those that are cut. */
-  gather(): void {
-    for (const node of this.nodes) this.net.push(...node.sent().filter((message) => !this.isCut(message)));
+  /** Puts what the nodes have sent on the wires; what goes to a cut one is lost. */
+  gather(lose: (message: Message) => void = () => undefined): void {
+    for (const node of this.nodes) {
+      for (const message of node.sent()) {
+        if (this.isCut(message)) lose(message);
+        else if (message.to <= this.nodes.length) this.net.push(message);
+      }
+    }
   }
 
   /** Carries messages, oldest first, until nobody has anything to say. */
@@ -66,10 +83,15 @@ export class Cluster {
     this.gather();
     for (let carried = 0; this.net.length > 0; carried += 1) {
       if (carried > SETTLE_MAX) throw new Error(`more than ${SETTLE_MAX} messages in one settle`);
-      const message = this.net.shift()!;
-      this.node(message.to).step(message);
+      this.deliver(this.net.shift()!);
       this.gather();
     }
+  }
+
+  /** Hands over one message. Who sent a snapshot hears that it is there. */
+  deliver(message: Message): void {
+    this.node(message.to).step(message);
+    if (message.type === 'snapshot') this.node(message.from).do((core) => core.reportSnapshot(message.to, true));
   }
 
   /** Time passes everywhere, tick by tick, and messages are carried in between. */

@@ -1,15 +1,10 @@
 import { expect } from 'chai';
 import type { Clock } from '../../../src/base/clock.js';
-import { SeqError } from '../../../src/base/errors.js';
+import type { SeqError } from '../../../src/base/errors.js';
 import { COMMAND_BYTES_MAX } from '../../../src/raft/driver.js';
 import type { VirtualClock } from '../virtual-clock.js';
-import { DriverStage, TICK_MS, watch } from './driver-stage.js';
+import { codeOf, DriverStage, TICK_MS, watch } from './driver-stage.js';
 import { bytesOf } from './memory-storage.js';
-
-function codeOf(error: unknown): string {
-  if (!SeqError.is(error)) return String(error);
-  return `${error.code} ${error.definite ? 'definite' : 'unknown'}`;
-}
 
 describe('RaftDriver', () => {
   describe('leading', () => {
@@ -212,7 +207,7 @@ describe('RaftDriver', () => {
     });
 
     it('so many bytes may wait to be committed; more are certainly not in the log', async () => {
-      const stage = new DriverStage(1, { maxUncommittedBytes: 100 });
+      const stage = new DriverStage(1, { raft: { maxUncommittedBytes: 100 } });
       const { driver, storage } = await stage.begin();
       storage.hold();
       const taken = watch(driver.propose(bytesOf('x'.repeat(200))));
@@ -243,61 +238,6 @@ describe('RaftDriver', () => {
       const again = watch(leader.driver.readIndex());
       await stage.clock.settle();
       expect(again.value).to.equal(1);
-    });
-  });
-
-  describe('readIndex', () => {
-    it('resolves with an index that is applied here and covers all that was committed before', async () => {
-      const stage = new DriverStage(3);
-      const { driver, machine } = await stage.begin();
-      void driver.propose(bytesOf('a'));
-      await stage.clock.settle();
-      const read = watch(driver.readIndex());
-      await stage.clock.settle();
-      expect([read.value, machine.commands]).to.deep.equal([2, ['a']]);
-    });
-
-    it('waits until what was committed is applied, when the own disk is the slow one', async () => {
-      const stage = new DriverStage(3);
-      const { driver, storage } = await stage.begin();
-      storage.hold();
-      void driver.propose(bytesOf('a'));
-      await stage.clock.settle();
-      expect(driver.core.log.commitIndex).to.equal(2);
-      const read = watch(driver.readIndex());
-      await stage.clock.settle();
-      expect(read.isDone).to.equal(false);
-      storage.release();
-      await stage.clock.settle();
-      expect([read.value, driver.core.log.appliedIndex]).to.deep.equal([2, 2]);
-    });
-
-    it('makes one round for all reads of a turn', async () => {
-      const stage = new DriverStage(3);
-      const { driver } = await stage.begin();
-      const reads = Array.from({ length: 50 }, () => watch(driver.readIndex()));
-      await stage.clock.settle();
-      expect(reads.every(({ value }) => value === 1)).to.equal(true);
-      expect(stage.sent.filter(({ type }) => type === 'heartbeat')).to.have.length(2);
-    });
-
-    it('on a follower is refused', async () => {
-      const stage = new DriverStage(3);
-      const leader = await stage.begin();
-      const read = watch(stage.actors.find((actor) => actor !== leader)!.driver.readIndex());
-      await stage.clock.settle();
-      expect(codeOf(read.error)).to.equal('NOT_LEADER definite');
-    });
-
-    it('is refused when the leadership is lost before it was confirmed', async () => {
-      const stage = new DriverStage(3);
-      const leader = await stage.begin();
-      stage.isolate(leader.id);
-      const read = watch(leader.driver.readIndex());
-      await stage.clock.elapse(TICK_MS * 5);
-      expect(read.isDone).to.equal(false);
-      await stage.clock.elapse(TICK_MS * 40);
-      expect(codeOf(read.error)).to.equal('NOT_LEADER definite');
     });
   });
 
@@ -342,21 +282,24 @@ describe('RaftDriver', () => {
   });
 
   it('a broken invariant is fatal once, ends the ticks and writes no more', async () => {
-    const stage = new DriverStage(1);
-    const { driver, fatal, storage } = await stage.begin();
-    // Another node claims to lead the term that this one leads.
-    for (let time = 0; time < 2; time += 1) driver.receive({ from: 2, to: 1, term: 1, type: 'heartbeat', commitIndex: 0, readRound: 0 });
+    const stage = new DriverStage(3);
+    const leader = await stage.begin();
+    const { id, driver, fatal, storage } = stage.followerOf(leader);
+    const before = [stage.clock.timerCount, storage.begun] as const;
+    // The leader knows entries that this node has acknowledged and does not have.
+    for (let time = 0; time < 2; time += 1) driver.receive({ from: leader.id, to: id, term: 1, type: 'heartbeat', commitIndex: 99, readRound: 0 });
     await stage.clock.elapse(TICK_MS * 5);
     await driver.stop();
-    expect(fatal.map(String)).to.deep.equal(['InvariantError: one leader per term']);
-    expect([stage.clock.timerCount, storage.begun]).to.deep.equal([0, 0]);
+    expect(fatal).to.have.length(1);
+    expect(String(fatal[0])).to.include('LogLostError: the leader says that this node holds entry 99');
+    expect([stage.clock.timerCount, storage.begun]).to.deep.equal([before[0] - 1, before[1]]);
   });
 
   describe('a late tick', () => {
     it('lets the messages that wait go first, and makes up for nothing', async () => {
       const held: (() => void)[] = [];
       let isHolding = false;
-      const stage = new DriverStage(3, {}, (clock) => holdable(clock, (fire) => isHolding && held.push(fire) > 0));
+      const stage = new DriverStage(3, { clockOf: (clock) => holdable(clock, (fire) => isHolding && held.push(fire) > 0) });
       const leader = await stage.begin();
       const follower = stage.actors.find((actor) => actor !== leader)!;
       const { core } = follower.driver;
@@ -431,7 +374,7 @@ describe('RaftDriver', () => {
     await stage.clock.elapse(TICK_MS * 20);
     const fate = watch(second.driver.propose(bytesOf('c')));
     await stage.clock.settle();
-    expect([fate.value?.result, fate.value?.index, second.machine.commands]).to.deep.equal(['C', 5, ['c']]);
+    expect([fate.value?.result, fate.value?.index, second.machine.commands]).to.deep.equal(['C', 5, ['a', 'b', 'c']]);
     expect(second.driver.core.term).to.equal(2);
   });
 

@@ -8,7 +8,7 @@ import { candidate, type Heard, leading, TestNode } from './test-node.js';
 const asLeader = { previousIndex: 0, previousTerm: 0, commitIndex: 0, entries: [] };
 
 function voteFrom(from: number, term: number, last: { lastIndex: number; lastTerm: number } = { lastIndex: 0, lastTerm: 0 }): Heard {
-  return { from, term, type: 'vote', ...last };
+  return { from, term, type: 'vote', isTransfer: false, ...last };
 }
 
 function stateOf({ role, term, votedFor, leaderId }: RaftCore): object {
@@ -41,7 +41,7 @@ describe('election', () => {
         previousIndex: 1,
         previousTerm: 1,
         commitIndex: 2,
-        entries: [{ index: 2, term: 3, data: new Uint8Array() }],
+        entries: [{ index: 2, term: 3, type: 'normal', data: new Uint8Array() }],
       });
       expect([node.terms, node.core.log.commitIndex, node.core.leaderId]).to.deep.equal([[1, 1], 0, undefined]);
     });
@@ -271,7 +271,7 @@ describe('election', () => {
       for (const { terms, lastIndex, lastTerm, granted } of rows) {
         it(`a voter with the log ${terms.join('')} ${granted ? 'grants' : 'refuses'} a ${type} to one that ends with term ${lastTerm} at ${lastIndex}`, () => {
           const node = new TestNode({ terms, hardState: { term: 2 } });
-          node.hear({ from: 2, term: 3, type, lastIndex, lastTerm });
+          node.hear({ from: 2, term: 3, type, lastIndex, lastTerm, isTransfer: false });
           expect(node.sent().map((message) => 'granted' in message && message.granted)).to.deep.equal([granted]);
         });
       }
@@ -279,14 +279,34 @@ describe('election', () => {
   });
 
   describe('timeouts (Raft 5.2)', () => {
-    it('are drawn from the whole of [T, 2T - 1], anew for each round', () => {
+    const whole = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
+
+    it('Raft 5.2: a candidate draws from the whole of [T, 2T - 1], anew for each round', () => {
+      const seen = new Set<number>();
+      const node = new TestNode({ random: new SeededRandom(7), preVote: false });
+      for (let round = 0; round < 400; round += 1) {
+        node.timeOut();
+        expect(node.core.role).to.equal('candidate');
+        seen.add(node.core.electionTimeoutTicks);
+      }
+      expect([...seen].sort((one, other) => one - other)).to.deep.equal(whole);
+    });
+
+    it('Raft 5.2: a follower draws from the whole of [T, 2T - 1], anew in each term', () => {
       const seen = new Set<number>();
       const node = new TestNode({ random: new SeededRandom(7) });
-      for (let round = 0; round < 400; round += 1) {
+      for (let term = 1; term <= 400; term += 1) {
+        node.hear({ from: 2, term, type: 'heartbeat', commitIndex: 0, readRound: 0 });
         seen.add(node.core.electionTimeoutTicks);
-        node.timeOut();
       }
-      expect([...seen].sort((one, other) => one - other)).to.deep.equal([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+      expect([...seen].sort((one, other) => one - other)).to.deep.equal(whole);
+    });
+
+    it('stay as drawn while a node only asks for pre-votes', () => {
+      const node = new TestNode();
+      const drawn = node.core.electionTimeoutTicks;
+      for (let round = 0; round < 20; round += 1) node.timeOut();
+      expect([node.core.role, node.core.electionTimeoutTicks]).to.deep.equal(['preCandidate', drawn]);
     });
 
     it('seldom end together: of five nodes the first two coincide in less than 3 of 10 rounds', () => {

@@ -10,7 +10,7 @@ describe('PreVote and CheckQuorum', () => {
         node.hear({ from: 2, term: 1, type: 'heartbeat', commitIndex: 0, readRound: 0 });
         node.sent();
         node.tick(9);
-        node.hear({ from: 3, term: 5, type, lastIndex: 9, lastTerm: 4 });
+        node.hear({ from: 3, term: 5, type, lastIndex: 9, lastTerm: 4, isTransfer: false });
         expect([node.core.term, node.core.leaderId, node.sent()]).to.deep.equal([1, 2, []]);
       });
 
@@ -21,13 +21,13 @@ describe('PreVote and CheckQuorum', () => {
         // The voter's own timeout may be longer; what counts for the lease is the shortest.
         node.core.electionTimeoutTicks = 19;
         node.tick(10);
-        node.hear({ from: 3, term: 5, type, lastIndex: 9, lastTerm: 4 });
+        node.hear({ from: 3, term: 5, type, lastIndex: 9, lastTerm: 4, isTransfer: false });
         expect(node.sent().map((message) => [message.type, 'granted' in message && message.granted])).to.deep.equal([[`${type}Reply`, true]]);
       });
 
       it(`a leader does not answer a ${type} of a later term`, () => {
         const node = leading();
-        node.hear({ from: 3, term: 5, type, lastIndex: 9, lastTerm: 4 });
+        node.hear({ from: 3, term: 5, type, lastIndex: 9, lastTerm: 4, isTransfer: false });
         expect([node.core.role, node.core.term, node.sent()]).to.deep.equal(['leader', 1, []]);
       });
     }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { Progress } from '../../../src/raft/progress.js';
 
 /** A follower that is known to hold [1, match] and is sent what follows, from `next` on. */
@@ -103,5 +104,67 @@ describe('Progress', () => {
     progress.sentCommit = 5;
     // It has been told of everything it was sent: more would change nothing.
     expect(progress.canBumpCommit(9)).to.equal(false);
+  });
+
+  describe('while a snapshot is under way', () => {
+    function installing(): Progress {
+      const progress = replicating({ match: 4, next: 5 });
+      progress.sent({ count: 2, bytes: 10 });
+      progress.becomeSnapshot(20);
+      return progress;
+    }
+
+    it('is paused, forgets what was under way, and goes on behind the snapshot', () => {
+      const { state, isPaused, inflightCount, pendingSnapshot, next, match } = installing();
+      expect({ state, isPaused, inflightCount, pendingSnapshot, next, match }).to.deep.equal({
+        ...{ state: 'snapshot', isPaused: true, inflightCount: 0, pendingSnapshot: 20, next: 21, match: 4 },
+      });
+      expect(() => installing().sent({ count: 1, bytes: 1 })).to.throw('nothing is appended while a snapshot is under way');
+    });
+
+    it('asks behind the snapshot as a probe; from match on when it never came', () => {
+      const there = installing();
+      there.becomeProbe();
+      const lost = installing();
+      lost.pendingSnapshot = 0;
+      lost.becomeProbe();
+      expect([there.next, there.pendingSnapshot, lost.next]).to.deep.equal([21, 0, 5]);
+    });
+
+    it('pipelines from match on', () => {
+      const progress = installing();
+      progress.acknowledged(22);
+      progress.becomeReplicate();
+      expect([progress.state, progress.next, progress.pendingSnapshot]).to.deep.equal(['replicate', 23, 0]);
+    });
+  });
+
+  it('has a copy that goes its own way', () => {
+    const progress = replicating({ match: 4, next: 5 });
+    progress.isActive = true;
+    const copy = progress.clone();
+    copy.acknowledged(9);
+    copy.sent({ count: 1, bytes: 1 });
+    copy.becomeSnapshot(30);
+    expect([progress.match, progress.next, progress.state, progress.inflightCount, copy.isActive]).to.deep.equal([4, 5, 'replicate', 0, true]);
+  });
+
+  it('keeps match below next, whatever happens to it (raft.md hazard 20)', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 6 }), fc.nat(30), fc.nat(30)), { maxLength: 60 }), (events) => {
+        const progress = new Progress(1, { messages: 3, bytes: 50 });
+        for (const [kind, one, other] of events) {
+          if (kind === 0) progress.acknowledged(one);
+          if (kind === 1) progress.refused(one, other);
+          if (kind === 2) progress.becomeProbe();
+          if (kind === 3) progress.becomeReplicate();
+          if (kind === 4) progress.becomeSnapshot(Math.max(progress.match, one));
+          if (kind === 5 && progress.state !== 'snapshot' && !progress.isFull) progress.sent({ count: one % 4, bytes: other });
+          if (kind === 6) progress.free(one);
+          expect(progress.match).to.be.below(progress.next);
+          expect(progress.inflightCount).to.be.at.most(3);
+        }
+      }),
+    );
   });
 });

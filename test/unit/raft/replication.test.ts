@@ -26,7 +26,7 @@ function reject(
 describe('a leader', () => {
   it('begins its term with an entry without data, and sends it to all at once (Raft 5.4.2, 8)', () => {
     const leader = leading({ terms: [1, 2], hardState: { term: 2 } });
-    expect(leader.entries.at(-1)).to.deep.equal({ index: 3, term: 3, data: new Uint8Array() });
+    expect(leader.entries.at(-1)).to.deep.equal({ index: 3, term: 3, type: 'normal', data: new Uint8Array() });
     expect([...leader.core.progress.values()].map(({ next }) => next)).to.deep.equal([4, 3, 3]);
   });
 
@@ -234,7 +234,8 @@ describe('a leader', () => {
     });
 
     it('one append carries no more bytes than it may, and at least one entry', () => {
-      const leader = pipelining({ maxAppendBytes: 60 });
+      // An entry of one letter has nine bytes, one of a hundred 108.
+      const leader = pipelining({ maxAppendBytes: 18 });
       leader.propose('a', 'b', 'c', 'x'.repeat(100));
       acknowledge(leader, { from: 3, index: 1 });
       expect(carriedOf(leader).filter(([to]) => to === 3)).to.deep.equal([
@@ -249,7 +250,7 @@ describe('a leader', () => {
     const command = 'x'.repeat(100);
 
     it('refuses a proposal beyond the limit, and takes it again when room is made', () => {
-      const leader = leading({ maxUncommittedBytes: 300 });
+      const leader = leading({ maxUncommittedBytes: 299 });
       expect([1, 2, 3].map(() => leader.propose(command).type)).to.deep.equal(['accepted', 'accepted', 'refused']);
       expect(leader.propose(command)).to.deep.equal({ type: 'refused', why: 'tooMuchUncommitted' });
       acknowledge(leader, { from: 2 });

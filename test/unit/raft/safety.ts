@@ -1,9 +1,9 @@
 import { assert } from '../../../src/base/assert.js';
-import type { AppendWork } from '../../../src/raft/core.js';
-import { majorityOf } from '../../../src/raft/quorum.js';
+import type { AppendWork, RaftCore } from '../../../src/raft/core.js';
+import { jointIds, jointVoteResult, type JointVoters } from '../../../src/raft/quorum.js';
 import type { Entry, Index, NodeId, Term } from '../../../src/raft/types.js';
 import { textOf } from './memory-storage.js';
-import type { TestNode } from './test-node.js';
+import { type TestNode, textOfConf } from './test-node.js';
 
 /** A committed entry, and the lowest term in which somebody was seen to know that it is. */
 interface Committed {
@@ -17,27 +17,37 @@ interface Committed {
  */
 export class SafetyChecker {
   readonly #nodes: readonly TestNode[];
+  /** The logs begin after this index. */
+  readonly #start: Index;
   readonly #leaders = new Map<Term, NodeId>();
   /** Every entry that was ever in a log, by place and term: its data and the term before it. */
   readonly #seen = new Map<string, string>();
   readonly #checkedWorks = new WeakSet<AppendWork>();
   readonly #checkedCommit = new Map<NodeId, Index>();
-  readonly #checkedApplied = new Map<NodeId, number>();
+  readonly #checkedApplied = new Map<NodeId, { readonly list: readonly Entry[]; readonly count: number }>();
   readonly #committed: Committed[] = [];
+  /** The members that somebody had at this applied index. */
+  readonly #members = new Map<Index, string>();
   readonly #readFloors = new Map<number, Index>();
   readsConfirmed = 0;
 
-  constructor(nodes: readonly TestNode[]) {
+  constructor(nodes: readonly TestNode[], { start = 0 }: { readonly start?: Index } = {}) {
     this.#nodes = nodes;
+    this.#start = start;
   }
 
   /** The last index that anybody is known to have committed. */
   get committedIndex(): Index {
-    return this.#committed.length;
+    return this.#start + this.#committed.length;
   }
 
   get leaderCount(): number {
     return this.#leaders.size;
+  }
+
+  /** How many different memberships were in force. */
+  get membershipCount(): number {
+    return new Set(this.#members.values()).size;
   }
 
   /** A read is asked now: whatever is committed by now must be seen by it. */
@@ -45,16 +55,28 @@ export class SafetyChecker {
     this.#readFloors.set(context, this.committedIndex);
   }
 
+  /** A leader may just have committed something, with the voters that count at this very moment. */
+  counted({ id, log, term, voters }: Pick<RaftCore, 'id' | 'log' | 'term' | 'voters'>): void {
+    for (let index = this.committedIndex + 1; index <= log.commitIndex; index += 1) {
+      const entry = log.entries(index, index, 0)[0];
+      assert(entry !== undefined, `node ${id} committed ${index} and does not have it`);
+      const isHeld = (voter: NodeId): boolean => this.#nodes.some(({ id: other, disk }) => other === voter && holds(disk, entry));
+      assert(jointVoteResult(voters, isHeld) === 'won', `entry ${index} was committed, but not by a majority of ${textOfVoters(voters)}: on ${jointIds(voters).filter(isHeld).join()}`);
+      this.#committed.push({ entry, inTerm: term });
+    }
+  }
+
   /** The node lost its memory: what its disk gives back is looked at afresh. */
-  restarted({ id, applied }: TestNode): void {
-    this.#checkedCommit.set(id, 0);
-    this.#checkedApplied.set(id, applied.length);
+  restarted({ id }: TestNode): void {
+    this.#checkedCommit.delete(id);
+    this.#checkedApplied.delete(id);
   }
 
   check(node: TestNode): void {
     this.#checkLogs(node);
     this.#checkCommitted(node);
     this.#checkApplied(node);
+    this.#checkMembers(node);
     this.#checkLeader(node);
     this.#checkReads(node);
   }
@@ -67,7 +89,7 @@ export class SafetyChecker {
       let before = work.entries[0] === undefined ? undefined : core.log.termAt(work.entries[0].index - 1);
       for (const entry of work.entries) {
         const key = `${entry.index}@${entry.term}`;
-        const value = `${before} ${textOf(entry)}`;
+        const value = `${before} ${entry.type} ${textOf(entry)}`;
         assert((this.#seen.get(key) ?? value) === value, `log matching: two different entries ${key}`);
         this.#seen.set(key, value);
         before = entry.term;
@@ -75,33 +97,35 @@ export class SafetyChecker {
     }
   }
 
-  /** State machine safety: what is committed once is committed for ever, and lies on a majority of disks. */
-  #checkCommitted({ id, core: { log, term } }: TestNode): void {
-    for (let index = (this.#checkedCommit.get(id) ?? 0) + 1; index <= log.commitIndex; index += 1) {
-      const known = this.#committed[index - 1];
-      if (known !== undefined) {
-        assert(log.termAt(index) === known.entry.term, `committed entry ${index} is another one on node ${id}`);
-        continue;
-      }
-      const entry = log.entries(index, index, 0)[0];
-      assert(entry !== undefined, `node ${id} committed ${index} and does not have it`);
-      const holders = this.#nodes.filter(({ disk }) => disk.termAt(index) === entry.term).length;
-      assert(holders >= majorityOf(this.#nodes.length), `entry ${index} was committed on ${holders} disks`);
-      this.#committed.push({ entry, inTerm: term });
+  /** State machine safety: what a leader committed is committed for ever, and nobody commits anything else. */
+  #checkCommitted({ id, core: { log } }: TestNode): void {
+    assert(log.commitIndex <= this.committedIndex, `node ${id} committed ${log.commitIndex}, and no leader did`);
+    for (let index = Math.max((this.#checkedCommit.get(id) ?? this.#start) + 1, log.firstIndex); index <= log.commitIndex; index += 1) {
+      assert(log.termAt(index) === this.#knownAt(index)?.term, `committed entry ${index} is another one on node ${id}`);
     }
     this.#checkedCommit.set(id, log.commitIndex);
   }
 
+  /** What is applied is what is committed, in order; a snapshot stands for all before it. */
   #checkApplied({ id, applied }: TestNode): void {
-    for (let position = this.#checkedApplied.get(id) ?? 0; position < applied.length; position += 1) {
+    const checked = this.#checkedApplied.get(id);
+    for (let position = checked?.list === applied ? checked.count : 0; position < applied.length; position += 1) {
+      const index = this.#start + 1 + position;
       const entry = applied[position];
-      const known = this.#committed[position]?.entry;
-      assert(
-        entry !== undefined && known?.index === entry.index && known.term === entry.term,
-        `node ${id} applied something else in place ${position + 1}`,
-      );
+      const known = this.#knownAt(index);
+      assert(entry !== undefined && known !== undefined && isSame(entry, known), `node ${id} applied something else in place ${index}`);
     }
-    this.#checkedApplied.set(id, applied.length);
+    this.#checkedApplied.set(id, { list: applied, count: applied.length });
+  }
+
+  /** Who has applied the same has the same members. */
+  #checkMembers({ id, core, appliedConf }: TestNode): void {
+    const { appliedIndex } = core.log;
+    if (appliedIndex < this.#start) return;
+    const members = textOfConf(appliedConf);
+    const known = this.#members.get(appliedIndex);
+    assert(known === undefined || known === members, `node ${id} has the members ${members} at ${appliedIndex}, another one had ${known}`);
+    this.#members.set(appliedIndex, members);
   }
 
   /** Election safety and leader completeness (Raft 5.2, 5.4). */
@@ -112,7 +136,8 @@ export class SafetyChecker {
     if (known !== undefined) return;
     this.#leaders.set(term, id);
     for (const { entry, inTerm } of this.#committed) {
-      assert(inTerm >= term || log.termAt(entry.index) === entry.term, `the leader of term ${term} lacks committed entry ${entry.index}`);
+      const isThere = entry.index < log.firstIndex || log.termAt(entry.index) === entry.term;
+      assert(inTerm >= term || isThere, `the leader of term ${term} lacks committed entry ${entry.index}`);
     }
   }
 
@@ -124,4 +149,21 @@ export class SafetyChecker {
     }
     node.reads = [];
   }
+
+  #knownAt(index: Index): Entry | undefined {
+    return this.#committed[index - this.#start - 1]?.entry;
+  }
+}
+
+/** What a disk has compacted away was committed, so it was this one. */
+function holds(disk: TestNode['disk'], { index, term }: Entry): boolean {
+  return index < disk.firstIndex || disk.termAt(index) === term;
+}
+
+function isSame(one: Entry, other: Entry): boolean {
+  return one.index === other.index && one.term === other.term && one.type === other.type && textOf(one) === textOf(other);
+}
+
+function textOfVoters([incoming, outgoing]: JointVoters): string {
+  return outgoing.length === 0 ? incoming.join(' ') : `${incoming.join(' ')} & ${outgoing.join(' ')}`;
 }

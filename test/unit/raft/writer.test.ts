@@ -4,6 +4,9 @@ import type { RaftEvent, StateWrite } from '../../../src/raft/ports.js';
 import { Writer } from '../../../src/raft/writer.js';
 import { VirtualClock } from '../virtual-clock.js';
 import { bytesOf, entriesOf, MemoryStorage, textOf } from './memory-storage.js';
+import { membersOf, snapshotAt } from './test-node.js';
+
+const MEMBERS = membersOf({ voters: [1] });
 
 /** A writer, its disk, and what it told. */
 class Desk {
@@ -15,14 +18,14 @@ class Desk {
   stateWrites: StateWrite[] = [];
   readonly writer: Writer;
 
-  constructor(terms: readonly number[] = []) {
-    this.storage = MemoryStorage.holding({ terms });
+  constructor(terms: readonly number[] = [], appliedIndex = 0) {
+    this.storage = MemoryStorage.holding({ terms, appliedIndex });
     this.writer = new Writer({
       storage: this.storage,
-      machine: { takeWrites: () => this.stateWrites.splice(0) },
+      machine: { takeWrites: () => this.stateWrites.splice(0), parseSnapshot: (data) => new Map([['all', data]]) },
       clock: this.clock,
       observe: (event) => this.events.push(event),
-      appliedIndex: 0,
+      appliedIndex,
       onWritten: (works) => this.written.push([...works]),
       onFatal: (error) => this.errors.push(error),
     });
@@ -40,16 +43,22 @@ class Desk {
 
   apply(index: number, key: string): void {
     this.stateWrites.push({ key, value: bytesOf(`${index}`) });
-    this.writer.applied(index);
+    this.writer.applied({ index, confState: MEMBERS });
   }
 }
 
 function work(parts: Partial<AppendWork> = {}): AppendWork {
-  return { entries: [], hardState: undefined, mustSync: true, replies: [], ack: undefined, ...parts };
+  return { entries: [], hardState: undefined, snapshot: undefined, mustSync: true, replies: [], ack: undefined, ...parts };
 }
 
 function appending(terms: readonly number[], firstIndex: number): AppendWork {
   return work({ entries: entriesOf(terms, firstIndex) });
+}
+
+function installing(index: number, { commitIndex = index, terms = [] }: { commitIndex?: number; terms?: readonly number[] } = {}): AppendWork {
+  const snapshot = snapshotAt({ index, term: 4 }, MEMBERS);
+  const hardState = { term: 4, votedFor: undefined, commitIndex };
+  return work({ snapshot, hardState, entries: entriesOf(terms, index + 1), ack: { term: 4, last: undefined, snapshot } });
 }
 
 function hard(commitIndex: number, mustSync: boolean): AppendWork {
@@ -101,7 +110,7 @@ describe('Writer', () => {
 
     it('wait for what is under way, and no longer', async () => {
       const desk = new Desk();
-      const reply = work({ mustSync: false, ack: { term: 1, last: { index: 1, term: 1 } } });
+      const reply = work({ mustSync: false, ack: { term: 1, last: { index: 1, term: 1 }, snapshot: undefined } });
       desk.storage.hold();
       desk.writer.push(appending([1], 1));
       desk.writer.kick();
@@ -220,6 +229,104 @@ describe('Writer', () => {
       desk.storage.release();
       await stopped;
       expect([desk.storage.lastIndex, desk.storage.appliedIndex, desk.storage.begun]).to.deep.equal([2, 1, 2]);
+    });
+  });
+
+  describe('a snapshot', () => {
+    it('goes alone, between the appends before it and those after it', async () => {
+      const desk = new Desk([1, 1]);
+      const works = [appending([1], 3), installing(11), appending([4], 12)];
+      await desk.writeTogether(...works);
+      expect(desk.written.slice(1)).to.deep.equal(works.map((each) => [each]));
+      expect([desk.storage.firstIndex, desk.storage.lastIndex, desk.storage.termAt(11), desk.storage.termAt(12)]).to.deep.equal([12, 12, 4, 4]);
+    });
+
+    it('installs log, members, applied index and hard state at once, with a commit index that it covers', async () => {
+      const desk = new Desk([1, 1]);
+      await desk.writeTogether(installing(11, { commitIndex: 13 }));
+      const { state, ...rest } = desk.storage.installs[0]!;
+      expect(rest).to.deep.equal({ index: 11, term: 4, confState: MEMBERS, hardState: { term: 4, votedFor: undefined, commitIndex: 11 } });
+      expect([...state.keys()]).to.deep.equal(['all']);
+    });
+
+    it('is followed by the entries and the hard state that came with it', async () => {
+      const desk = new Desk();
+      await desk.writeTogether(installing(11, { commitIndex: 12, terms: [4] }));
+      expect([desk.storage.lastIndex, desk.storage.hardState.commitIndex]).to.deep.equal([12, 12]);
+    });
+
+    it('takes what was applied before with it: it belongs to a state that is no longer there', async () => {
+      const desk = new Desk([1, 1]);
+      desk.apply(2, 'old');
+      await desk.writeTogether(installing(11));
+      expect([desk.storage.appliedIndex, desk.writer.savedAppliedIndex, desk.storage.batches.slice(1)]).to.deep.equal([11, 11, []]);
+    });
+
+    it('takes a compaction that waits with it', async () => {
+      const desk = new Desk([1, 1, 1], 3);
+      desk.storage.hold();
+      desk.writer.push(work());
+      desk.writer.kick();
+      desk.writer.push(installing(11));
+      desk.writer.compact(2);
+      desk.storage.release();
+      await desk.clock.settle();
+      expect([desk.storage.batches.map(({ compactTo }) => compactTo), desk.storage.firstIndex, desk.errors]).to.deep.equal([[undefined], 12, []]);
+    });
+
+    it('that fails is fatal, and nothing is acknowledged', async () => {
+      const desk = new Desk([1]);
+      desk.storage.failure = new Error('disk full');
+      desk.writer.push(installing(11));
+      desk.writer.kick();
+      await desk.clock.settle();
+      expect([desk.errors.map(String), desk.written, desk.storage.lastIndex]).to.deep.equal([['Error: disk full'], [], 1]);
+    });
+
+    it('whose commit index is below it is a bug, and stops the process', async () => {
+      const desk = new Desk();
+      await desk.writeTogether(installing(11, { commitIndex: 10 }));
+      expect(desk.errors.map(String)).to.deep.equal(['InvariantError: what a snapshot holds is committed']);
+    });
+  });
+
+  describe('a compaction', () => {
+    it('is a write of its own when nothing else waits, and goes once', async () => {
+      const desk = new Desk([1, 1, 1], 3);
+      desk.writer.compact(2);
+      desk.writer.kick();
+      await desk.clock.settle();
+      desk.writer.push(appending([1], 4));
+      desk.writer.kick();
+      await desk.clock.settle();
+      expect(desk.storage.batches.map(({ compactTo }) => compactTo)).to.deep.equal([2, undefined]);
+      expect(desk.storage.firstIndex).to.equal(3);
+    });
+
+    it('rides on what waits', async () => {
+      const desk = new Desk([1, 1, 1], 3);
+      desk.writer.push(appending([1], 4));
+      desk.writer.compact(2);
+      desk.writer.kick();
+      await desk.clock.settle();
+      expect(desk.storage.batches.map(({ entries, compactTo }) => [entries.length, compactTo])).to.deep.equal([[1, 2]]);
+    });
+  });
+
+  describe('how long the disk hangs', () => {
+    it('is counted from when the write under way began', async () => {
+      const desk = new Desk();
+      expect(desk.writer.stalledMs).to.equal(0);
+      desk.storage.hold();
+      desk.writer.push(appending([1], 1));
+      desk.writer.kick();
+      await desk.clock.elapse(700);
+      desk.writer.push(appending([1], 2));
+      desk.writer.kick();
+      expect(desk.writer.stalledMs).to.equal(700);
+      desk.storage.release();
+      await desk.clock.settle();
+      expect(desk.writer.stalledMs).to.equal(0);
     });
   });
 

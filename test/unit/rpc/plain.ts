@@ -40,6 +40,7 @@ function randomValue({ type, resolvedType }: protobuf.Field, random: SeededRando
     case 'int64':
       return BigInt.asIntN(64, random.chance(0.6) ? random.pick(EXTREMES_64) : random.bits64()).toString();
     case 'uint32':
+    case 'fixed32':
       return random.chance(0.6) ? random.pick(EXTREMES_32) : random.below(2 ** 32);
     case 'bool':
       return random.chance(0.5);

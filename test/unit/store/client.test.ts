@@ -134,6 +134,16 @@ describe('StoreClient', () => {
     expect(error.message).to.include('raise').and.to.include('nobody leads');
   });
 
+  it('sends the raises of one turn in one request, each call with outcomes and retries of its own', async () => {
+    const leader = await node();
+    const follower = await node(toLeader(leader.address));
+    connectTo([follower.address]);
+    const raises = RAISE.raises[0]!;
+    const calls = [500n, 600n, 700n].map((to) => client.raise({ ...ME, raises: [{ ...raises, to: to as Seq }] }, { timeoutMs: 1000 }));
+    expect(await Promise.all(calls)).to.deep.equal([500n, 600n, 700n].map((maxSeq) => [{ type: 'raised', maxSeq }]));
+    expect(askedCounts).to.deep.equal([1, 1]);
+  });
+
   it('says "unknown outcome" when an attempt may have arrived, within its budget', async () => {
     connectTo([await paused()], { attemptTimeoutMs: 50 });
     const startMs = clock.nowMs();

@@ -46,11 +46,11 @@ export interface GetStatusResponse {
 }
 
 export interface StoreStatus {
-  /** Its Raft node id. Never 0. */
+  /** Its Raft node id. 0: quarantined, and its identity cannot be read. */
   nodeId: number;
-  /** The identity of its data directory, 32 hex digits. */
+  /** The identity of its data directory, 32 hex digits. Empty: quarantined, and it cannot be read. */
   nodeUuid: string;
-  /** follower, preCandidate, candidate or leader. */
+  /** follower, preCandidate, candidate or leader; quarantined: it takes no part in Raft. */
   raftRole: string;
   /** The Raft term it is in. 0: it never heard of one. */
   term: bigint;
@@ -82,8 +82,34 @@ export interface StoreStatus {
   unassignedCount: number;
   /** Every AllocSvr it knows, by id. */
   allocs: AllocMember[];
-  /** Every StoreSvr of the configuration, by id. */
+  /** Every member of the set as this node has applied it, by id. Empty: a joiner that was not added yet, or quarantined. */
   members: StoreMember[];
+  /** Absent: it is not quarantined. */
+  quarantine?:
+    | Quarantine
+    | undefined;
+  /** Index of the first entry that is still in its log; what came before is compacted. 0: quarantined. */
+  firstIndex: bigint;
+  /**
+   * What it is by its own view: voter, learner, leaving; joining: it waits to be added; removed: it was a member and was
+   * told that it is one no more; quarantined: it counts for nothing.
+   */
+  standing: string;
+  /** host:port that other StoreSvrs dial to reach it. */
+  peerAddress: string;
+  /** host:port of its store API, as others dial it. */
+  address: string;
+}
+
+/**
+ * What is on this node's disk is not what was written there, or not what the others have. It counts for nothing until
+ * Rejoin, and its removal by the others.
+ */
+export interface Quarantine {
+  /** What was found, for people. */
+  reason: string;
+  /** Unix milliseconds of the finding. */
+  sinceUnixMs: bigint;
 }
 
 export interface AllocMember {
@@ -110,12 +136,111 @@ export interface StoreMember {
   peerAddress: string;
   /** host:port of its store API. */
   address: string;
-  /** Empty: not heard of yet. */
+  /** The identity of its data directory, 32 hex digits. Empty: not heard of yet. */
   nodeUuid: string;
   /** Leader only: the last index this member is known to hold. 0: unknown. */
   matchIndex: bigint;
   /** Leader only: it answered within the last election timeout. */
   isActive: boolean;
+  /** voter; learner: gets the log and has no vote; leaving: a voter until the change under way is complete. */
+  role: string;
+  /** Leader only: entries it is behind the leader's last one. -1: unknown. */
+  lag: bigint;
+  /** A learner that becomes a voter by itself once it has caught up. */
+  wantsVote: boolean;
+  /** The member that leaves when this one becomes a voter. 0: none. */
+  replacesId: number;
+}
+
+export interface ListMembersRequest {
+  /**
+   * True: only a leader answers, after a quorum has confirmed it: whatever was done before is in the answer.
+   * False: any member answers at once with what it has applied.
+   */
+  confirm: boolean;
+}
+
+export interface ListMembersResponse {
+  /** By id. Empty: this node was not added yet. */
+  members: StoreMember[];
+  /** The leader this node knows. 0: none. */
+  leaderId: number;
+  /** The Raft term it is in. */
+  term: bigint;
+  /** Index of the last entry it has applied: the members are those of that place in the log. */
+  appliedIndex: bigint;
+}
+
+export interface AddMemberRequest {
+  /** The cluster meant, 32 hex digits; another one answers PERMISSION_DENIED. Empty: whichever it is. */
+  clusterId: string;
+  /** The Raft node id that the joiner drew. Never 0, never that of a member or of a former one. */
+  id: number;
+  /** The joiner's name. Not that of a member, unless of the one that it replaces. */
+  name: string;
+  /** The identity of the joiner's data directory, 32 hex digits. */
+  nodeUuid: string;
+  /** host:port that other StoreSvrs dial. */
+  peerAddress: string;
+  /** host:port of its store API. */
+  address: string;
+  /** True: it stays a learner until it is promoted by hand. */
+  isLearner: boolean;
+  /** The member that leaves when this one becomes a voter. 0: none. */
+  replacesId: number;
+}
+
+export interface AddMemberResponse {
+}
+
+export interface PromoteMemberRequest {
+  /** The learner's name. */
+  name: string;
+}
+
+export interface PromoteMemberResponse {
+}
+
+export interface RemoveMemberRequest {
+  /** The member's name. */
+  name: string;
+}
+
+export interface RemoveMemberResponse {
+}
+
+export interface UpdateMemberRequest {
+  /** The member's name. */
+  name: string;
+  /** host:port that other StoreSvrs dial. Empty: as before. */
+  peerAddress: string;
+  /** host:port of its store API. Empty: as before. */
+  address: string;
+}
+
+export interface UpdateMemberResponse {
+}
+
+export interface TransferLeaderRequest {
+  /** The voter that is to lead. Empty: the active one that is the furthest. */
+  name: string;
+}
+
+export interface TransferLeaderResponse {
+  /** Who leads now. */
+  name: string;
+}
+
+export interface RejoinRequest {
+  /** The cluster meant, 32 hex digits; another one answers PERMISSION_DENIED. Empty: whichever it is. */
+  clusterId: string;
+  /** The data directory meant, 32 hex digits; another one answers INVALID_ARGUMENT. Empty: whichever it is. */
+  nodeUuid: string;
+}
+
+export interface RejoinResponse {
+  /** Where the old data is now, on that node's disk. */
+  movedTo: string;
 }
 
 export interface AllocStatus {
@@ -309,6 +434,11 @@ function createBaseStoreStatus(): StoreStatus {
     unassignedCount: 0,
     allocs: [],
     members: [],
+    quarantine: undefined,
+    firstIndex: 0n,
+    standing: "",
+    peerAddress: "",
+    address: "",
   };
 }
 
@@ -373,6 +503,24 @@ export const StoreStatus: MessageFns<StoreStatus> = {
     }
     for (const v of message.members) {
       StoreMember.encode(v!, writer.uint32(130).fork()).join();
+    }
+    if (message.quarantine !== undefined) {
+      Quarantine.encode(message.quarantine, writer.uint32(138).fork()).join();
+    }
+    if (message.firstIndex !== 0n) {
+      if (BigInt.asUintN(64, message.firstIndex) !== message.firstIndex) {
+        throw new globalThis.Error("value provided for field message.firstIndex of type uint64 too large");
+      }
+      writer.uint32(144).uint64(message.firstIndex);
+    }
+    if (message.standing !== "") {
+      writer.uint32(154).string(message.standing);
+    }
+    if (message.peerAddress !== "") {
+      writer.uint32(162).string(message.peerAddress);
+    }
+    if (message.address !== "") {
+      writer.uint32(170).string(message.address);
     }
     return writer;
   },
@@ -518,6 +666,106 @@ export const StoreStatus: MessageFns<StoreStatus> = {
             message.members.push(StoreMember.decode(reader, reader.uint32()));
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.quarantine = Quarantine.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.firstIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.standing = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseQuarantine(): Quarantine {
+  return { reason: "", sinceUnixMs: 0n };
+}
+
+export const Quarantine: MessageFns<Quarantine> = {
+  encode(message: Quarantine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.sinceUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.sinceUnixMs) !== message.sinceUnixMs) {
+        throw new globalThis.Error("value provided for field message.sinceUnixMs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.sinceUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Quarantine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuarantine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sinceUnixMs = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -636,7 +884,19 @@ export const AllocMember: MessageFns<AllocMember> = {
 };
 
 function createBaseStoreMember(): StoreMember {
-  return { id: 0, name: "", peerAddress: "", address: "", nodeUuid: "", matchIndex: 0n, isActive: false };
+  return {
+    id: 0,
+    name: "",
+    peerAddress: "",
+    address: "",
+    nodeUuid: "",
+    matchIndex: 0n,
+    isActive: false,
+    role: "",
+    lag: 0n,
+    wantsVote: false,
+    replacesId: 0,
+  };
 }
 
 export const StoreMember: MessageFns<StoreMember> = {
@@ -664,6 +924,21 @@ export const StoreMember: MessageFns<StoreMember> = {
     }
     if (message.isActive !== false) {
       writer.uint32(56).bool(message.isActive);
+    }
+    if (message.role !== "") {
+      writer.uint32(66).string(message.role);
+    }
+    if (message.lag !== 0n) {
+      if (BigInt.asIntN(64, message.lag) !== message.lag) {
+        throw new globalThis.Error("value provided for field message.lag of type int64 too large");
+      }
+      writer.uint32(72).int64(message.lag);
+    }
+    if (message.wantsVote !== false) {
+      writer.uint32(80).bool(message.wantsVote);
+    }
+    if (message.replacesId !== 0) {
+      writer.uint32(88).uint32(message.replacesId);
     }
     return writer;
   },
@@ -735,6 +1010,796 @@ export const StoreMember: MessageFns<StoreMember> = {
             }
 
             message.isActive = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.lag = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.wantsVote = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.replacesId = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMembersRequest(): ListMembersRequest {
+  return { confirm: false };
+}
+
+export const ListMembersRequest: MessageFns<ListMembersRequest> = {
+  encode(message: ListMembersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.confirm !== false) {
+      writer.uint32(8).bool(message.confirm);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMembersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMembersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.confirm = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMembersResponse(): ListMembersResponse {
+  return { members: [], leaderId: 0, term: 0n, appliedIndex: 0n };
+}
+
+export const ListMembersResponse: MessageFns<ListMembersResponse> = {
+  encode(message: ListMembersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.members) {
+      StoreMember.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.leaderId !== 0) {
+      writer.uint32(16).uint32(message.leaderId);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.term);
+    }
+    if (message.appliedIndex !== 0n) {
+      if (BigInt.asUintN(64, message.appliedIndex) !== message.appliedIndex) {
+        throw new globalThis.Error("value provided for field message.appliedIndex of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.appliedIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMembersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMembersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.members.push(StoreMember.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.leaderId = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.appliedIndex = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAddMemberRequest(): AddMemberRequest {
+  return {
+    clusterId: "",
+    id: 0,
+    name: "",
+    nodeUuid: "",
+    peerAddress: "",
+    address: "",
+    isLearner: false,
+    replacesId: 0,
+  };
+}
+
+export const AddMemberRequest: MessageFns<AddMemberRequest> = {
+  encode(message: AddMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.id !== 0) {
+      writer.uint32(16).uint32(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.nodeUuid !== "") {
+      writer.uint32(34).string(message.nodeUuid);
+    }
+    if (message.peerAddress !== "") {
+      writer.uint32(42).string(message.peerAddress);
+    }
+    if (message.address !== "") {
+      writer.uint32(50).string(message.address);
+    }
+    if (message.isLearner !== false) {
+      writer.uint32(56).bool(message.isLearner);
+    }
+    if (message.replacesId !== 0) {
+      writer.uint32(64).uint32(message.replacesId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddMemberRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddMemberRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.id = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nodeUuid = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.isLearner = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.replacesId = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAddMemberResponse(): AddMemberResponse {
+  return {};
+}
+
+export const AddMemberResponse: MessageFns<AddMemberResponse> = {
+  encode(_: AddMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddMemberResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddMemberResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePromoteMemberRequest(): PromoteMemberRequest {
+  return { name: "" };
+}
+
+export const PromoteMemberRequest: MessageFns<PromoteMemberRequest> = {
+  encode(message: PromoteMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromoteMemberRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromoteMemberRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePromoteMemberResponse(): PromoteMemberResponse {
+  return {};
+}
+
+export const PromoteMemberResponse: MessageFns<PromoteMemberResponse> = {
+  encode(_: PromoteMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromoteMemberResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromoteMemberResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveMemberRequest(): RemoveMemberRequest {
+  return { name: "" };
+}
+
+export const RemoveMemberRequest: MessageFns<RemoveMemberRequest> = {
+  encode(message: RemoveMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveMemberRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveMemberRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveMemberResponse(): RemoveMemberResponse {
+  return {};
+}
+
+export const RemoveMemberResponse: MessageFns<RemoveMemberResponse> = {
+  encode(_: RemoveMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveMemberResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveMemberResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateMemberRequest(): UpdateMemberRequest {
+  return { name: "", peerAddress: "", address: "" };
+}
+
+export const UpdateMemberRequest: MessageFns<UpdateMemberRequest> = {
+  encode(message: UpdateMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.peerAddress !== "") {
+      writer.uint32(18).string(message.peerAddress);
+    }
+    if (message.address !== "") {
+      writer.uint32(26).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateMemberRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateMemberRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateMemberResponse(): UpdateMemberResponse {
+  return {};
+}
+
+export const UpdateMemberResponse: MessageFns<UpdateMemberResponse> = {
+  encode(_: UpdateMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateMemberResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateMemberResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransferLeaderRequest(): TransferLeaderRequest {
+  return { name: "" };
+}
+
+export const TransferLeaderRequest: MessageFns<TransferLeaderRequest> = {
+  encode(message: TransferLeaderRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransferLeaderRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransferLeaderRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransferLeaderResponse(): TransferLeaderResponse {
+  return { name: "" };
+}
+
+export const TransferLeaderResponse: MessageFns<TransferLeaderResponse> = {
+  encode(message: TransferLeaderResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransferLeaderResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransferLeaderResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRejoinRequest(): RejoinRequest {
+  return { clusterId: "", nodeUuid: "" };
+}
+
+export const RejoinRequest: MessageFns<RejoinRequest> = {
+  encode(message: RejoinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.nodeUuid !== "") {
+      writer.uint32(18).string(message.nodeUuid);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejoinRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejoinRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodeUuid = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRejoinResponse(): RejoinResponse {
+  return { movedTo: "" };
+}
+
+export const RejoinResponse: MessageFns<RejoinResponse> = {
+  encode(message: RejoinResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.movedTo !== "") {
+      writer.uint32(10).string(message.movedTo);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejoinResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejoinResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.movedTo = reader.string();
             continue;
           }
         }
@@ -891,7 +1956,11 @@ export const AllocStatus: MessageFns<AllocStatus> = {
   },
 };
 
-/** Cluster administration, on every StoreSvr and AllocSvr. */
+/**
+ * Cluster administration. Every StoreSvr and AllocSvr answers GetStatus; the rest is for StoreSvrs, and what changes
+ * something for the Raft leader: another one answers NOT_LEADER and names it. Only a quarantined StoreSvr serves Rejoin,
+ * and it serves nothing besides but GetStatus.
+ */
 export type AdminServiceService = typeof AdminServiceService;
 export const AdminServiceService = {
   /** This node's own view of itself, and through it of the cluster. Never waits for a quorum. */
@@ -904,11 +1973,112 @@ export const AdminServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
+  /** The StoreSvrs of the set as this node has applied them; the leader adds how far each of them is. */
+  listMembers: {
+    path: "/seqsvr.v1.AdminService/ListMembers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListMembersRequest): Buffer => Buffer.from(ListMembersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListMembersRequest => ListMembersRequest.decode(value),
+    responseSerialize: (value: ListMembersResponse): Buffer => Buffer.from(ListMembersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListMembersResponse => ListMembersResponse.decode(value),
+  },
+  /**
+   * Makes a running joiner a learner. Answered once that is committed and applied; it is promoted later, by itself when
+   * is_learner is false.
+   */
+  addMember: {
+    path: "/seqsvr.v1.AdminService/AddMember" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AddMemberRequest): Buffer => Buffer.from(AddMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AddMemberRequest => AddMemberRequest.decode(value),
+    responseSerialize: (value: AddMemberResponse): Buffer => Buffer.from(AddMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AddMemberResponse => AddMemberResponse.decode(value),
+  },
+  /** Makes a learner that has caught up a voter. */
+  promoteMember: {
+    path: "/seqsvr.v1.AdminService/PromoteMember" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PromoteMemberRequest): Buffer => Buffer.from(PromoteMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PromoteMemberRequest => PromoteMemberRequest.decode(value),
+    responseSerialize: (value: PromoteMemberResponse): Buffer =>
+      Buffer.from(PromoteMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PromoteMemberResponse => PromoteMemberResponse.decode(value),
+  },
+  /** Takes a member out. WOULD_LOSE_QUORUM when too few of the rest are active. Its data directory never counts again. */
+  removeMember: {
+    path: "/seqsvr.v1.AdminService/RemoveMember" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveMemberRequest): Buffer => Buffer.from(RemoveMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveMemberRequest => RemoveMemberRequest.decode(value),
+    responseSerialize: (value: RemoveMemberResponse): Buffer =>
+      Buffer.from(RemoveMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveMemberResponse => RemoveMemberResponse.decode(value),
+  },
+  /** Changes where a member is reached. */
+  updateMember: {
+    path: "/seqsvr.v1.AdminService/UpdateMember" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateMemberRequest): Buffer => Buffer.from(UpdateMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateMemberRequest => UpdateMemberRequest.decode(value),
+    responseSerialize: (value: UpdateMemberResponse): Buffer =>
+      Buffer.from(UpdateMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateMemberResponse => UpdateMemberResponse.decode(value),
+  },
+  /** Hands leadership to another voter. Answered once that one leads. */
+  transferLeader: {
+    path: "/seqsvr.v1.AdminService/TransferLeader" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TransferLeaderRequest): Buffer =>
+      Buffer.from(TransferLeaderRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TransferLeaderRequest => TransferLeaderRequest.decode(value),
+    responseSerialize: (value: TransferLeaderResponse): Buffer =>
+      Buffer.from(TransferLeaderResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TransferLeaderResponse => TransferLeaderResponse.decode(value),
+  },
+  /**
+   * Puts the data of a quarantined node aside and lets it wait, in the same process, to be added as a new member with a
+   * new id and a new uuid. Answered once the old data is aside.
+   */
+  rejoin: {
+    path: "/seqsvr.v1.AdminService/Rejoin" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RejoinRequest): Buffer => Buffer.from(RejoinRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RejoinRequest => RejoinRequest.decode(value),
+    responseSerialize: (value: RejoinResponse): Buffer => Buffer.from(RejoinResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RejoinResponse => RejoinResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServiceServer extends UntypedServiceImplementation {
   /** This node's own view of itself, and through it of the cluster. Never waits for a quorum. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /** The StoreSvrs of the set as this node has applied them; the leader adds how far each of them is. */
+  listMembers: handleUnaryCall<ListMembersRequest, ListMembersResponse>;
+  /**
+   * Makes a running joiner a learner. Answered once that is committed and applied; it is promoted later, by itself when
+   * is_learner is false.
+   */
+  addMember: handleUnaryCall<AddMemberRequest, AddMemberResponse>;
+  /** Makes a learner that has caught up a voter. */
+  promoteMember: handleUnaryCall<PromoteMemberRequest, PromoteMemberResponse>;
+  /** Takes a member out. WOULD_LOSE_QUORUM when too few of the rest are active. Its data directory never counts again. */
+  removeMember: handleUnaryCall<RemoveMemberRequest, RemoveMemberResponse>;
+  /** Changes where a member is reached. */
+  updateMember: handleUnaryCall<UpdateMemberRequest, UpdateMemberResponse>;
+  /** Hands leadership to another voter. Answered once that one leads. */
+  transferLeader: handleUnaryCall<TransferLeaderRequest, TransferLeaderResponse>;
+  /**
+   * Puts the data of a quarantined node aside and lets it wait, in the same process, to be added as a new member with a
+   * new id and a new uuid. Answered once the old data is aside.
+   */
+  rejoin: handleUnaryCall<RejoinRequest, RejoinResponse>;
 }
 
 export interface AdminServiceClient extends Client {
@@ -927,6 +2097,124 @@ export interface AdminServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
+  ): ClientUnaryCall;
+  /** The StoreSvrs of the set as this node has applied them; the leader adds how far each of them is. */
+  listMembers(
+    request: ListMembersRequest,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  listMembers(
+    request: ListMembersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  listMembers(
+    request: ListMembersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes a running joiner a learner. Answered once that is committed and applied; it is promoted later, by itself when
+   * is_learner is false.
+   */
+  addMember(
+    request: AddMemberRequest,
+    callback: (error: ServiceError | null, response: AddMemberResponse) => void,
+  ): ClientUnaryCall;
+  addMember(
+    request: AddMemberRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AddMemberResponse) => void,
+  ): ClientUnaryCall;
+  addMember(
+    request: AddMemberRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AddMemberResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes a learner that has caught up a voter. */
+  promoteMember(
+    request: PromoteMemberRequest,
+    callback: (error: ServiceError | null, response: PromoteMemberResponse) => void,
+  ): ClientUnaryCall;
+  promoteMember(
+    request: PromoteMemberRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PromoteMemberResponse) => void,
+  ): ClientUnaryCall;
+  promoteMember(
+    request: PromoteMemberRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PromoteMemberResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes a member out. WOULD_LOSE_QUORUM when too few of the rest are active. Its data directory never counts again. */
+  removeMember(
+    request: RemoveMemberRequest,
+    callback: (error: ServiceError | null, response: RemoveMemberResponse) => void,
+  ): ClientUnaryCall;
+  removeMember(
+    request: RemoveMemberRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveMemberResponse) => void,
+  ): ClientUnaryCall;
+  removeMember(
+    request: RemoveMemberRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveMemberResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes where a member is reached. */
+  updateMember(
+    request: UpdateMemberRequest,
+    callback: (error: ServiceError | null, response: UpdateMemberResponse) => void,
+  ): ClientUnaryCall;
+  updateMember(
+    request: UpdateMemberRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateMemberResponse) => void,
+  ): ClientUnaryCall;
+  updateMember(
+    request: UpdateMemberRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateMemberResponse) => void,
+  ): ClientUnaryCall;
+  /** Hands leadership to another voter. Answered once that one leads. */
+  transferLeader(
+    request: TransferLeaderRequest,
+    callback: (error: ServiceError | null, response: TransferLeaderResponse) => void,
+  ): ClientUnaryCall;
+  transferLeader(
+    request: TransferLeaderRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TransferLeaderResponse) => void,
+  ): ClientUnaryCall;
+  transferLeader(
+    request: TransferLeaderRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TransferLeaderResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts the data of a quarantined node aside and lets it wait, in the same process, to be added as a new member with a
+   * new id and a new uuid. Answered once the old data is aside.
+   */
+  rejoin(
+    request: RejoinRequest,
+    callback: (error: ServiceError | null, response: RejoinResponse) => void,
+  ): ClientUnaryCall;
+  rejoin(
+    request: RejoinRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RejoinResponse) => void,
+  ): ClientUnaryCall;
+  rejoin(
+    request: RejoinRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RejoinResponse) => void,
   ): ClientUnaryCall;
 }
 

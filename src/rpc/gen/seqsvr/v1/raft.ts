@@ -20,10 +20,12 @@ import {
 
 export const Lane = {
   LANE_UNSPECIFIED: 0,
-  /** LANE_CONTROL - Heartbeats, votes and their answers. */
+  /** LANE_CONTROL - Heartbeats, votes, reads, transfer, their answers, and checkpoints. */
   LANE_CONTROL: 1,
   /** LANE_APPEND - Log entries and their answers. */
   LANE_APPEND: 2,
+  /** LANE_SNAPSHOT - InstallSnapshot. */
+  LANE_SNAPSHOT: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -33,7 +35,24 @@ export namespace Lane {
   export type LANE_UNSPECIFIED = typeof Lane.LANE_UNSPECIFIED;
   export type LANE_CONTROL = typeof Lane.LANE_CONTROL;
   export type LANE_APPEND = typeof Lane.LANE_APPEND;
+  export type LANE_SNAPSHOT = typeof Lane.LANE_SNAPSHOT;
   export type UNRECOGNIZED = typeof Lane.UNRECOGNIZED;
+}
+
+export const EntryType = {
+  /** ENTRY_TYPE_NORMAL - A command of the state machine. */
+  ENTRY_TYPE_NORMAL: 0,
+  /** ENTRY_TYPE_CONF_CHANGE - A change of the members. */
+  ENTRY_TYPE_CONF_CHANGE: 1,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type EntryType = typeof EntryType[keyof typeof EntryType];
+
+export namespace EntryType {
+  export type ENTRY_TYPE_NORMAL = typeof EntryType.ENTRY_TYPE_NORMAL;
+  export type ENTRY_TYPE_CONF_CHANGE = typeof EntryType.ENTRY_TYPE_CONF_CHANGE;
+  export type UNRECOGNIZED = typeof EntryType.UNRECOGNIZED;
 }
 
 export interface DeliverRequest {
@@ -42,17 +61,65 @@ export interface DeliverRequest {
     /** The first frame of a stream, and only the first. */
     { $case: "hello"; value: Hello }
     | //
-    /** Every later frame. */
+    /** Any number of them. */
     { $case: "messages"; value: RaftMessages }
+    | //
+    /** Once a second, on the control lane. */
+    { $case: "checkpoint"; value: Checkpoint }
     | undefined;
+  /** See the top of this file. The last field on the wire. */
+  crc32: number;
 }
 
 export interface DeliverResponse {
-  /** The called node's own Hello. Never absent. */
-  hello?: Hello | undefined;
+  answer?:
+    | //
+    /** The called node's own Hello, once. */
+    { $case: "hello"; value: Hello }
+    | //
+    /** In place of the Hello, or at any time after it: the last thing that is said. */
+    { $case: "removed"; value: Removed }
+    | undefined;
+  /** See the top of this file. The last field on the wire. */
+  crc32: number;
 }
 
-/** Who is speaking. Messages of another cluster, node or wire version never reach the Raft core. */
+export interface SnapshotRequest {
+  frame?:
+    | //
+    /** The first frame of a stream, and only the first. */
+    { $case: "hello"; value: Hello }
+    | //
+    /** The second frame, and only the second. */
+    { $case: "offer"; value: SnapshotOffer }
+    | //
+    /** Every later frame. */
+    { $case: "chunk"; value: SnapshotChunk }
+    | undefined;
+  /** See the top of this file. The last field on the wire. */
+  crc32: number;
+}
+
+export interface SnapshotResponse {
+  answer?:
+    | //
+    /** The called node's own Hello, once. */
+    { $case: "hello"; value: Hello }
+    | //
+    /** In place of the Hello, or at any time after it: the last thing that is said. */
+    { $case: "removed"; value: Removed }
+    | //
+    /** The answer to the offer and to each chunk. */
+    { $case: "progress"; value: SnapshotProgress }
+    | undefined;
+  /** See the top of this file. The last field on the wire. */
+  crc32: number;
+}
+
+/**
+ * Who is speaking. Messages of another cluster, node or wire version never reach the Raft core. Fields are only ever
+ * added here: a node must be able to read the Hello of any version to say why it refuses it.
+ */
 export interface Hello {
   /** The speaker's cluster, 32 hex digits. */
   clusterId: string;
@@ -62,10 +129,40 @@ export interface Hello {
   nodeUuid: string;
   /** The Raft id of the one spoken to, as the speaker believes. Never 0. */
   toNodeId: number;
-  /** The version of this protocol that the speaker speaks. Now 1. */
+  /** The newest version of this protocol that the speaker speaks. Now 2. */
   wireVersion: number;
-  /** Which messages this stream carries, so that a large append never delays a heartbeat. */
+  /** What this stream carries, so that a large append never delays a heartbeat. */
   lane: Lane;
+  /** The data directory of the one spoken to, as the speaker believes. Empty: it does not know. */
+  toNodeUuid: string;
+  /** The oldest version that the speaker still speaks. Now 2. */
+  oldestWireVersion: number;
+  /** Where the speaker's peer listener is dialed, `host:port`: a node that joins answers who is not in its configuration. */
+  peerAddress: string;
+  /** Where the speaker's clients dial it, `host:port`. */
+  address: string;
+  /** The speaker's name in its configuration. */
+  name: string;
+}
+
+/** The cluster has removed the node that is spoken to: it will never be a member again under this data directory, and stops. */
+export interface Removed {
+  /** The cluster that has removed it, 32 hex digits. */
+  clusterId: string;
+  /** The Raft id of the speaker, a member. Never 0. */
+  nodeId: number;
+  /** The data directory of the speaker. */
+  nodeUuid: string;
+  /** The data directory that was removed. */
+  removedUuid: string;
+}
+
+/** What the speaker's replicated state is at one place in the log. Replicas that applied the same index hold the same state. */
+export interface Checkpoint {
+  /** The last entry that is applied there. Never 0. */
+  appliedIndex: bigint;
+  /** The hash of the state after it, hex digits. */
+  stateHash: string;
 }
 
 export interface RaftMessages {
@@ -79,7 +176,7 @@ export interface RaftMessage {
   from: number;
   /** The receiver's node id. Never 0. */
   to: number;
-  /** The sender's term; for pre_vote and a granted reply to it the next one. */
+  /** The sender's term; for pre_vote and a granted reply to it the next one; 0 for propose and read_index alone. */
   term: bigint;
   body?:
     | //
@@ -106,6 +203,21 @@ export interface RaftMessage {
     | //
     /** The answer to heartbeat. */
     { $case: "heartbeatReply"; value: HeartbeatReply }
+    | //
+    /** A follower passes on what was proposed to it. */
+    { $case: "propose"; value: Propose }
+    | //
+    /** A follower asks up to where it must have applied before it may answer a read. */
+    { $case: "readIndex"; value: ReadIndex }
+    | //
+    /** The answer to read_index. */
+    { $case: "readIndexReply"; value: ReadIndexReply }
+    | //
+    /** A follower passes on that another node should lead. */
+    { $case: "transferLeader"; value: TransferLeader }
+    | //
+    /** The leader to its successor: campaign now. */
+    { $case: "timeoutNow"; value: TimeoutNow }
     | undefined;
 }
 
@@ -115,6 +227,8 @@ export interface Vote {
   lastIndex: bigint;
   /** Term of the candidate's last entry. 0: its log is empty. */
   lastTerm: bigint;
+  /** The leader asked for this election (thesis 3.10): hearing it is no reason to refuse. Never set in a pre_vote. */
+  isTransfer: boolean;
 }
 
 export interface VoteReply {
@@ -124,23 +238,27 @@ export interface VoteReply {
 
 /** Entries of the leader's log (Raft 5.3). */
 export interface Append {
-  /** The entry before the first of `entries`; the follower must hold it. 0: there is none. */
+  /** The entry before the first of `runs`; the follower must hold it. 0: there is none. */
   previousIndex: bigint;
   /** Term of that entry. 0: there is none. */
   previousTerm: bigint;
   /** The leader's commit index. */
   commitIndex: bigint;
-  /** Side by side from previous_index + 1 on. None: a probe. */
-  entries: Entry[];
+  /** The entries, side by side from previous_index + 1 on: so they are contiguous whatever is sent. None: a probe. */
+  runs: EntryRun[];
 }
 
-export interface Entry {
-  /** Its place in the log, from 1. */
-  index: bigint;
-  /** The term of the leader that made it. Never 0. */
+/**
+ * Neighbouring entries that agree in all but their data. An append is mostly one run: its 256 entries cost what their
+ * bytes cost, and not 512 big integers.
+ */
+export interface EntryRun {
+  /** The term of the leader that made them. Never 0, never less than that of the run before. */
   term: bigint;
-  /** A command of the state machine. Empty: the no-op that begins a term. */
-  data: Buffer;
+  /** What they are. */
+  type: EntryType;
+  /** One for each entry, at least one. Empty: the no-op that begins a term, or for a change of members the end of a joint configuration. */
+  data: Buffer[];
 }
 
 export interface AppendReply {
@@ -169,8 +287,91 @@ export interface HeartbeatReply {
   readRound: bigint;
 }
 
+export interface Propose {
+  /** In the order in which they are to be appended. At least one. */
+  proposals: Proposal[];
+}
+
+export interface Proposal {
+  /** What the entry is to be. */
+  type: EntryType;
+  /** Its data. */
+  data: Buffer;
+}
+
+export interface ReadIndex {
+  /** The follower's own name for the read, sent back. */
+  context: bigint;
+}
+
+export interface ReadIndexReply {
+  /** The context of the read. */
+  context: bigint;
+  /** A read that waits until this index is applied sees all that was committed when it was asked. */
+  index: bigint;
+}
+
+export interface TransferLeader {
+  /** The Raft id of the node that should lead. Never 0. */
+  transferee: number;
+}
+
+export interface TimeoutNow {
+}
+
+/** What will be sent. Index, term, total and sha256 name the bytes: chunks of an earlier stream count when all four are equal. */
+export interface SnapshotOffer {
+  /** The leader's term. */
+  term: bigint;
+  /** The last entry that the state contains. Never 0. */
+  snapshotIndex: bigint;
+  /** The term of that entry. Never 0. */
+  snapshotTerm: bigint;
+  /** The members as of that entry. */
+  confState?:
+    | ConfState
+    | undefined;
+  /** Bytes of the whole snapshot. */
+  totalBytes: bigint;
+  /** SHA-256 of the whole snapshot, 32 bytes. */
+  sha256: Buffer;
+  /**
+   * Drawn once for each transfer and kept when its stream is made anew, 32 hex digits. A transfer that was completed and
+   * whose last answer was lost is answered with its total again, and not handed to Raft twice.
+   */
+  transferId: string;
+}
+
+/** The members at one place in the log. Each list ascends and has no repeats. */
+export interface ConfState {
+  /** They decide. At least one. */
+  voters: number[];
+  /** Not empty: a joint configuration, in which a majority of these must agree too. */
+  votersOutgoing: number[];
+  /** They get the log and have no vote. */
+  learners: number[];
+  /** Outgoing voters that become learners when the joint configuration is left. */
+  learnersNext: number[];
+  /** Joint: the leader leaves it by itself. */
+  autoLeave: boolean;
+}
+
+export interface SnapshotChunk {
+  /** Where it begins: exactly where the one before it ended. */
+  offsetBytes: bigint;
+  /** At least 1 byte, at most 256 KiB. */
+  data: Buffer;
+}
+
+export interface SnapshotProgress {
+  /** So many bytes are held by the called node; the next chunk begins there. */
+  receivedBytes: bigint;
+  /** Everything has come, is what was offered, and was handed to Raft. The last thing that is said. */
+  isComplete: boolean;
+}
+
 function createBaseDeliverRequest(): DeliverRequest {
-  return { frame: undefined };
+  return { frame: undefined, crc32: 0 };
 }
 
 export const DeliverRequest: MessageFns<DeliverRequest> = {
@@ -182,6 +383,12 @@ export const DeliverRequest: MessageFns<DeliverRequest> = {
       case "messages":
         RaftMessages.encode(message.frame.value, writer.uint32(18).fork()).join();
         break;
+      case "checkpoint":
+        Checkpoint.encode(message.frame.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    if (message.crc32 !== 0) {
+      writer.uint32(125).fixed32(message.crc32);
     }
     return writer;
   },
@@ -215,6 +422,22 @@ export const DeliverRequest: MessageFns<DeliverRequest> = {
             message.frame = { $case: "messages", value: RaftMessages.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.frame = { $case: "checkpoint", value: Checkpoint.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 125) {
+              break;
+            }
+
+            message.crc32 = reader.fixed32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -229,13 +452,21 @@ export const DeliverRequest: MessageFns<DeliverRequest> = {
 };
 
 function createBaseDeliverResponse(): DeliverResponse {
-  return { hello: undefined };
+  return { answer: undefined, crc32: 0 };
 }
 
 export const DeliverResponse: MessageFns<DeliverResponse> = {
   encode(message: DeliverResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.hello !== undefined) {
-      Hello.encode(message.hello, writer.uint32(10).fork()).join();
+    switch (message.answer?.$case) {
+      case "hello":
+        Hello.encode(message.answer.value, writer.uint32(10).fork()).join();
+        break;
+      case "removed":
+        Removed.encode(message.answer.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    if (message.crc32 !== 0) {
+      writer.uint32(125).fixed32(message.crc32);
     }
     return writer;
   },
@@ -258,7 +489,185 @@ export const DeliverResponse: MessageFns<DeliverResponse> = {
               break;
             }
 
-            message.hello = Hello.decode(reader, reader.uint32());
+            message.answer = { $case: "hello", value: Hello.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.answer = { $case: "removed", value: Removed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 125) {
+              break;
+            }
+
+            message.crc32 = reader.fixed32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotRequest(): SnapshotRequest {
+  return { frame: undefined, crc32: 0 };
+}
+
+export const SnapshotRequest: MessageFns<SnapshotRequest> = {
+  encode(message: SnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.frame?.$case) {
+      case "hello":
+        Hello.encode(message.frame.value, writer.uint32(10).fork()).join();
+        break;
+      case "offer":
+        SnapshotOffer.encode(message.frame.value, writer.uint32(18).fork()).join();
+        break;
+      case "chunk":
+        SnapshotChunk.encode(message.frame.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    if (message.crc32 !== 0) {
+      writer.uint32(125).fixed32(message.crc32);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.frame = { $case: "hello", value: Hello.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.frame = { $case: "offer", value: SnapshotOffer.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.frame = { $case: "chunk", value: SnapshotChunk.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 125) {
+              break;
+            }
+
+            message.crc32 = reader.fixed32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotResponse(): SnapshotResponse {
+  return { answer: undefined, crc32: 0 };
+}
+
+export const SnapshotResponse: MessageFns<SnapshotResponse> = {
+  encode(message: SnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.answer?.$case) {
+      case "hello":
+        Hello.encode(message.answer.value, writer.uint32(10).fork()).join();
+        break;
+      case "removed":
+        Removed.encode(message.answer.value, writer.uint32(18).fork()).join();
+        break;
+      case "progress":
+        SnapshotProgress.encode(message.answer.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    if (message.crc32 !== 0) {
+      writer.uint32(125).fixed32(message.crc32);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.answer = { $case: "hello", value: Hello.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.answer = { $case: "removed", value: Removed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.answer = { $case: "progress", value: SnapshotProgress.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 125) {
+              break;
+            }
+
+            message.crc32 = reader.fixed32();
             continue;
           }
         }
@@ -275,7 +684,19 @@ export const DeliverResponse: MessageFns<DeliverResponse> = {
 };
 
 function createBaseHello(): Hello {
-  return { clusterId: "", nodeId: 0, nodeUuid: "", toNodeId: 0, wireVersion: 0, lane: 0 };
+  return {
+    clusterId: "",
+    nodeId: 0,
+    nodeUuid: "",
+    toNodeId: 0,
+    wireVersion: 0,
+    lane: 0,
+    toNodeUuid: "",
+    oldestWireVersion: 0,
+    peerAddress: "",
+    address: "",
+    name: "",
+  };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -297,6 +718,21 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.lane !== 0) {
       writer.uint32(48).int32(message.lane);
+    }
+    if (message.toNodeUuid !== "") {
+      writer.uint32(58).string(message.toNodeUuid);
+    }
+    if (message.oldestWireVersion !== 0) {
+      writer.uint32(64).uint32(message.oldestWireVersion);
+    }
+    if (message.peerAddress !== "") {
+      writer.uint32(74).string(message.peerAddress);
+    }
+    if (message.address !== "") {
+      writer.uint32(82).string(message.address);
+    }
+    if (message.name !== "") {
+      writer.uint32(90).string(message.name);
     }
     return writer;
   },
@@ -360,6 +796,185 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.lane = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.toNodeUuid = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.oldestWireVersion = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoved(): Removed {
+  return { clusterId: "", nodeId: 0, nodeUuid: "", removedUuid: "" };
+}
+
+export const Removed: MessageFns<Removed> = {
+  encode(message: Removed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.nodeId !== 0) {
+      writer.uint32(16).uint32(message.nodeId);
+    }
+    if (message.nodeUuid !== "") {
+      writer.uint32(26).string(message.nodeUuid);
+    }
+    if (message.removedUuid !== "") {
+      writer.uint32(34).string(message.removedUuid);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Removed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoved();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nodeId = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nodeUuid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.removedUuid = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCheckpoint(): Checkpoint {
+  return { appliedIndex: 0n, stateHash: "" };
+}
+
+export const Checkpoint: MessageFns<Checkpoint> = {
+  encode(message: Checkpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.appliedIndex !== 0n) {
+      if (BigInt.asUintN(64, message.appliedIndex) !== message.appliedIndex) {
+        throw new globalThis.Error("value provided for field message.appliedIndex of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.appliedIndex);
+    }
+    if (message.stateHash !== "") {
+      writer.uint32(18).string(message.stateHash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Checkpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.appliedIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.stateHash = reader.string();
             continue;
           }
         }
@@ -463,6 +1078,21 @@ export const RaftMessage: MessageFns<RaftMessage> = {
         break;
       case "heartbeatReply":
         HeartbeatReply.encode(message.body.value, writer.uint32(90).fork()).join();
+        break;
+      case "propose":
+        Propose.encode(message.body.value, writer.uint32(98).fork()).join();
+        break;
+      case "readIndex":
+        ReadIndex.encode(message.body.value, writer.uint32(106).fork()).join();
+        break;
+      case "readIndexReply":
+        ReadIndexReply.encode(message.body.value, writer.uint32(114).fork()).join();
+        break;
+      case "transferLeader":
+        TransferLeader.encode(message.body.value, writer.uint32(122).fork()).join();
+        break;
+      case "timeoutNow":
+        TimeoutNow.encode(message.body.value, writer.uint32(130).fork()).join();
         break;
     }
     return writer;
@@ -569,6 +1199,46 @@ export const RaftMessage: MessageFns<RaftMessage> = {
             message.body = { $case: "heartbeatReply", value: HeartbeatReply.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.body = { $case: "propose", value: Propose.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.body = { $case: "readIndex", value: ReadIndex.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.body = { $case: "readIndexReply", value: ReadIndexReply.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.body = { $case: "transferLeader", value: TransferLeader.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.body = { $case: "timeoutNow", value: TimeoutNow.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -583,7 +1253,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
 };
 
 function createBaseVote(): Vote {
-  return { lastIndex: 0n, lastTerm: 0n };
+  return { lastIndex: 0n, lastTerm: 0n, isTransfer: false };
 }
 
 export const Vote: MessageFns<Vote> = {
@@ -599,6 +1269,9 @@ export const Vote: MessageFns<Vote> = {
         throw new globalThis.Error("value provided for field message.lastTerm of type uint64 too large");
       }
       writer.uint32(16).uint64(message.lastTerm);
+    }
+    if (message.isTransfer !== false) {
+      writer.uint32(24).bool(message.isTransfer);
     }
     return writer;
   },
@@ -630,6 +1303,14 @@ export const Vote: MessageFns<Vote> = {
             }
 
             message.lastTerm = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isTransfer = reader.bool();
             continue;
           }
         }
@@ -692,7 +1373,7 @@ export const VoteReply: MessageFns<VoteReply> = {
 };
 
 function createBaseAppend(): Append {
-  return { previousIndex: 0n, previousTerm: 0n, commitIndex: 0n, entries: [] };
+  return { previousIndex: 0n, previousTerm: 0n, commitIndex: 0n, runs: [] };
 }
 
 export const Append: MessageFns<Append> = {
@@ -715,8 +1396,8 @@ export const Append: MessageFns<Append> = {
       }
       writer.uint32(24).uint64(message.commitIndex);
     }
-    for (const v of message.entries) {
-      Entry.encode(v!, writer.uint32(34).fork()).join();
+    for (const v of message.runs) {
+      EntryRun.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -763,7 +1444,7 @@ export const Append: MessageFns<Append> = {
               break;
             }
 
-            message.entries.push(Entry.decode(reader, reader.uint32()));
+            message.runs.push(EntryRun.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -779,31 +1460,28 @@ export const Append: MessageFns<Append> = {
   },
 };
 
-function createBaseEntry(): Entry {
-  return { index: 0n, term: 0n, data: Buffer.alloc(0) };
+function createBaseEntryRun(): EntryRun {
+  return { term: 0n, type: 0, data: [] };
 }
 
-export const Entry: MessageFns<Entry> = {
-  encode(message: Entry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.index !== 0n) {
-      if (BigInt.asUintN(64, message.index) !== message.index) {
-        throw new globalThis.Error("value provided for field message.index of type uint64 too large");
-      }
-      writer.uint32(8).uint64(message.index);
-    }
+export const EntryRun: MessageFns<EntryRun> = {
+  encode(message: EntryRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.term !== 0n) {
       if (BigInt.asUintN(64, message.term) !== message.term) {
         throw new globalThis.Error("value provided for field message.term of type uint64 too large");
       }
-      writer.uint32(16).uint64(message.term);
+      writer.uint32(8).uint64(message.term);
     }
-    if (message.data.length !== 0) {
-      writer.uint32(26).bytes(message.data);
+    if (message.type !== 0) {
+      writer.uint32(16).int32(message.type);
+    }
+    for (const v of message.data) {
+      writer.uint32(26).bytes(v!);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Entry {
+  decode(input: BinaryReader | Uint8Array, length?: number): EntryRun {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -812,7 +1490,7 @@ export const Entry: MessageFns<Entry> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEntry();
+      const message = createBaseEntryRun();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -821,7 +1499,7 @@ export const Entry: MessageFns<Entry> = {
               break;
             }
 
-            message.index = reader.uint64() as bigint;
+            message.term = reader.uint64() as bigint;
             continue;
           }
           case 2: {
@@ -829,7 +1507,7 @@ export const Entry: MessageFns<Entry> = {
               break;
             }
 
-            message.term = reader.uint64() as bigint;
+            message.type = reader.int32() as any;
             continue;
           }
           case 3: {
@@ -837,7 +1515,7 @@ export const Entry: MessageFns<Entry> = {
               break;
             }
 
-            message.data = Buffer.from(reader.bytes());
+            message.data.push(Buffer.from(reader.bytes()));
             continue;
           }
         }
@@ -1053,12 +1731,706 @@ export const HeartbeatReply: MessageFns<HeartbeatReply> = {
   },
 };
 
+function createBasePropose(): Propose {
+  return { proposals: [] };
+}
+
+export const Propose: MessageFns<Propose> = {
+  encode(message: Propose, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.proposals) {
+      Proposal.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Propose {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePropose();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proposals.push(Proposal.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProposal(): Proposal {
+  return { type: 0, data: Buffer.alloc(0) };
+}
+
+export const Proposal: MessageFns<Proposal> = {
+  encode(message: Proposal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Proposal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProposal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadIndex(): ReadIndex {
+  return { context: 0n };
+}
+
+export const ReadIndex: MessageFns<ReadIndex> = {
+  encode(message: ReadIndex, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.context !== 0n) {
+      if (BigInt.asUintN(64, message.context) !== message.context) {
+        throw new globalThis.Error("value provided for field message.context of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.context);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadIndex {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadIndex();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.context = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadIndexReply(): ReadIndexReply {
+  return { context: 0n, index: 0n };
+}
+
+export const ReadIndexReply: MessageFns<ReadIndexReply> = {
+  encode(message: ReadIndexReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.context !== 0n) {
+      if (BigInt.asUintN(64, message.context) !== message.context) {
+        throw new globalThis.Error("value provided for field message.context of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.context);
+    }
+    if (message.index !== 0n) {
+      if (BigInt.asUintN(64, message.index) !== message.index) {
+        throw new globalThis.Error("value provided for field message.index of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.index);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadIndexReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadIndexReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.context = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.index = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransferLeader(): TransferLeader {
+  return { transferee: 0 };
+}
+
+export const TransferLeader: MessageFns<TransferLeader> = {
+  encode(message: TransferLeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.transferee !== 0) {
+      writer.uint32(8).uint32(message.transferee);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransferLeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransferLeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.transferee = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTimeoutNow(): TimeoutNow {
+  return {};
+}
+
+export const TimeoutNow: MessageFns<TimeoutNow> = {
+  encode(_: TimeoutNow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TimeoutNow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTimeoutNow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotOffer(): SnapshotOffer {
+  return {
+    term: 0n,
+    snapshotIndex: 0n,
+    snapshotTerm: 0n,
+    confState: undefined,
+    totalBytes: 0n,
+    sha256: Buffer.alloc(0),
+    transferId: "",
+  };
+}
+
+export const SnapshotOffer: MessageFns<SnapshotOffer> = {
+  encode(message: SnapshotOffer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.term);
+    }
+    if (message.snapshotIndex !== 0n) {
+      if (BigInt.asUintN(64, message.snapshotIndex) !== message.snapshotIndex) {
+        throw new globalThis.Error("value provided for field message.snapshotIndex of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.snapshotIndex);
+    }
+    if (message.snapshotTerm !== 0n) {
+      if (BigInt.asUintN(64, message.snapshotTerm) !== message.snapshotTerm) {
+        throw new globalThis.Error("value provided for field message.snapshotTerm of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.snapshotTerm);
+    }
+    if (message.confState !== undefined) {
+      ConfState.encode(message.confState, writer.uint32(34).fork()).join();
+    }
+    if (message.totalBytes !== 0n) {
+      if (BigInt.asUintN(64, message.totalBytes) !== message.totalBytes) {
+        throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.totalBytes);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(50).bytes(message.sha256);
+    }
+    if (message.transferId !== "") {
+      writer.uint32(58).string(message.transferId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotOffer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotOffer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.snapshotIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.snapshotTerm = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.confState = ConfState.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.totalBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.transferId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseConfState(): ConfState {
+  return { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+}
+
+export const ConfState: MessageFns<ConfState> = {
+  encode(message: ConfState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.voters.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.voters) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.votersOutgoing.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.votersOutgoing) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.learners.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.learners) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.learnersNext.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.learnersNext) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.autoLeave !== false) {
+      writer.uint32(40).bool(message.autoLeave);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.voters.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.voters.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.votersOutgoing.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.votersOutgoing.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.learners.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.learners.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.learnersNext.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.learnersNext.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.autoLeave = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotChunk(): SnapshotChunk {
+  return { offsetBytes: 0n, data: Buffer.alloc(0) };
+}
+
+export const SnapshotChunk: MessageFns<SnapshotChunk> = {
+  encode(message: SnapshotChunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offsetBytes !== 0n) {
+      if (BigInt.asUintN(64, message.offsetBytes) !== message.offsetBytes) {
+        throw new globalThis.Error("value provided for field message.offsetBytes of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.offsetBytes);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotChunk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotChunk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offsetBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotProgress(): SnapshotProgress {
+  return { receivedBytes: 0n, isComplete: false };
+}
+
+export const SnapshotProgress: MessageFns<SnapshotProgress> = {
+  encode(message: SnapshotProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.receivedBytes !== 0n) {
+      if (BigInt.asUintN(64, message.receivedBytes) !== message.receivedBytes) {
+        throw new globalThis.Error("value provided for field message.receivedBytes of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.receivedBytes);
+    }
+    if (message.isComplete !== false) {
+      writer.uint32(16).bool(message.isComplete);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.receivedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.isComplete = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Raft between the members of one cluster, on the peer listener. */
 export type PeerServiceService = typeof PeerServiceService;
 export const PeerServiceService = {
   /**
    * The caller's messages to the called node. The first request and the first response are a Hello; the stream is
-   * closed when either side does not like the other's. Nothing else is ever answered on it.
+   * closed when either side does not like the other's.
    */
   deliver: {
     path: "/seqsvr.v1.PeerService/Deliver" as const,
@@ -1069,24 +2441,52 @@ export const PeerServiceService = {
     responseSerialize: (value: DeliverResponse): Buffer => Buffer.from(DeliverResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeliverResponse => DeliverResponse.decode(value),
   },
+  /**
+   * One snapshot, in chunks. A Hello each way, then the caller's offer, answered with where to begin; then chunks, each
+   * answered with how far the called node has come. A stream that broke is taken up where the called node stopped.
+   */
+  installSnapshot: {
+    path: "/seqsvr.v1.PeerService/InstallSnapshot" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: SnapshotRequest): Buffer => Buffer.from(SnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SnapshotRequest => SnapshotRequest.decode(value),
+    responseSerialize: (value: SnapshotResponse): Buffer => Buffer.from(SnapshotResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SnapshotResponse => SnapshotResponse.decode(value),
+  },
 } as const;
 
 export interface PeerServiceServer extends UntypedServiceImplementation {
   /**
    * The caller's messages to the called node. The first request and the first response are a Hello; the stream is
-   * closed when either side does not like the other's. Nothing else is ever answered on it.
+   * closed when either side does not like the other's.
    */
   deliver: handleBidiStreamingCall<DeliverRequest, DeliverResponse>;
+  /**
+   * One snapshot, in chunks. A Hello each way, then the caller's offer, answered with where to begin; then chunks, each
+   * answered with how far the called node has come. A stream that broke is taken up where the called node stopped.
+   */
+  installSnapshot: handleBidiStreamingCall<SnapshotRequest, SnapshotResponse>;
 }
 
 export interface PeerServiceClient extends Client {
   /**
    * The caller's messages to the called node. The first request and the first response are a Hello; the stream is
-   * closed when either side does not like the other's. Nothing else is ever answered on it.
+   * closed when either side does not like the other's.
    */
   deliver(): ClientDuplexStream<DeliverRequest, DeliverResponse>;
   deliver(options: Partial<CallOptions>): ClientDuplexStream<DeliverRequest, DeliverResponse>;
   deliver(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<DeliverRequest, DeliverResponse>;
+  /**
+   * One snapshot, in chunks. A Hello each way, then the caller's offer, answered with where to begin; then chunks, each
+   * answered with how far the called node has come. A stream that broke is taken up where the called node stopped.
+   */
+  installSnapshot(): ClientDuplexStream<SnapshotRequest, SnapshotResponse>;
+  installSnapshot(options: Partial<CallOptions>): ClientDuplexStream<SnapshotRequest, SnapshotResponse>;
+  installSnapshot(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<SnapshotRequest, SnapshotResponse>;
 }
 
 export const PeerServiceClient = makeGenericClientConstructor(

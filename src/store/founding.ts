@@ -3,8 +3,10 @@ import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import { type Geometry, isSameGeometry, showGeometry } from '../model/geometry.js';
 import { checkElection, type LeaseTerms } from '../model/lease.js';
+import type { ConfState } from '../raft/types.js';
 import type { Command, Member } from './command.js';
 import type { Identity } from './data-dir.js';
+import { DamageError } from './damage.js';
 import type { StoreEvent } from './events.js';
 import type { StoreState } from './state.js';
 
@@ -18,7 +20,7 @@ export interface Bootstrap {
   readonly raiseBy: bigint;
 }
 
-export interface MembershipOptions {
+export interface FoundingOptions {
   readonly identity: Identity;
   readonly members: readonly ConfiguredMember[];
   readonly bootstrap: Bootstrap;
@@ -26,8 +28,10 @@ export interface MembershipOptions {
   readonly electionMaxMs: number;
   readonly clock: Clock;
   readonly state: () => StoreState;
-  /** The data directory that said hello for a member; undefined while it was not heard. */
-  readonly uuidOf: (id: number) => string | undefined;
+  /** What a member said of itself in its hello; undefined while it was not heard. This node's own is its configuration. */
+  readonly heardOf: (id: number) => Member | undefined;
+  /** The members as Raft has them. */
+  readonly confState: () => ConfState;
   /** Rejects with a SeqError when the command was not committed, or nobody knows. */
   readonly propose: (command: Command) => Promise<unknown>;
   readonly observe: Observer<StoreEvent>;
@@ -35,17 +39,17 @@ export interface MembershipOptions {
 }
 
 /**
- * Founds the cluster and keeps its member table: which data directory speaks for which node id, and where it is.
+ * Founds the cluster, and keeps what its member table says of where each member is: that is each one's own to say.
  *
  * A cluster is founded only when EVERY configured member has said hello, and their directories are committed in that
  * very entry. Otherwise a wiped directory and one that never ran could, while an intact one is away, make a majority
  * and found another cluster over the old one: an empty directory never counts as the old node (DESIGN 3.6).
  */
-export class Membership {
-  readonly #options: MembershipOptions;
+export class Founding {
+  readonly #options: FoundingOptions;
   #isProposing = false;
 
-  constructor(options: MembershipOptions) {
+  constructor(options: FoundingOptions) {
     this.#options = options;
   }
 
@@ -75,20 +79,20 @@ export class Membership {
   #dueCommand(): Command | undefined {
     const state = this.#options.state();
     if (state.cluster === undefined) return this.#foundingCommand();
-    for (const member of this.#options.members) {
-      const known = state.member(member.id);
-      if (known === undefined) continue;
-      const isCurrent = known.address === member.address && known.peerAddress === member.peerAddress && known.name === member.name;
-      if (!isCurrent) return { type: 'member', ...member, nodeUuid: known.nodeUuid };
+    for (const known of state.members) {
+      const heard = this.#options.heardOf(known.id);
+      if (heard === undefined || heard.nodeUuid !== known.nodeUuid) continue;
+      const isCurrent = known.address === heard.address && known.peerAddress === heard.peerAddress && known.name === heard.name;
+      if (!isCurrent) return { type: 'member', ...heard };
     }
     return undefined;
   }
 
   #foundingCommand(): Command | undefined {
-    const { bootstrap, clock, identity, uuidOf } = this.#options;
+    const { bootstrap, clock, identity, heardOf } = this.#options;
     const members: Member[] = [];
     for (const member of this.#options.members) {
-      const nodeUuid = member.id === identity.nodeId ? identity.nodeUuid : uuidOf(member.id);
+      const nodeUuid = heardOf(member.id)?.nodeUuid;
       if (nodeUuid === undefined) return undefined;
       members.push({ ...member, nodeUuid });
     }
@@ -105,12 +109,7 @@ export class Membership {
     if (!isSameGeometry(cluster.geometry, bootstrap.geometry)) {
       throw wrong(`geometry is fixed at bootstrap: committed ${showGeometry(cluster.geometry)}, configured ${showGeometry(bootstrap.geometry)}`);
     }
-    const committed = state.members.map(({ id }) => id).join(', ');
-    const configured = this.#options.members
-      .map(({ id }) => id)
-      .sort((one, other) => one - other)
-      .join(', ');
-    if (committed !== configured) throw wrong(`members do not change by editing a file: committed ${committed}, configured ${configured}`);
+    checkMembers(state, this.#options.confState());
     const own = state.member(identity.nodeId);
     if (own !== undefined && own.nodeUuid !== identity.nodeUuid) {
       throw wrong(
@@ -120,12 +119,29 @@ export class Membership {
     checkElection({ leaseMs: cluster.lease.leaseMs, electionMaxMs });
     this.#tellIgnored('lease', show(cluster.lease), show(bootstrap.lease));
     this.#tellIgnored('raiseBy', cluster.raiseBy.toString(), bootstrap.raiseBy.toString());
+    // They help to find the others at first, and no more.
+    this.#tellIgnored('members', showIds(state.members), showIds(this.#options.members));
   }
 
   /** A setting of the file that is fixed since the founding and has no effect must not be silent about it. */
   #tellIgnored(setting: string, committed: string, configured: string): void {
     if (committed !== configured) this.#options.observe({ type: 'settingIgnored', setting, committed, configured });
   }
+}
+
+/** The member table and Raft's members change in the same entries: what says otherwise is not as it was written (raft.md hazard 27). */
+export function checkMembers(state: StoreState, { voters, votersOutgoing, learners }: ConfState): void {
+  const ids = new Set([...voters, ...votersOutgoing, ...learners]);
+  const inRaft = [...ids].sort((one, other) => one - other).join(', ');
+  const inTable = state.members.map(({ id }) => id).join(', ');
+  if (inRaft !== inTable) throw new DamageError(`the members are ${inRaft || 'nobody'} by the Raft group and ${inTable || 'nobody'} by the member table`);
+}
+
+function showIds(members: readonly { readonly id: number }[]): string {
+  return members
+    .map(({ id }) => id)
+    .sort((one, other) => one - other)
+    .join(', ');
 }
 
 function show({ leaseMs, driftPpm, marginMs }: LeaseTerms): string {

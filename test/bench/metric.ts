@@ -1,0 +1,7 @@
+/** The value of one sample without labels on a Prometheus page. Throws when it is not there. */
+export async function metricOf(url: string, name: string): Promise<number> {
+  const page = await (await fetch(url)).text();
+  const line = page.split('\n').find((text) => text.startsWith(`${name} `));
+  if (line === undefined) throw new Error(`${url} has no ${name}`);
+  return Number(line.slice(name.length + 1));
+}
