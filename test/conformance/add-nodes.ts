@@ -34,7 +34,11 @@ export function addNodes(env: Environment, block: Block): void {
 }
 
 function beginOf(args: Args): NodePlan['begin'] {
-  const ids = (option: string): readonly number[] => [...args.values(option).map(parseNumber)].sort((a, b) => a - b);
+  const ids = (option: string): readonly number[] =>
+    args
+      .values(option)
+      .map(parseNumber)
+      .sort((a, b) => a - b);
   const voters = ids('voters');
   const learners = ids('learners');
   const index = args.number('index') ?? 0;

@@ -25,7 +25,9 @@ export function runConformance(given: readonly string[], options: { readonly cwd
     const startedAt = performance.now();
     const { commandCount, passedCount, failure } = runFile(path);
     const shown = relative(cwd, path);
-    print(`${failure === undefined ? 'ok  ' : 'FAIL'} ${shown} ${passedCount}/${commandCount} commands, ${Math.round(performance.now() - startedAt)} ms`);
+    print(
+      `${failure === undefined ? 'ok  ' : 'FAIL'} ${shown} ${passedCount}/${commandCount} commands, ${Math.round(performance.now() - startedAt)} ms`,
+    );
     if (failure !== undefined) print(`     ${shown}:${failure.line}: ${failure.text.replaceAll('\n', '\n     ')}`);
     counts.files += 1;
     counts.passedFiles += failure === undefined ? 1 : 0;

@@ -82,8 +82,7 @@ export class Environment {
   deliver(recipients: readonly Recipient[], type?: MessageTypeName): number {
     let count = 0;
     for (const { id, drops } of recipients) {
-      const isTaken = ({ view }: Parcel): boolean =>
-        view.to === id && (type === undefined || view.type === type) && !(drops && isLocal(view));
+      const isTaken = ({ view }: Parcel): boolean => view.to === id && (type === undefined || view.type === type) && !(drops && isLocal(view));
       const taken = this.#parcels.filter(isTaken);
       this.#parcels = this.#parcels.filter((parcel) => !isTaken(parcel));
       for (const { view, deliver } of taken) {

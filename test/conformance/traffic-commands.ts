@@ -13,7 +13,8 @@ export function deliverMessages(env: Environment, block: Block): void {
     return key === 'drop' ? values.map((value) => ({ id: parseNumber(value), drops: true })) : [];
   });
   for (const { id, drops } of recipients) {
-    if (drops && recipients.some((other) => other.id === id && !other.drops)) throw new ScriptError(`messages to ${id} are both delivered and dropped`);
+    if (drops && recipients.some((other) => other.id === id && !other.drops))
+      throw new ScriptError(`messages to ${id} are both delivered and dropped`);
   }
   const type = args.value('type');
   if (env.deliver(recipients, type === undefined ? undefined : messageType(type)) === 0) env.output.write('no messages\n');
