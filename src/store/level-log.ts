@@ -1,7 +1,8 @@
 import { assert } from '../base/assert.js';
-import { type Entry, type Index, sizeOf } from '../raft/types.js';
+import { type Entry, type Index, sizeOf, type Term } from '../raft/types.js';
 import { CHAIN_START, decodeChunk, encodeChunk } from './chunk.js';
 import { DamageError } from './damage.js';
+import type { LogStart } from './level-records.js';
 
 /** Entries kept in memory, in bytes; older chunks are read from the disk when somebody needs them. */
 const CACHE_BYTES_MAX = 64 * 1024 * 1024;
@@ -24,39 +25,66 @@ export interface LogChange {
   readonly keptTo: Index;
 }
 
-/** The chunks of one log: which there are, and their entries as long as memory allows. Contiguous from index 1. */
+/** The front of the log, worked out and not yet gone from the disk. */
+export interface Compaction {
+  readonly removed: readonly ChunkRef[];
+  readonly start: LogStart;
+}
+
+export const BEGINNING: LogStart = { firstIndex: 1, termBefore: 0, hashBefore: CHAIN_START };
+
+/** The chunks of one log: which there are, and their entries as long as memory allows. Contiguous from its start. */
 export class LevelLog {
   readonly #readChunk: (firstIndex: Index) => Uint8Array | undefined;
   #chunks: ChunkRef[] = [];
   /** By index; #cacheFrom is the lowest index in it. */
   readonly #cache = new Map<Index, Entry>();
-  #cacheFrom: Index = 1;
+  #cacheFrom: Index;
   #cacheBytes = 0;
+  #start: LogStart;
   /** The last chunk read from the disk, so that a run of its entries costs one read. A replaced chunk is another object. */
   #lastRead: { readonly chunk: ChunkRef; readonly entries: readonly Entry[] } | undefined;
 
-  constructor(readChunk: (firstIndex: Index) => Uint8Array | undefined) {
+  constructor(readChunk: (firstIndex: Index) => Uint8Array | undefined, start: LogStart = BEGINNING) {
     this.#readChunk = readChunk;
+    this.#start = start;
+    this.#cacheFrom = start.firstIndex;
+  }
+
+  get firstIndex(): Index {
+    return this.#start.firstIndex;
   }
 
   get lastIndex(): Index {
-    return this.#chunks.at(-1)?.lastIndex ?? 0;
+    return this.#chunks.at(-1)?.lastIndex ?? this.#start.firstIndex - 1;
   }
 
-  get lastHash(): Uint8Array | undefined {
-    return this.#chunks.at(-1)?.hash;
+  get lastHash(): Uint8Array {
+    return this.#chunks.at(-1)?.hash ?? this.#start.hashBefore;
   }
 
-  /** Hash of the chunk that ends at `index`; undefined when none does. */
+  /** Hash of the chunk that ends at `index`, or ended right before the start; undefined when none does. */
   hashAt(index: Index): Uint8Array | undefined {
-    return this.#chunks.find((chunk) => chunk.lastIndex === index)?.hash;
+    if (index === this.#start.firstIndex - 1) return this.#start.hashBefore;
+    const chunk = this.#chunkOf(index);
+    return chunk?.lastIndex === index ? chunk.hash : undefined;
+  }
+
+  /** Known from the entry before the first on. */
+  termAt(index: Index): Term | undefined {
+    return index === this.#start.firstIndex - 1 ? this.#start.termBefore : this.entryAt(index)?.term;
+  }
+
+  /** Every chunk that there is, in order. */
+  get chunks(): readonly ChunkRef[] {
+    return this.#chunks;
   }
 
   /** A chunk found on disk, in index order. Throws DamageError on a hole, a broken chain or a changed bit. */
   load(firstIndex: Index, bytes: Uint8Array): void {
     if (firstIndex !== this.lastIndex + 1) throw new DamageError(`the log has a hole: entry ${this.lastIndex} is followed by ${firstIndex}`);
     const chunk = decodeChunk(bytes, firstIndex);
-    if (!Buffer.from(chunk.previousHash).equals(this.lastHash ?? CHAIN_START))
+    if (!Buffer.from(chunk.previousHash).equals(this.lastHash))
       throw new DamageError(`log chunk ${firstIndex} does not follow the one before it`);
     this.#add({ firstIndex, lastIndex: firstIndex + chunk.entries.length - 1, hash: chunk.hash }, chunk.entries);
   }
@@ -71,7 +99,7 @@ export class LevelLog {
   /** Works out how `entries` change the log: they replace everything from the index of the first one on. */
   prepare(entries: readonly Entry[]): LogChange {
     const first = entries[0];
-    assert(first !== undefined && first.index >= 1 && first.index <= this.lastIndex + 1, 'appends are contiguous');
+    assert(first !== undefined && first.index >= this.firstIndex && first.index <= this.lastIndex + 1, 'appends are contiguous');
     // From the end: an append mostly replaces nothing, and there are as many chunks as there ever were appends.
     let keptCount = this.#chunks.length;
     while ((this.#chunks[keptCount - 1]?.lastIndex ?? 0) >= first.index) keptCount -= 1;
@@ -81,9 +109,37 @@ export class LevelLog {
     const kept = cut === undefined ? [] : this.#read(cut).slice(0, first.index - cut.firstIndex);
     const all = [...kept, ...entries];
     const before = this.#chunks[keptCount - 1];
-    const { bytes, hash } = encodeChunk(all, before?.hash ?? CHAIN_START);
+    const { bytes, hash } = encodeChunk(all, before?.hash ?? this.#start.hashBefore);
     const firstIndex = first.index - kept.length;
     return { bytes, added: { firstIndex, lastIndex: firstIndex + all.length - 1, hash }, removed, entries: all, keptTo: first.index - 1 };
+  }
+
+  /** Works out which whole chunks lie at or below `index`; undefined when none does. The last chunk stays: it says where the log ends. */
+  prepareCompaction(index: Index): Compaction | undefined {
+    let count = 0;
+    while (count < this.#chunks.length - 1 && (this.#chunks[count]?.lastIndex ?? Number.POSITIVE_INFINITY) <= index) count += 1;
+    const last = this.#chunks[count - 1];
+    if (last === undefined) return undefined;
+    const termBefore = this.termAt(last.lastIndex);
+    assert(termBefore !== undefined, 'the log has every entry up to its last');
+    return { removed: this.#chunks.slice(0, count), start: { firstIndex: last.lastIndex + 1, termBefore, hashBefore: last.hash } };
+  }
+
+  /** The compaction is on disk. */
+  commitCompaction({ removed, start }: Compaction): void {
+    this.#chunks = this.#chunks.slice(removed.length);
+    while (this.#cacheFrom < start.firstIndex) this.#forget(this.#cacheFrom++);
+    this.#start = start;
+  }
+
+  /** A snapshot took the place of the log, on disk: it is empty and begins there. */
+  restart(start: LogStart): void {
+    this.#chunks = [];
+    this.#cache.clear();
+    this.#cacheBytes = 0;
+    this.#cacheFrom = start.firstIndex;
+    this.#lastRead = undefined;
+    this.#start = start;
   }
 
   /** The change is on disk. */
