@@ -89,7 +89,7 @@ export class RaftDriver<Result> {
     if (this.#isStopped || message.to !== this.core.id) return;
     // Read before it is believed: once the core has taken it, it is what this node will become.
     if (message.type === 'snapshot' && this.#options.machine.parseSnapshot(message.snapshot.data) === undefined)
-      return this.#options.observe({ type: 'snapshotRefused', from: message.from, index: message.snapshot.index });
+      return this.#options.observe({ type: 'snapshotUnreadable', from: message.from, index: message.snapshot.index });
     this.#guard(() => this.core.step(message));
     this.#schedule();
   }

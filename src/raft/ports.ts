@@ -77,7 +77,7 @@ export type RaftEvent =
   /** A snapshot took the place of this node's log and state. */
   | { readonly type: 'snapshotInstalled'; readonly index: Index; readonly term: Term }
   /** What a peer sent as a snapshot cannot be read: not taken. */
-  | { readonly type: 'snapshotRefused'; readonly from: NodeId; readonly index: Index }
+  | { readonly type: 'snapshotUnreadable'; readonly from: NodeId; readonly index: Index }
   | { readonly type: 'written'; readonly entryCount: number; readonly tookMs: number }
   /** The oldest write under way is older than an election timeout; a leader hands over. */
   | { readonly type: 'diskStalled'; readonly forMs: number; readonly isLeader: boolean }

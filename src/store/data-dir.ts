@@ -49,7 +49,9 @@ export async function openDataDir(path: string, wanted: Wanted & { readonly rand
   if (found?.next !== undefined)
     throw new SeqError('INVALID_ARGUMENT', `a forced recovery of data directory ${path} was cut short; run it again before a store starts there`);
 
-  const identity = found ?? drawIdentity(wanted);
+  // What was put aside here belonged to a member: whoever comes now is another one, and joins.
+  const isRejoining = found === undefined && (await readdir(path)).some(isAside);
+  const identity = found ?? drawIdentity(isRejoining ? { ...wanted, nodeId: undefined } : wanted);
   // What a start that was cut short left behind is removed under the database's own lock, not here: two starts at once
   // must not pull the ground from under each other.
   if (found === undefined) await claimIdentityFile(path, { ...identity, format: 1, state: 'creating' });
@@ -77,6 +79,11 @@ export async function findIdentity(path: string): Promise<Identity | undefined> 
     if (error instanceof DamageError) return undefined;
     throw error;
   }
+}
+
+/** It did not found the cluster: it drew its id itself. */
+export function isJoiner({ nodeId }: Pick<Identity, 'nodeId'>): boolean {
+  return nodeId >= JOINER_ID_MIN;
 }
 
 function drawIdentity({ clusterId, nodeId, random }: Wanted & { readonly random: Random }): Identity {
@@ -110,7 +117,8 @@ function refuseOthers(path: string, found: Identity, wanted: Wanted): void {
       `data directory ${path} belongs to cluster ${found.clusterId}, this node is of cluster ${wanted.clusterId}`,
     );
   }
-  if (wanted.nodeId !== undefined && found.nodeId !== wanted.nodeId) {
+  // Who joined keeps the id that it drew, whatever the file says of the founder that was here before.
+  if (wanted.nodeId !== undefined && found.nodeId !== wanted.nodeId && !isJoiner(found)) {
     throw new SeqError('INVALID_ARGUMENT', `data directory ${path} belongs to node ${found.nodeId}, this is node ${wanted.nodeId}`);
   }
 }

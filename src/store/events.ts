@@ -41,6 +41,13 @@ export type StoreEvent =
   | { readonly type: 'initialised'; readonly clusterId: string; readonly sectionCount: number }
   | { readonly type: 'allocRegistered'; readonly allocId: string; readonly incarnation: string; readonly address: string }
   | { readonly type: 'memberKnown'; readonly nodeId: number; readonly nodeUuid: string; readonly peerAddress: string }
+  | { readonly type: 'memberAdded'; readonly nodeId: number; readonly name: string; readonly nodeUuid: string }
+  | { readonly type: 'memberPromoted'; readonly nodeId: number }
+  /** One joint change: `nodeId` votes and `oldId` leaves. */
+  | { readonly type: 'memberReplacing'; readonly nodeId: number; readonly oldId: number }
+  | { readonly type: 'memberRemoved'; readonly nodeId: number }
+  /** Another replica holds another state after the same entry, and it is not clear who is wrong: an alarm. */
+  | { readonly type: 'stateDiffers'; readonly from: number; readonly index: number }
   | { readonly type: 'allocDraining'; readonly allocId: string; readonly incarnation: string }
   | { readonly type: 'sectionsAssigned'; readonly sectionCount: number; readonly reason: string; readonly version: string }
   | { readonly type: 'movePlanned'; readonly sectionCount: number; readonly reason: string; readonly version: string }

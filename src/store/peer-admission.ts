@@ -35,6 +35,9 @@ export interface PeerAdmissionOptions {
   readonly isJoining: () => boolean;
 }
 
+/** What a peer says of itself. */
+export type Heard = Pick<Hello, 'nodeUuid' | 'name' | 'peerAddress' | 'address'>;
+
 export type Verdict =
   | { readonly type: 'accepted' }
   /** The cluster has removed the speaker, and it is told so. */
@@ -45,7 +48,7 @@ export type Verdict =
 export class PeerAdmission {
   readonly #options: PeerAdmissionOptions;
   /** Who was believed, by node id: data directories that the table may not name yet, and where they are. */
-  readonly #heard = new Map<NodeId, { readonly nodeUuid: string; readonly peerAddress: string }>();
+  readonly #heard = new Map<NodeId, Heard>();
 
   constructor(options: PeerAdmissionOptions) {
     this.#options = options;
@@ -83,8 +86,12 @@ export class PeerAdmission {
   }
 
   /** An accepted peer: from now on its id is its data directory's. */
-  welcome({ nodeId, nodeUuid, peerAddress }: Hello): void {
-    this.#heard.set(nodeId, { nodeUuid, peerAddress });
+  welcome({ nodeId, nodeUuid, name, peerAddress, address }: Hello): void {
+    this.#heard.set(nodeId, { nodeUuid, name, peerAddress, address });
+  }
+
+  heardOf(id: NodeId): Heard | undefined {
+    return this.#heard.get(id);
   }
 
   /** A peer that was dialed says that the cluster removed this node. Throws PROTOCOL unless it may say so and means this directory. */
@@ -106,7 +113,7 @@ export class PeerAdmission {
     const { identity, peers, isJoining } = this.#options;
     const targets = new Map(peers().map((peer) => [peer.id, peer]));
     if (isJoining()) {
-      for (const [id, heard] of this.#heard) if (isDialable(heard.peerAddress)) targets.set(id, { id, ...heard });
+      for (const [id, heard] of this.#heard) if (isDialable(heard.peerAddress)) targets.set(id, { id, nodeUuid: heard.nodeUuid, peerAddress: heard.peerAddress });
     }
     targets.delete(identity.nodeId);
     return targets;

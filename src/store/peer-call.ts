@@ -38,7 +38,7 @@ export interface PeerCallOptions<Body> {
 export class PeerCall<Body> {
   readonly #options: PeerCallOptions<Body>;
   readonly #channel: Channel;
-  readonly #stream: ReturnType<Channel['duplexStream']>;
+  readonly #stream: ReturnType<typeof openStream>;
   readonly #cancelTimer: () => void;
   #isUp = false;
   #isOver = false;
@@ -46,10 +46,10 @@ export class PeerCall<Body> {
   constructor(options: PeerCallOptions<Body>) {
     this.#options = options;
     this.#channel = new Channel(options);
-    const stream = this.#channel.duplexStream<Buffer, Buffer>(peerMethods[options.method]);
+    const stream = openStream(this.#channel, options.method);
     this.#stream = stream;
     stream.on('data', (bytes: Buffer) => this.#onData(bytes));
-    stream.on('error', (error) => this.#down(this.#channel.errorOf(error)));
+    stream.on('error', (error) => this.#down(this.#channel.errorOf(error as Parameters<Channel['errorOf']>[0])));
     stream.on('end', () => this.#down(new SeqError('UNAVAILABLE', 'closed by the peer')));
     this.#cancelTimer = options.clock.after(HELLO_TIMEOUT_MS, () => {
       // It accepted the connection and says nothing: a paused process, or half of a connection.
@@ -66,7 +66,7 @@ export class PeerCall<Body> {
   /** `onTaken`: the network has it; never called when the call ends before. */
   write(frame: Buffer, onTaken?: () => void): void {
     if (this.#isOver) return;
-    this.#stream.write(frame, (error) => {
+    this.#stream.write(frame, (error?: Error | null) => {
       if (error === undefined || error === null) onTaken?.();
     });
   }
@@ -108,6 +108,10 @@ export class PeerCall<Body> {
     this.end();
     this.#options.onDown(error);
   }
+}
+
+function openStream(channel: Channel, method: keyof typeof peerMethods) {
+  return channel.duplexStream<Buffer, Buffer>(peerMethods[method]);
 }
 
 function isGreeting<Body>(answer: Greeting | Body): answer is Greeting {

@@ -7,7 +7,7 @@ import type { NodeId } from '../raft/types.js';
 import { type Hello, Lane, type Removed } from '../rpc/gen/seqsvr/v1/raft.js';
 import type { Handlers, Service } from '../rpc/server.js';
 import type { StoreEvent } from './events.js';
-import { PeerAdmission, type PeerAdmissionOptions, type PeerMember } from './peer-admission.js';
+import { type Heard, PeerAdmission, type PeerAdmissionOptions, type PeerMember } from './peer-admission.js';
 import { type Checkpoint, PeerInbox } from './peer-inbox.js';
 import { PeerLink } from './peer-link.js';
 import { type PeerCounts, PeerNotices } from './peer-notices.js';
@@ -101,6 +101,11 @@ export class PeerTransport implements Transport {
   /** The data directory of a peer: what the table says, or else what the peer said itself. */
   uuidOf(id: NodeId): string | undefined {
     return this.#admission.uuidOf(id);
+  }
+
+  /** What a peer said of itself when it was believed; undefined while it was not heard. */
+  heardOf(id: NodeId): Heard | undefined {
+    return this.#admission.heardOf(id);
   }
 
   get counts(): PeerCounts {

@@ -3,14 +3,14 @@ import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
 import { Health } from '../rpc/health.js';
 import { GrpcServer, Handlers } from '../rpc/server.js';
-import { type Identity, openDataDir } from './data-dir.js';
+import { storeAdminService } from './admin-service.js';
+import { type Identity, isJoiner, openDataDir } from './data-dir.js';
 import type { StoreEvent } from './events.js';
 import type { LeaseAuthority } from './lease-authority.js';
-import { LevelStorage, type Opened } from './level-storage.js';
-import type { Bootstrap, ConfiguredMember } from './membership.js';
+import { type Begin, LevelStorage, type Opened } from './level-storage.js';
+import type { Bootstrap, ConfiguredMember } from './founding.js';
 import { StoreNode, type StoreNodeListener } from './node.js';
 import { assignmentOf, storeRouteService, storeService } from './service.js';
-import { storeStatusService } from './status-service.js';
 import { Watchers } from './watchers.js';
 
 /** The arbiter as this node sees it: it leads and stops with the node. */
@@ -22,17 +22,22 @@ const PEER_FRAME_BYTES_MAX = 16 * 1024 * 1024;
 export interface StoreServerOptions {
   readonly name: string;
   readonly clusterId: string;
-  readonly nodeId: number;
+  /** The Raft id of a founder. Undefined: it joins, and a new directory draws its own. */
+  readonly nodeId: number | undefined;
   readonly dataDir: string;
   /** `host:port` of the store API: AllocSvrs, table-less clients, tools. */
   readonly listen: string;
   /** `host:port` of the peer listener: other StoreSvrs. */
   readonly peerListen: string;
-  /** Every voter, this node among them, under the addresses that others dial. */
+  /** What others dial to reach `listen` and `peerListen`. */
+  readonly advertise: string;
+  readonly peerAdvertise: string;
+  /** The founders, under the addresses that others dial; for one who joins, the members that it knows of. */
   readonly members: readonly ConfiguredMember[];
   readonly bootstrap: Bootstrap;
   readonly heartbeatMs: number;
   readonly electionMinMs: number;
+  readonly keepLogEntries: number;
   readonly build: { readonly version: string; readonly pid: number };
   /** Brings the arbiter, a role that this node plays while it leads. */
   readonly makeArbiter: (node: StoreNode) => Authority;
@@ -41,6 +46,8 @@ export interface StoreServerOptions {
   readonly observe: Observer<StoreEvent>;
   /** Hears the first storage error or broken invariant: the process must end at once. */
   readonly onFatal: (error: unknown) => void;
+  /** The cluster has removed this node: the process is to stop. */
+  readonly onRemoved: () => void;
 }
 
 /** A StoreSvr: one node of the Raft group, with its services. */
@@ -63,7 +70,8 @@ export class StoreServer {
   static async start(options: StoreServerOptions): Promise<StoreServer> {
     const { clusterId, nodeId, random } = options;
     const dataDir = await openDataDir(options.dataDir, { clusterId, nodeId, random });
-    const opened = await LevelStorage.open(dataDir, options.onFatal);
+    const begin: Begin = isJoiner(dataDir.identity) ? { type: 'joining' } : { type: 'founding', voters: options.members.map(({ id }) => id) };
+    const opened = await LevelStorage.open(dataDir, begin, options.onFatal);
     try {
       return await StoreServer.#serve(options, dataDir.identity, opened);
     } catch (error) {
@@ -84,7 +92,7 @@ export class StoreServer {
     const services = [
       storeService({ node, authority, watchers, handlers }),
       storeRouteService(node, handlers),
-      storeStatusService({ ...options, node, authority, handlers }),
+      storeAdminService({ ...options, node, authority, handlers }),
       health.service(handlers),
     ];
     const server = await GrpcServer.start({ address: options.listen, services, clock });

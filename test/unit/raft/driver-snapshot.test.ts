@@ -64,7 +64,7 @@ describe('RaftDriver, snapshots', () => {
     const message: Message = { from: leader.id, to: id, term: 1, type: 'snapshot', snapshot };
     driver.receive(message);
     await stage.clock.settle();
-    expect(events.at(-1)).to.deep.equal({ type: 'snapshotRefused', from: leader.id, index: 50 });
+    expect(events.at(-1)).to.deep.equal({ type: 'snapshotUnreadable', from: leader.id, index: 50 });
     expect([driver.core.log.lastIndex, storage.installs, fatal]).to.deep.equal([1, [], []]);
   });
 
