@@ -19,6 +19,11 @@ export const DEFAULT_ELECTION_MIN_MS = 500;
 /** A follower must be able to miss heartbeats without calling an election. */
 const HEARTBEATS_PER_ELECTION_MIN = 3;
 const NODE_ID_MAX = 2 ** 32 - 1;
+/** Ids above it are drawn by stores that join (data-dir.ts). */
+const FOUNDER_ID_MAX = 65_535;
+/** About what a member misses while its machine restarts; beyond it gets a snapshot. */
+const DEFAULT_KEEP_LOG_ENTRIES = 10_000;
+const KEEP_LOG_ENTRIES_MAX = 1_000_000;
 /** Stores that a joiner may list to begin with; one that answers is enough. */
 const LISTED_MAX = 16;
 
@@ -52,6 +57,8 @@ export interface StoreConfig {
   readonly geometry: { readonly firstUid: bigint; readonly lastUid: bigint; readonly uidsPerSection: number };
   readonly lease: LeaseTerms;
   readonly raiseBy: bigint;
+  /** Applied entries that stay in the log, for members that were away for a while. */
+  readonly keepLogEntries: number;
   readonly heartbeatMs: number;
   /** An election timeout is drawn from [electionMinMs, electionMaxMs). */
   readonly electionMinMs: number;
@@ -141,6 +148,7 @@ const storeSchema = z.strictObject({
   drift: fields.fieldOr(DEFAULT_LEASE_TERMS.driftPpm, fields.parsePpm),
   leaseMargin: fields.durationOr(formatDuration(DEFAULT_LEASE_TERMS.marginMs)),
   raiseBy: fields.bigintOr(DEFAULT_RAISE_BY, { from: 1n, to: RAISE_BY_MAX }),
+  keepLogEntries: fields.fieldOr(DEFAULT_KEEP_LOG_ENTRIES, (raw) => fields.integer(raw, { from: 1, to: KEEP_LOG_ENTRIES_MAX })),
   heartbeat: fields.durationOr(formatDuration(DEFAULT_HEARTBEAT_MS)),
   election: fields.durationOr(formatDuration(DEFAULT_ELECTION_MIN_MS)),
   adminListen: fields.listenField.optional(),
@@ -191,6 +199,7 @@ function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
     dataDir: resolve(raw.dataDir),
     advertise: own.address,
     peerAdvertise: own.peerAddress,
+    keepLogEntries: raw.keepLogEntries,
     heartbeatMs: raw.heartbeat,
     electionMinMs: raw.election,
     electionMaxMs,
@@ -206,6 +215,8 @@ function checkFounder(raw: z.infer<typeof storeSchema>): Reach {
   if (raw.nodeId === undefined) throw fields.invalid('nodeId: is required, unless this store joins a cluster that exists (join: true)');
   if (![1, 3, 5].includes(raw.members.length)) throw fields.invalid(`members: a set has 1, 3 or 5 voters, got ${raw.members.length}`);
   checkDistinct(raw.members);
+  const large = raw.members.find(({ id }) => id > FOUNDER_ID_MAX);
+  if (large !== undefined) throw fields.invalid(`members: the id of a founder is at most ${FOUNDER_ID_MAX}, got ${large.id}; larger ones belong to stores that join`);
   const own = raw.members.find(({ id }) => id === raw.nodeId);
   if (own === undefined) throw fields.invalid(`nodeId: must be the id of one of the members, got ${raw.nodeId}`);
   if (own.name !== raw.name) throw fields.invalid(`name: must be that of member ${own.id}, '${own.name}', got '${raw.name}'`);

@@ -1,5 +1,9 @@
 import { Arbiter } from '../arbiter/arbiter.js';
+import { SeqError } from '../base/errors.js';
 import { observeAll } from '../base/observe.js';
+import { findIdentity } from '../store/data-dir.js';
+import { readQuarantine, setAside, writeQuarantine } from '../store/quarantine.js';
+import { serveUnlessQuarantined } from './store-quarantine.js';
 import { eventLogger, type LogLevel } from '../ops/log.js';
 import type { StoreEvent } from '../store/events.js';
 import { StoreServer } from '../store/server.js';
@@ -16,6 +20,13 @@ const LEVELS = {
   lateTick: 'warn',
   peerDown: 'warn',
   peerSlow: 'warn',
+  peerDropped: 'warn',
+  snapshotRefused: 'warn',
+  snapshotUnreadable: 'warn',
+  snapshotFailed: 'warn',
+  diskStalled: 'warn',
+  stateDiffers: 'error',
+  removedFromCluster: 'error',
   peerRefused: 'warn',
   badMessage: 'warn',
   commandRefused: 'warn',
@@ -25,33 +36,51 @@ const LEVELS = {
 /** Composition root of a StoreSvr: puts it and its arbiter together with the clock, the dice and the log of its process. */
 export function serveStore(config: StoreConfig, context: ProcessContext): Promise<Running> {
   const { adminListen } = config;
-  if (adminListen === undefined) return startStore(config, context);
+  if (adminListen === undefined) return serveData(config, context);
   const telemetry = storeTelemetry(programVersion());
-  return withAdmin({ address: adminListen, telemetry, context, start: () => startStore(config, context, telemetry) });
+  return withAdmin({ address: adminListen, telemetry, context, start: () => serveData(config, context, telemetry) });
 }
 
-/** `telemetry`: undefined without an admin port, for what nobody can read is not measured. */
-async function startStore(config: StoreConfig, context: ProcessContext, telemetry?: StoreTelemetry): Promise<Running> {
+/** What a StoreSvr is depends on its data: it may be damaged. `telemetry`: undefined without an admin port, for what nobody can read is not measured. */
+function serveData(config: StoreConfig, context: ProcessContext, telemetry?: StoreTelemetry): Promise<Running> {
+  const { dataDir } = config;
+  const { clock, random } = context;
+  return serveUnlessQuarantined({
+    config,
+    context,
+    files: {
+      read: () => readQuarantine(dataDir),
+      write: (note) => writeQuarantine(dataDir, note),
+      identity: () => findIdentity(dataDir),
+      setAside: () => setAside(dataDir, { nowMs: clock.wallMs(), random }),
+    },
+    start: (how) => startStore(config, context, { ...how, telemetry }),
+  });
+}
+
+interface StartOptions {
+  /** Of this process: a quarantined founder that was set aside comes back as a joiner. */
+  readonly join: boolean;
+  readonly onFatal: (error: unknown) => void;
+  readonly telemetry: StoreTelemetry | undefined;
+}
+
+async function startStore(config: StoreConfig, context: ProcessContext, { join, onFatal, telemetry }: StartOptions): Promise<Running> {
   const { clock, random, log, fail } = context;
-  const { name, nodeId, dataDir, listen, peerListen, members, geometry, lease, raiseBy, heartbeatMs, electionMinMs } = config;
+  const { cluster, geometry, lease, raiseBy } = config;
   const logEvent = eventLogger<StoreEvent>(log.component('store'), LEVELS);
   const server = await StoreServer.start({
-    name,
-    nodeId,
-    dataDir,
-    listen,
-    peerListen,
-    members,
-    heartbeatMs,
-    electionMinMs,
+    ...config,
+    nodeId: join ? undefined : config.nodeId,
     clock,
     random,
-    clusterId: config.cluster,
+    clusterId: cluster,
     bootstrap: { geometry, lease, raiseBy },
     build: { version: programVersion(), pid: process.pid },
     makeArbiter: (node) => new Arbiter({ port: arbiterPortOf(node), clock, onFatal: fail }),
     observe: telemetry === undefined ? logEvent : observeAll(logEvent, telemetry.observe),
-    onFatal: (error) => fail(error),
+    onFatal,
+    onRemoved: () => fail(new SeqError('PERMISSION_DENIED', `${config.name} was removed from its cluster: its data directory never counts again`)),
   });
   telemetry?.watch(server.node);
   return { address: server.address, stop: () => server.stop() };
