@@ -16,7 +16,7 @@ export { type Applied, COMMAND_BYTES_MAX } from './pending-proposals.js';
 
 /** Applied entries that stay in the log, so that a member that was away for a while needs no snapshot. */
 const KEPT_ENTRIES = 10_000;
-/** For a member that is slower than that the log is kept up to here; then a snapshot is cheaper. */
+/** For a member that answers and is slower than that the log is kept up to here; then a snapshot is cheaper. */
 const KEPT_FOR_SLOW_ENTRIES = 50_000;
 /** Compaction waits until it is worth a write. */
 const COMPACTION_STEP = 1_000;
@@ -211,12 +211,12 @@ export class RaftDriver<Result> {
     this.#isStallTold = true;
   }
 
-  /** What every member holds, and what this node's disk holds as state, is not needed as log; some stays for who is away. */
+  /** What every living member holds, and what this node's disk holds as state, is not needed as log; some stays for who is away. */
   #compact(): void {
     const saved = this.#writer.savedAppliedIndex;
     const kept = this.#options.keptEntries ?? KEPT_ENTRIES;
-    const matches = this.core.role === 'leader' ? [...this.core.progress.values()].map(({ match }) => match) : [];
-    const slowest = Math.min(saved, ...matches);
+    const followers = this.core.role === 'leader' ? [...this.core.progress.values()].filter(({ wasActiveLately }) => wasActiveLately) : [];
+    const slowest = Math.min(saved, ...followers.map(({ match }) => match));
     const compactTo = Math.max(Math.min(saved - kept, slowest), saved - Math.max(kept, KEPT_FOR_SLOW_ENTRIES));
     const { firstIndex } = this.core.log;
     if (compactTo < firstIndex - 1 + Math.min(kept, COMPACTION_STEP) || compactTo < firstIndex) return;

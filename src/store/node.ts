@@ -265,9 +265,9 @@ export class StoreNode {
   #peers(): readonly PeerMember[] {
     const { members: configured } = this.#options;
     const committed = this.state.members;
-    // A founder whose directory was set aside is still in its file, under its old id.
-    const others = configured.filter(({ peerAddress }) => peerAddress !== this.#options.peerAdvertise);
-    const all = committed.length > 0 ? committed : others.map((member) => ({ ...member, nodeUuid: undefined }));
+    // Nobody would believe one who joins before it is added; who adds it dials it.
+    const founders = isJoiner(this.identity) ? [] : configured.map((member) => ({ ...member, nodeUuid: undefined }));
+    const all = committed.length > 0 ? committed : founders;
     return all.map(({ id, nodeUuid, peerAddress }) => {
       const heard = this.transport.heardOf(id);
       const own = heard !== undefined && (nodeUuid === undefined || heard.nodeUuid === nodeUuid) ? heard : undefined;
