@@ -71,7 +71,10 @@ export function decodeChunk(bytes: Uint8Array, firstIndex: Index): Chunk {
   // Only now: a crc that holds says that another version of this program wrote it, and not a flipped bit.
   const format = buffer.readUInt8(0);
   if (format !== FORMAT) {
-    throw new SeqError('INVALID_ARGUMENT', `log chunk ${firstIndex} has format ${format}, this program reads ${FORMAT}: use the version that wrote it`);
+    throw new SeqError(
+      'INVALID_ARGUMENT',
+      `log chunk ${firstIndex} has format ${format}, this program reads ${FORMAT}: use the version that wrote it`,
+    );
   }
   const hash = hashOf(buffer.subarray(0, bodyEnd));
   if (!hash.equals(buffer.subarray(bodyEnd, bodyEnd + HASH_BYTES))) throw damaged('its hash does not match');

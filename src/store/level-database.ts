@@ -1,6 +1,7 @@
 import { ClassicLevel } from 'classic-level';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { InvariantError } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import { DamageError } from './damage.js';
 import type { DataDir } from './data-dir.js';
@@ -10,7 +11,7 @@ export type Database = ClassicLevel<string, Uint8Array>;
 /**
  * Opens the database of a data directory, and takes LevelDB's lock on it until it is closed; makes one where it is to be
  * made, and then what is left of an earlier try may still be in it. Throws INVALID_ARGUMENT when another process has it,
- * DamageError when it cannot be opened.
+ * DamageError when what is there is no database; an error of the disk stays what it is.
  */
 export async function openDatabase(dataDir: DataDir): Promise<Database> {
   const { databasePath } = dataDir;
@@ -23,9 +24,17 @@ export async function openDatabase(dataDir: DataDir): Promise<Database> {
   } catch (error) {
     if (isLocked(error))
       throw new SeqError('INVALID_ARGUMENT', `data directory ${databasePath} is in use by another seqsvr process`, { cause: error });
-    if (error instanceof SeqError || error instanceof DamageError) throw error;
-    throw new DamageError(`the database ${databasePath} cannot be opened`, { cause: error });
+    throw asDamage(error, `the database ${databasePath} cannot be opened`);
   }
+}
+
+/**
+ * What LevelDB says of files that are not as it wrote them is damage, `what` with its own words. An error of the disk or
+ * of this program says nothing about the data, and stays what it is.
+ */
+export function asDamage(error: unknown, what: string): unknown {
+  const isTold = error instanceof DamageError || error instanceof SeqError || error instanceof InvariantError;
+  return isTold || isOfDisk(error) ? error : new DamageError(`${what}: ${innermost(error)}`, { cause: error });
 }
 
 async function openLevel(databasePath: string, createIfMissing: boolean): Promise<Database> {
@@ -45,6 +54,21 @@ async function openLevel(databasePath: string, createIfMissing: boolean): Promis
 async function openOverLeftover(dataDir: DataDir): Promise<Database> {
   if (await dataDir.isNew()) await rm(join(dataDir.databasePath, 'CURRENT'), { force: true });
   return openLevel(dataDir.databasePath, await dataDir.isNew());
+}
+
+/** LevelDB calls a file that it needs and that is gone an IO error too; that is damage. */
+function isOfDisk(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('syscall' in error) return true;
+  return /^IO error: /.test(error.message)
+    ? !/No such file or directory|[Nn]ot a directory|Is a directory/.test(error.message)
+    : isOfDisk(error.cause);
+}
+
+/** classic-level wraps what LevelDB says. */
+function innermost(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : innermost(error.cause);
 }
 
 /** classic-level says it in the error itself or in its cause. */

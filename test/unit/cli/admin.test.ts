@@ -175,6 +175,7 @@ function storeConfig(dataDir: string): StoreConfig {
     geometry: { firstUid: 0n, lastUid: 69n, uidsPerSection: 10 },
     lease: { leaseMs: 3_000, driftPpm: 10_000, marginMs: 100 },
     raiseBy: 100n,
+    keepLogEntries: 10_000,
     heartbeatMs: 20,
     electionMinMs: 60,
     electionMaxMs: 120,

@@ -6,5 +6,5 @@ const disks = new Map<string, MemoryStorage>();
 storageSuite('in memory', async (directory) => {
   const storage = disks.get(directory) ?? new MemoryStorage();
   disks.set(directory, storage);
-  return { storage, hardState: storage.hardState, appliedIndex: storage.appliedIndex, state: storage.state };
+  return { storage, hardState: storage.hardState, appliedIndex: storage.appliedIndex, confState: storage.confState, state: storage.state };
 });

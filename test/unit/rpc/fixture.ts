@@ -57,6 +57,11 @@ export class Door {
     return this.#sockets.size;
   }
 
+  /** Nothing more is taken from the connections that are open: what is sent through them waits. */
+  stopReading(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
   /** Breaks every connection. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();

@@ -10,7 +10,7 @@ describe('chunk', () => {
   it('brings its entries back as they were, and the hash that the next one names', () => {
     fc.assert(
       fc.property(fc.array(entry, { minLength: 1, maxLength: 20 }), fc.integer({ min: 1, max: 2 ** 48 - 100 }), (parts, firstIndex) => {
-        const entries = parts.map(({ term, data }, offset) => ({ index: firstIndex + offset, term, data }));
+        const entries = parts.map(({ term, data }, offset) => ({ index: firstIndex + offset, term, type: 'normal' as const, data }));
         const before = encodeChunk(entriesOf([1]), CHAIN_START).hash;
         const { bytes, hash } = encodeChunk(entries, before);
         const chunk = decodeChunk(bytes, firstIndex);

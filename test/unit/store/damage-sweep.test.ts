@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { EMPTY_CONF_STATE } from '../../../src/raft/types.js';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { StorageBatch } from '../../../src/raft/ports.js';
@@ -142,7 +143,7 @@ async function writeTurn(storage: LevelStorage, turn: number, state: Map<string,
   if (turn % 9 === 8) state.delete(`block/${turn % 3}`);
   // Every fifth turn brings no entries, only a hard state and what was applied.
   const entries = turn % 5 === 4 ? [] : entriesOf([hardStateOf(turn).term, hardStateOf(turn).term], storage.lastIndex + 1);
-  const batch: StorageBatch = { ...NOTHING, entries, hardState: hardStateOf(turn), applied: { index: turn + 1, writes } };
+  const batch: StorageBatch = { ...NOTHING, entries, hardState: hardStateOf(turn), applied: { index: turn + 1, confState: EMPTY_CONF_STATE, writes } };
   await storage.write(batch);
 }
 

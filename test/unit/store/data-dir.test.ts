@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { EMPTY_CONF_STATE } from '../../../src/raft/types.js';
 import { ClassicLevel } from 'classic-level';
 import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { ErrorCode } from '../../../src/base/errors.js';
@@ -7,7 +8,7 @@ import { DamageError } from '../../../src/store/damage.js';
 import { type DataDir, openDataDir } from '../../../src/store/data-dir.js';
 import { LevelStorage } from '../../../src/store/level-storage.js';
 import { SeededRandom } from '../seeded-random.js';
-import { contentOf, copyTo, dataFilesIn, NODE, NOTHING, openAt, put, rewrite, TestFolder } from './disk.js';
+import { BEGIN, contentOf, copyTo, dataFilesIn, NODE, NOTHING, openAt, put, rewrite, TestFolder } from './disk.js';
 import { entriesOf } from '../raft/memory-storage.js';
 
 describe('data directory', function () {
@@ -71,7 +72,7 @@ describe('data directory', function () {
       if (left === 'marker') await writeFile(markerPath, 'half a mark');
       const opened = await openAt(path);
       expect(contentOf(opened), left).to.deep.equal({ log: [], vote: '0 none', appliedIndex: 0, state: [] });
-      await opened.storage.write({ ...NOTHING, entries: entriesOf([1]), applied: { index: 1, writes: [put('a', '1')] } });
+      await opened.storage.write({ ...NOTHING, entries: entriesOf([1]), applied: { index: 1, confState: EMPTY_CONF_STATE, writes: [put('a', '1')] } });
       await opened.storage.close();
       const again = await openAt(path);
       expect(contentOf(again).state, 'and stays from then on').to.deep.equal(['a=1']);
@@ -86,7 +87,7 @@ describe('data directory', function () {
       if (left === 'database') await writeFile(`${await madeIn(path, 'db')}/CURRENT`, 'MANIFEST-0000');
       const paused = await openDataDir(path, NODE);
       await startVoteAndEnd(path);
-      const opened = await LevelStorage.open(paused, fail);
+      const opened = await LevelStorage.open(paused, BEGIN, fail);
       expect(contentOf(opened), left).to.deep.equal(WRITTEN);
       await opened.storage.close();
     }
@@ -97,6 +98,7 @@ describe('data directory', function () {
     const paused = await openDataDir(path, NODE);
     const opened = await LevelStorage.open(
       pausedAt(paused, { ask: 1, when: 'after' }, () => startVoteAndEnd(path)),
+      BEGIN,
       fail,
     );
     expect(contentOf(opened)).to.deep.equal(WRITTEN);
@@ -109,7 +111,7 @@ describe('data directory', function () {
     await startVoteAndEnd(path);
     const names = await readdir(`${path}/db`);
     await writeFile(`${path}/db/CURRENT`, 'MANIFEST-0000');
-    expect(await errorOf(LevelStorage.open(paused, fail))).to.be.instanceOf(DamageError);
+    expect(await errorOf(LevelStorage.open(paused, BEGIN, fail))).to.be.instanceOf(DamageError);
     expect(await readdir(`${path}/db`)).to.include.members(names.filter((name) => /^MANIFEST|\.log$|\.ldb$/.test(name)));
   });
 
@@ -120,6 +122,7 @@ describe('data directory', function () {
     // The other one comes when this one has found the leftover broken, and before it clears it away.
     const opened = await LevelStorage.open(
       pausedAt(paused, { ask: 2, when: 'before' }, () => startVoteAndEnd(path)),
+      BEGIN,
       fail,
     );
     expect(contentOf(opened)).to.deep.equal(WRITTEN);
@@ -130,7 +133,7 @@ describe('data directory', function () {
     await openDataDir(path, NODE);
     await writeFile(`${await madeIn(path, 'db')}/CURRENT`, 'MANIFEST-0000');
     const paused = pausedAt(await openDataDir(path, NODE), { ask: 2, when: 'after' }, () => startVoteAndEnd(path));
-    expect(await errorOf(LevelStorage.open(paused, fail))).to.be.instanceOf(DamageError);
+    expect(await errorOf(LevelStorage.open(paused, BEGIN, fail))).to.be.instanceOf(DamageError);
     expect(await errorOf(openAt(path)), 'and so it stays').to.be.instanceOf(DamageError);
   });
 
@@ -167,9 +170,9 @@ describe('data directory', function () {
   it('is refused when it was made anew by somebody else while this start was paused', async () => {
     const paused = await openDataDir(path, NODE);
     await rm(path, { recursive: true });
-    await expectError(LevelStorage.open(paused, fail), undefined, 'identity.json');
+    await expectError(LevelStorage.open(paused, BEGIN, fail), undefined, 'identity.json');
     const other = await openDataDir(path, { ...NODE, random: new SeededRandom(9) });
-    await expectError(LevelStorage.open(paused, fail), 'INVALID_ARGUMENT', `is of ${other.identity.nodeUuid}`);
+    await expectError(LevelStorage.open(paused, BEGIN, fail), 'INVALID_ARGUMENT', `is of ${other.identity.nodeUuid}`);
   });
 
   it('replaces its identity file as a whole, even when a claim was cut short before it tidied up', async () => {
@@ -238,7 +241,7 @@ const WRITTEN = { log: ['1@5 1@5'], vote: '5 2', appliedIndex: 1, state: ['a=1']
 async function startVoteAndEnd(path: string): Promise<void> {
   const { storage } = await openAt(path);
   const hardState = { term: 5, votedFor: 2, commitIndex: 1 };
-  await storage.write({ entries: entriesOf([5]), hardState, applied: { index: 1, writes: [put('a', '1')] } });
+  await storage.write({ ...NOTHING, entries: entriesOf([5]), hardState, applied: { index: 1, confState: EMPTY_CONF_STATE, writes: [put('a', '1')] } });
   await storage.close();
 }
 

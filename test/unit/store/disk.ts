@@ -3,17 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StateWrite, StorageBatch } from '../../../src/raft/ports.js';
 import { openDataDir } from '../../../src/store/data-dir.js';
-import { LevelStorage, type Opened } from '../../../src/store/level-storage.js';
+import { type Begin, LevelStorage, type Opened } from '../../../src/store/level-storage.js';
 import { bytesOf, textOf } from '../raft/memory-storage.js';
 import { SeededRandom } from '../seeded-random.js';
 import { CLUSTER_ID } from './fixture.js';
 
 export const NODE = { clusterId: CLUSTER_ID, nodeId: 1, random: new SeededRandom(1) };
-export const NOTHING: StorageBatch = { entries: [], hardState: undefined, applied: undefined };
+export const NOTHING: StorageBatch = { entries: [], hardState: undefined, applied: undefined, compactTo: undefined };
+/** An empty log that begins at 1. */
+export const BEGIN: Begin = { type: 'joining' };
 
 /** Opens the data directory of node 1, or makes it. A failure in the background fails the test unless it is expected. */
 export async function openAt(directory: string, onFatal = fail): Promise<Opened> {
-  return LevelStorage.open(await openDataDir(directory, NODE), onFatal);
+  return LevelStorage.open(await openDataDir(directory, NODE), BEGIN, onFatal);
 }
 
 function fail(error: unknown): void {

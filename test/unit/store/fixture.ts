@@ -63,7 +63,7 @@ export class TestReplica {
   }
 
   run(command: Command, term = 1): Result {
-    const result = this.replica.apply({ index: ++this.#index, term, data: encodeCommand(command) });
+    const result = this.replica.apply({ index: ++this.#index, term, type: 'normal' as const, data: encodeCommand(command) });
     for (const { key, value } of this.replica.takeWrites()) {
       if (value === undefined) this.disk.delete(key);
       else this.disk.set(key, value);

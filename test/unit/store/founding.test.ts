@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { SeqError } from '../../../src/base/errors.js';
 import type { StoreEvent } from '../../../src/store/events.js';
 import type { Command } from '../../../src/store/command.js';
-import { Membership, type MembershipOptions } from '../../../src/store/membership.js';
+import { Founding, type FoundingOptions } from '../../../src/store/founding.js';
+import { EMPTY_CONF_STATE } from '../../../src/raft/types.js';
 import { VirtualClock } from '../virtual-clock.js';
 import { CLUSTER_ID, GEOMETRY, INIT, TestReplica } from './fixture.js';
 
@@ -10,7 +11,7 @@ const uuidOf = (id: number): string => String(id).repeat(32);
 const memberOf = (id: number) => ({ id, name: `s${id}`, peerAddress: `s${id}:7200`, address: `s${id}:7100` });
 const MEMBERS = [1, 2, 3].map(memberOf);
 
-describe('membership', () => {
+describe('founding', () => {
   let store: TestReplica;
   let heard: Set<number>;
   let proposed: Command[];
@@ -25,15 +26,16 @@ describe('membership', () => {
     told = [];
   });
 
-  function membership(change: Partial<MembershipOptions> = {}): Membership {
-    return new Membership({
+  function founding(change: Partial<FoundingOptions> = {}): Founding {
+    return new Founding({
       identity: { clusterId: CLUSTER_ID, nodeId: 1, nodeUuid: uuidOf(1) },
       members: MEMBERS,
       bootstrap: { geometry: GEOMETRY, lease: INIT.lease, raiseBy: INIT.raiseBy },
       electionMaxMs: 1_000,
       clock: new VirtualClock(),
       state: () => store.state,
-      uuidOf: (id) => (heard.has(id) ? uuidOf(id) : undefined),
+      heardOf: (id) => (id === 1 || heard.has(id) ? { ...memberOf(id), nodeUuid: uuidOf(id) } : undefined),
+      confState: () => ({ ...EMPTY_CONF_STATE, voters: [1, 2, 3] }),
       propose: async (command) => {
         proposed.push(command);
         store.run(command);
@@ -45,7 +47,7 @@ describe('membership', () => {
   }
 
   it('founds nothing while a member was never heard: a wiped directory and one that never ran are no cluster', async () => {
-    const members = membership();
+    const members = founding();
     members.tend();
     heard.add(2);
     members.tend();
@@ -61,7 +63,7 @@ describe('membership', () => {
   it('tries again after a proposal that failed, and ends the process for a bug', async () => {
     heard = new Set([2, 3]);
     let failure: unknown = new SeqError('UNAVAILABLE', 'lost its leadership');
-    const members = membership({ propose: () => Promise.reject(failure) });
+    const members = founding({ propose: () => Promise.reject(failure) });
     members.tend();
     await Promise.resolve();
     expect(fatal).to.deep.equal([]);
@@ -71,47 +73,48 @@ describe('membership', () => {
     expect(fatal.map(String)).to.deep.equal(['TypeError: a bug']);
   });
 
-  it('commits the new address of a member, under the directory that the cluster knows', async () => {
+  it('commits where a member says that it is, and believes nobody but the directory that the cluster knows', async () => {
     store.run({ ...INIT, members: MEMBERS.map((member) => ({ ...member, nodeUuid: uuidOf(member.id) })) });
-    const moved = MEMBERS.map((member) => (member.id === 2 ? { ...member, address: 'new:7100' } : member));
-    const members = membership({ members: moved });
+    const moved = { ...memberOf(2), address: 'new:7100', nodeUuid: uuidOf(2) };
+    const wiped = { ...memberOf(3), address: 'other:7100', nodeUuid: uuidOf(7) };
+    const members = founding({ heardOf: (id) => (id === 2 ? moved : id === 3 ? wiped : undefined) });
     members.tend();
     await Promise.resolve();
     members.tend();
-    expect(proposed).to.deep.equal([{ type: 'member', ...moved[1], nodeUuid: uuidOf(2) }]);
+    expect(proposed).to.deep.equal([{ type: 'member', ...moved }]);
     expect(fatal).to.deep.equal([]);
   });
 
   const founded = { ...INIT, members: MEMBERS.map((member) => ({ ...member, nodeUuid: uuidOf(member.id) })) };
-  const rows: readonly (readonly [string, Partial<MembershipOptions>, string])[] = [
+  const rows: readonly (readonly [string, Partial<FoundingOptions>, string])[] = [
     [
       'a data directory that is not the one the cluster knows',
       { identity: { clusterId: CLUSTER_ID, nodeId: 1, nodeUuid: uuidOf(9) } },
       'is not the old node',
     ],
     ['a log of another cluster', { identity: { clusterId: 'd'.repeat(32), nodeId: 1, nodeUuid: uuidOf(1) } }, 'the log is of cluster'],
-    ['members that were edited', { members: [1, 2, 3, 4, 5].map(memberOf) }, 'committed 1, 2, 3, configured 1, 2, 3, 4, 5'],
+    ['Raft members that are not those of the table', { confState: () => ({ ...EMPTY_CONF_STATE, voters: [1, 2] }) }, 'the members are 1, 2 by the Raft group and 1, 2, 3 by the member table'],
     ['another geometry', { bootstrap: { ...INIT, geometry: { ...GEOMETRY, lastUid: 799n } } }, 'geometry is fixed at bootstrap'],
     ['an election that could outlast the committed lease', { electionMaxMs: 1_500 }, 'two election rounds'],
   ];
   for (const [name, change, why] of rows) {
     it(`ends the process for ${name}`, () => {
       store.run(founded);
-      membership(change).check();
+      founding(change).check();
       expect(fatal.map(String).join()).to.contain(why);
     });
   }
 
   it('has nothing to say about a cluster that is as configured, or not founded yet', () => {
-    membership().check();
+    founding().check();
     store.run(founded);
-    membership().check();
+    founding().check();
     expect([fatal, told]).to.deep.equal([[], []]);
   });
 
   it('says so when the file says otherwise about what is fixed since the founding', () => {
     store.run(founded);
-    membership({ bootstrap: { geometry: GEOMETRY, lease: { ...INIT.lease, leaseMs: 9_000 }, raiseBy: 77n } }).check();
+    founding({ bootstrap: { geometry: GEOMETRY, lease: { ...INIT.lease, leaseMs: 9_000 }, raiseBy: 77n }, members: [1, 2].map(memberOf) }).check();
     expect(told).to.deep.equal([
       {
         type: 'settingIgnored',
@@ -120,6 +123,7 @@ describe('membership', () => {
         configured: '9000ms, drift 10000ppm, margin 100ms',
       },
       { type: 'settingIgnored', setting: 'raiseBy', committed: '100', configured: '77' },
+      { type: 'settingIgnored', setting: 'members', committed: '1, 2, 3', configured: '1, 2' },
     ]);
     expect(fatal).to.deep.equal([]);
   });

@@ -55,7 +55,7 @@ describe('log of chunks', () => {
   });
 
   it('reads old chunks from the disk when they no longer fit in memory, cut by a conflict or not', () => {
-    const large = (index: number, term: number): Entry => ({ index, term, data: new Uint8Array(MiB).fill(index) });
+    const large = (index: number, term: number): Entry => ({ index, term, type: 'normal' as const, data: new Uint8Array(MiB).fill(index) });
     const { chunks, log, reads } = written(Array.from({ length: 45 }, (_, at) => [large(2 * at + 1, 1), large(2 * at + 2, 1)]));
     expect([log.entryAt(90)?.data[0], log.entryAt(30)?.data[0], reads.length]).to.deep.equal([90, 30, 0]);
     expect([log.entryAt(3)?.data[0], reads]).to.deep.equal([3, [3]]);
@@ -68,7 +68,7 @@ describe('log of chunks', () => {
   });
 
   it('decodes an old chunk once for all of its entries that are read in a row, and never shows what was replaced', () => {
-    const large = (index: number, term: number): Entry => ({ index, term, data: new Uint8Array(MiB / 2).fill(index) });
+    const large = (index: number, term: number): Entry => ({ index, term, type: 'normal' as const, data: new Uint8Array(MiB / 2).fill(index) });
     const appends = Array.from({ length: 45 }, (_, at) => [1, 2, 3, 4].map((offset) => large(4 * at + offset, 1)));
     const { chunks, log, reads } = written(appends);
     expect([1, 2, 3, 4, 5, 6, 7, 8].map((index) => log.entryAt(index)?.index)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8]);

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open as openFile, readFile, rm } from 'node:fs/promises';
 import { SeqError } from '../../../src/base/errors.js';
-import type { HardState } from '../../../src/raft/types.js';
+import { EMPTY_CONF_STATE, type HardState } from '../../../src/raft/types.js';
 import { DamageError } from '../../../src/store/damage.js';
 import type { Opened } from '../../../src/store/level-storage.js';
 import { Marker } from '../../../src/store/marker.js';
@@ -47,7 +47,7 @@ describe('LevelStorage', function () {
   async function filled(): Promise<void> {
     const { storage } = await opened();
     for (let index = 1; index <= 7; index += 2) {
-      await storage.write({ ...NOTHING, entries: entriesOf([1, 1], index), applied: { index, writes: [put(`key/${index}`, 'v')] } });
+      await storage.write({ ...NOTHING, entries: entriesOf([1, 1], index), applied: { index, confState: EMPTY_CONF_STATE, writes: [put(`key/${index}`, 'v')] } });
     }
     await storage.write({ ...NOTHING, hardState: hard({ term: 2, votedFor: 3 }) });
     await close();
@@ -141,7 +141,7 @@ describe('LevelStorage', function () {
         await expectError(openAt(path), DamageError, says);
       }
       await tamper((database) => database.del('hard'));
-      await expectError(openAt(path), DamageError, 'a vote was lost');
+      await expectError(openAt(path), DamageError, 'the hard state is gone from the database');
       await tamper((database) => database.put('hard', current));
       expect((await opened()).hardState).to.deep.equal(hard({ term: 2, votedFor: 3 }));
     });
@@ -186,7 +186,7 @@ describe('LevelStorage', function () {
       await tamper(async (db) => db.put('applied', flipped((await db.get('applied'))!)));
       await expectError(openAt(path), DamageError, 'applied index is not as it was written');
       await tamper((db) => db.del('applied'));
-      await expectError(openAt(path), DamageError, 'the state is not');
+      await expectError(openAt(path), DamageError, 'the applied index is gone from the database');
     });
 
     it('when the hard state is changed, or says that more was committed than there is', async () => {
@@ -291,7 +291,7 @@ describe('LevelStorage', function () {
       }
       const writes = steps.filter((step) => /^(put|batch)/.test(step));
       expect(writes.filter((step) => step.endsWith('unsynced'))).to.deep.equal([]);
-      expect([writes[0], writes.length]).to.deep.equal(['put identity synced', 6]);
+      expect([writes[0], writes.length]).to.deep.equal(['batch identity,start,applied,hard synced', 6]);
     });
 
     it('a vote before it is spoken: the batch, then the marker, both synced', async () => {

@@ -67,7 +67,7 @@ describe('marker', () => {
     }
     await writeFile(path, Buffer.alloc(2 * SLOT_BYTES));
     await expectDamage(path, 'no slot');
-    await expectDamage(folder.in('missing'), 'cannot be opened');
+    await expectDamage(folder.in('missing'), 'is gone');
   });
 
   it('does not mind what stands behind it', async () => {

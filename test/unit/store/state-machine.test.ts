@@ -34,17 +34,23 @@ describe('state machine: init', () => {
 });
 
 describe('state machine: member', () => {
-  it('keeps a node id for the first data directory that spoke for it: a wiped one is another node', () => {
-    const store = TestReplica.with();
-    expect(store.run(MEMBER)).to.deep.equal({ type: 'done' });
+  function founded(): TestReplica {
+    const store = new TestReplica();
+    const { type: _, ...member } = MEMBER;
+    store.run({ ...INIT, members: [member] });
+    return store;
+  }
+
+  it('keeps a node id for the directory that founded it, and brings nobody: a wiped directory is another node', () => {
+    const store = founded();
     expectRefused(store, () => store.run({ ...MEMBER, nodeUuid: '2'.repeat(32) }), 'PERMISSION_DENIED', '1'.repeat(32));
+    expectRefused(store, () => store.run({ ...MEMBER, id: 2, nodeUuid: '2'.repeat(32) }), 'INVALID_ARGUMENT', 'there is no member 2');
   });
 
   it('takes a new address of the same directory, with a new version, and a repeat without one', () => {
-    const store = TestReplica.with();
-    store.run(MEMBER);
+    const store = founded();
     const { version } = store.state;
-    store.run(MEMBER);
+    expect(store.run(MEMBER)).to.deep.equal({ type: 'done' });
     expect(store.state.version).to.deep.equal(version);
     store.run({ ...MEMBER, address: 's1:7999' });
     expect(isNewer(store.state.version, version)).to.equal(true);

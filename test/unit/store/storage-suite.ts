@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RaftStorage } from '../../../src/raft/ports.js';
-import { type Entry, type HardState, type Index, sizeOf } from '../../../src/raft/types.js';
+import { type ConfState, EMPTY_CONF_STATE, type Entry, type HardState, type Index, sizeOf } from '../../../src/raft/types.js';
 import { bytesOf, entriesOf, textOf } from '../raft/memory-storage.js';
 
 /** A storage and what it found on its disk. */
@@ -11,10 +11,12 @@ export interface OpenStorage {
   readonly storage: RaftStorage & { close(): Promise<void> };
   readonly hardState: HardState;
   readonly appliedIndex: Index;
+  readonly confState: ConfState;
   readonly state: ReadonlyMap<string, Uint8Array>;
 }
 
-const NOTHING = { entries: [], hardState: undefined, applied: undefined };
+const NOTHING = { entries: [], hardState: undefined, applied: undefined, compactTo: undefined };
+const CONF = { ...EMPTY_CONF_STATE, voters: [1, 2, 3] };
 
 /**
  * What every RaftStorage must do. `open` makes a new storage in an empty directory, and finds the one of before when it
@@ -69,13 +71,13 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
       });
 
       it('keeps an entry without data: the no-op that begins a term', async () => {
-        await storage.write({ ...NOTHING, entries: [{ index: 1, term: 3, data: new Uint8Array() }] });
+        await storage.write({ ...NOTHING, entries: [{ index: 1, term: 3, type: 'normal', data: new Uint8Array() }] });
         await nowAndLater(() => expect(storage.entries(1, 1, 100).map(({ term, data }) => [term, data.length])).to.deep.equal([[3, 0]]));
       });
 
       it('keeps every byte of a large entry', async () => {
         const data = Uint8Array.from({ length: 300_000 }, (_, offset) => offset % 251);
-        await storage.write({ ...NOTHING, entries: [{ index: 1, term: 1, data }] });
+        await storage.write({ ...NOTHING, entries: [{ index: 1, term: 1, type: 'normal', data }] });
         await nowAndLater(() => expect(Buffer.compare(storage.entries(1, 1, 1)[0]!.data, data)).to.equal(0));
       });
 
@@ -197,8 +199,8 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
 
       it('is found again: keys set, replaced and deleted, and the index up to which they are applied', async () => {
         await append(storage, [1, 1, 1]);
-        await storage.write({ ...NOTHING, applied: { index: 1, writes: [put('a', '1'), put('b', '1'), put('c/d', '1')] } });
-        await storage.write({ ...NOTHING, applied: { index: 3, writes: [put('b', '2'), { key: 'a', value: undefined }] } });
+        await storage.write({ ...NOTHING, applied: { index: 1, confState: CONF, writes: [put('a', '1'), put('b', '1'), put('c/d', '1')] } });
+        await storage.write({ ...NOTHING, applied: { index: 3, confState: CONF, writes: [put('b', '2'), { key: 'a', value: undefined }] } });
         await reopen();
         expect(opened.appliedIndex).to.equal(3);
         expect([...opened.state].map(([key, data]) => [key, textOf({ data })])).to.have.deep.members([
@@ -209,14 +211,14 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
 
       it('keeps an index that changed no key', async () => {
         await append(storage, [1, 1]);
-        await storage.write({ ...NOTHING, applied: { index: 2, writes: [] } });
+        await storage.write({ ...NOTHING, applied: { index: 2, confState: CONF, writes: [] } });
         await reopen();
         expect([opened.appliedIndex, opened.state.size]).to.deep.equal([2, 0]);
       });
 
       it('stays when a write does not bring one, a conflict behind it included', async () => {
         await append(storage, [1, 1, 1]);
-        await storage.write({ ...NOTHING, applied: { index: 1, writes: [put('a', '1')] } });
+        await storage.write({ ...NOTHING, applied: { index: 1, confState: CONF, writes: [put('a', '1')] } });
         await append(storage, [2], 2);
         await reopen();
         expect(opened.appliedIndex).to.equal(1);
@@ -226,14 +228,78 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
       it('rides with entries and hard state in one write', async () => {
         await append(storage, [1]);
         await storage.write({
+          ...NOTHING,
           entries: entriesOf([2], 2),
           hardState: { term: 2, votedFor: 3, commitIndex: 1 },
-          applied: { index: 1, writes: [put('a', '1')] },
+          applied: { index: 1, confState: CONF, writes: [put('a', '1')] },
         });
         await reopen();
         expect(logOf(storage)).to.deep.equal(['1@1', '2@2']);
         expect(opened.hardState).to.deep.equal({ term: 2, votedFor: 3, commitIndex: 1 });
         expect([opened.appliedIndex, [...opened.state.keys()]]).to.deep.equal([1, ['a']]);
+      });
+    });
+
+    describe('compaction', () => {
+      beforeEach(async () => {
+        for (let index = 1; index <= 9; index += 3) await append(storage, [1, 1, 1], index);
+        await storage.write({ ...NOTHING, applied: { index: 7, confState: CONF, writes: [put('a', '1')] } });
+      });
+
+      it('forgets whole appends up to where it may, and still knows the term before the first entry', async () => {
+        await storage.write({ ...NOTHING, compactTo: 7 });
+        await nowAndLater(() => {
+          expect(storage.firstIndex).to.be.within(2, 8);
+          expect([storage.lastIndex, storage.termAt(storage.firstIndex - 1), storage.termAt(storage.firstIndex - 2)]).to.deep.equal([9, 1, undefined]);
+          expect(storage.entries(storage.firstIndex, 9, 1_000).at(-1)?.index).to.equal(9);
+        });
+      });
+
+      it('goes with a write of entries, and the log goes on after it', async () => {
+        await storage.write({ ...NOTHING, entries: entriesOf([2], 10), compactTo: 6 });
+        await append(storage, [2], 11);
+        await nowAndLater(() => expect([storage.lastIndex, storage.termAt(9), storage.termAt(11)]).to.deep.equal([11, 1, 2]));
+      });
+
+      it('keeps the end of the log, and what is not applied', async () => {
+        const refused = await storage.write({ ...NOTHING, compactTo: 8 }).then(
+          () => 'taken',
+          (error: unknown) => String(error),
+        );
+        expect(refused).to.contain('only what is applied on disk is compacted away');
+      });
+    });
+
+    describe('a snapshot', () => {
+      const snapshot = {
+        index: 50,
+        term: 4,
+        confState: { ...CONF, learners: [9] },
+        hardState: { term: 6, votedFor: 2, commitIndex: 50 },
+        state: new Map([
+          ['b', bytesOf('2')],
+          ['c', bytesOf('3')],
+        ]),
+      };
+
+      it('takes the place of log, state, members and hard state', async () => {
+        await append(storage, [1, 1, 1]);
+        await storage.write({ ...NOTHING, applied: { index: 3, confState: CONF, writes: [put('a', '1'), put('b', '1')] } });
+        await storage.install(snapshot);
+        await nowAndLater(() => {
+          const { firstIndex, lastIndex } = storage;
+          expect([firstIndex, lastIndex, storage.termAt(50), storage.termAt(49), storage.termAt(51)]).to.deep.equal([51, 50, 4, undefined, undefined]);
+        });
+        expect([opened.appliedIndex, opened.hardState, opened.confState]).to.deep.equal([50, snapshot.hardState, snapshot.confState]);
+        expect([...opened.state].map(([key, value]) => `${key}=${textOf({ data: value })}`).sort()).to.deep.equal(['b=2', 'c=3']);
+      });
+
+      it('is followed by the log, and by another snapshot', async () => {
+        await storage.install(snapshot);
+        await append(storage, [6, 6], 51);
+        await nowAndLater(() => expect([storage.lastIndex, storage.termAt(52)]).to.deep.equal([52, 6]));
+        await storage.install({ ...snapshot, index: 80, hardState: { ...snapshot.hardState, commitIndex: 80 } });
+        await nowAndLater(() => expect([storage.firstIndex, storage.lastIndex, storage.termAt(52)]).to.deep.equal([81, 80, undefined]));
       });
     });
   });
