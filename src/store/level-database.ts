@@ -8,6 +8,10 @@ import type { DataDir } from './data-dir.js';
 
 export type Database = ClassicLevel<string, Uint8Array>;
 
+/** How glibc and musl say that the disk or the system refuses: EIO, ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EMFILE, ENFILE, ENOMEM, ESTALE. */
+const OF_DISK =
+  /: (Input\/output error|I\/O error|No space left on device|(Disk )?[Qq]uota exceeded|Read-only file system|Permission denied|Operation not permitted|Too many open files( in system)?|No file descriptors available|Cannot allocate memory|Out of memory|Stale file handle)$/;
+
 /**
  * Opens the database of a data directory, and takes LevelDB's lock on it until it is closed; makes one where it is to be
  * made, and then what is left of an earlier try may still be in it. Throws INVALID_ARGUMENT when another process has it,
@@ -56,13 +60,11 @@ async function openOverLeftover(dataDir: DataDir): Promise<Database> {
   return openLevel(dataDir.databasePath, await dataDir.isNew());
 }
 
-/** LevelDB calls a file that it needs and that is gone an IO error too; that is damage. */
+/** LevelDB calls a file that is gone, or shorter than it says, an IO error too: that is damage. */
 function isOfDisk(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('syscall' in error) return true;
-  return /^IO error: /.test(error.message)
-    ? !/No such file or directory|[Nn]ot a directory|Is a directory/.test(error.message)
-    : isOfDisk(error.cause);
+  return error.message.startsWith('IO error: ') ? OF_DISK.test(error.message) : isOfDisk(error.cause);
 }
 
 /** classic-level wraps what LevelDB says. */

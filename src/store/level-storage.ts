@@ -123,7 +123,9 @@ export class LevelStorage implements RaftStorage {
     assert(compactTo === undefined || compactTo <= this.#appliedIndex, 'only what is applied on disk is compacted away');
     const change = entries.length === 0 ? undefined : this.#log.prepare(entries);
     assert(change === undefined || change.keptTo >= this.#appliedIndex, 'what is applied on disk is never replaced');
-    const compaction = compactTo === undefined ? undefined : this.#log.prepareCompaction(compactTo);
+    // Of what was applied, the commit index on disk may lag behind: what it does not reach stays until it does.
+    const { commitIndex } = hardState ?? this.#hardState;
+    const compaction = compactTo === undefined ? undefined : this.#log.prepareCompaction(Math.min(compactTo, commitIndex));
     const operations: Operation[] = [];
     if (compaction !== undefined) operations.push(...compaction.removed.map(toDeletion), put('start', encodeStart(compaction.start)));
     if (change !== undefined) operations.push(...change.removed.map(toDeletion), put(logKey(change.added.firstIndex), change.bytes));

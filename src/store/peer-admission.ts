@@ -113,7 +113,8 @@ export class PeerAdmission {
     const { identity, peers, isJoining } = this.#options;
     const targets = new Map(peers().map((peer) => [peer.id, peer]));
     if (isJoining()) {
-      for (const [id, heard] of this.#heard) if (isDialable(heard.peerAddress)) targets.set(id, { id, nodeUuid: heard.nodeUuid, peerAddress: heard.peerAddress });
+      for (const [id, heard] of this.#heard)
+        if (isDialable(heard.peerAddress)) targets.set(id, { id, nodeUuid: heard.nodeUuid, peerAddress: heard.peerAddress });
     }
     targets.delete(identity.nodeId);
     return targets;

@@ -128,7 +128,8 @@ function opened<Frame extends { frame?: HelloFrame | { readonly $case: string } 
   bytes: Buffer,
   codec: { open(bytes: Buffer): Frame },
 ): Frame {
-  if (bytes.length > FRAME_TAKEN_BYTES_MAX) throw new SeqError('PROTOCOL', `a frame must have at most ${FRAME_TAKEN_BYTES_MAX} bytes, got ${bytes.length}`);
+  if (bytes.length > FRAME_TAKEN_BYTES_MAX)
+    throw new SeqError('PROTOCOL', `a frame must have at most ${FRAME_TAKEN_BYTES_MAX} bytes, got ${bytes.length}`);
   return codec.open(bytes);
 }
 

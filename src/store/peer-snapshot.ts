@@ -81,7 +81,16 @@ export class SnapshotSender {
   send(message: MessageOf<'snapshot'>): void {
     this.close();
     const { clock, random } = this.#options;
-    const none = { sha256: undefined, attemptCount: 0, fruitlessCount: 0, restartCount: 0, bestBytes: 0, ackedBytes: 0, sentBytes: 0, isBegun: false };
+    const none = {
+      sha256: undefined,
+      attemptCount: 0,
+      fruitlessCount: 0,
+      restartCount: 0,
+      bestBytes: 0,
+      ackedBytes: 0,
+      sentBytes: 0,
+      isBegun: false,
+    };
     const transfer: Transfer = { message, transferId: random.id128(), startedMs: clock.nowMs(), ...none };
     this.#transfer = transfer;
     this.#cancelLimit = clock.after(TRANSFER_MAX_MS, () => this.#finish(transfer, `not done after ${TRANSFER_MAX_MS} ms`));

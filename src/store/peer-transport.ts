@@ -147,7 +147,9 @@ export class PeerTransport implements Transport {
 
   #update(peer: Peer, target: PeerMember): void {
     const hasMoved = peer.target.peerAddress !== target.peerAddress;
-    const isAnother = Object.values(peer.lanes).some(({ peerUuid }) => peerUuid !== undefined && target.nodeUuid !== undefined && peerUuid !== target.nodeUuid);
+    const isAnother = Object.values(peer.lanes).some(
+      ({ peerUuid }) => peerUuid !== undefined && target.nodeUuid !== undefined && peerUuid !== target.nodeUuid,
+    );
     peer.target = target;
     if (!hasMoved && !isAnother) return;
     closeLanes(peer.lanes);

@@ -107,7 +107,8 @@ export class SnapshotIntake {
       return { receivedBytes, isComplete: false };
     }
     this.drop(from);
-    if (!arrival.hash.digest().equals(offer.sha256)) throw protocol(`a snapshot of ${bytes.length} bytes that does not have the sha256 it was offered with`);
+    if (!arrival.hash.digest().equals(offer.sha256))
+      throw protocol(`a snapshot of ${bytes.length} bytes that does not have the sha256 it was offered with`);
     this.#completed.set(from, offer.transferId);
     this.#options.observe({ type: 'snapshotReceived', peerId: from, index: offer.at.index, totalBytes: bytes.length });
     const snapshot = { ...offer.at, confState: offer.confState, data: bytes };
@@ -125,7 +126,8 @@ export class SnapshotIntake {
       this.drop(from);
       heldBytes -= bytes.length;
     }
-    if (heldBytes + totalBytes > bytesMax) throw full(`a snapshot of ${totalBytes} bytes beside ${heldBytes} that are coming in, at most ${bytesMax} are taken`);
+    if (heldBytes + totalBytes > bytesMax)
+      throw full(`a snapshot of ${totalBytes} bytes beside ${heldBytes} that are coming in, at most ${bytesMax} are taken`);
   }
 }
 

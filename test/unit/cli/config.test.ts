@@ -56,6 +56,7 @@ describe('config', () => {
       geometry: { firstUid: 0n, lastUid: 2n ** 32n - 1n, uidsPerSection: 100_000 },
       lease: { leaseMs: 3000, driftPpm: 10_000, marginMs: 100 },
       raiseBy: 10_000n,
+      keepLogEntries: 10_000,
       heartbeatMs: 100,
       electionMinMs: 500,
       electionMaxMs: 1000,
@@ -95,7 +96,7 @@ describe('config', () => {
   it('accepts every file that it ships, and these say the defaults', () => {
     const store = loadConfig('deploy/config/store.yaml') as StoreConfig;
     const bare = parseConfig(STORE, 'x.yaml') as StoreConfig;
-    for (const key of ['geometry', 'lease', 'raiseBy', 'heartbeatMs', 'electionMinMs'] as const) expect(store[key], key).to.deep.equal(bare[key]);
+    for (const key of ['geometry', 'lease', 'raiseBy', 'keepLogEntries', 'heartbeatMs', 'electionMinMs'] as const) expect(store[key], key).to.deep.equal(bare[key]);
     expect((loadConfig('deploy/config/alloc.yaml') as AllocConfig).renewEveryMs).to.equal(500);
   });
 
@@ -119,6 +120,7 @@ describe('config', () => {
       'drift',
       'leaseMargin',
       'raiseBy',
+      'keepLogEntries',
       'heartbeat',
       'election',
       'adminListen',

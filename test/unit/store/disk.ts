@@ -70,9 +70,17 @@ export function put(key: string, value: string): StateWrite {
 /** What an opened storage says, as plain values. */
 export function contentOf({ storage, hardState, appliedIndex, state }: Opened) {
   return {
-    log: storage.entries(1, storage.lastIndex, 1e9).map((entry) => `${entry.index}@${entry.term} ${textOf(entry)}`),
+    log: storage.entries(storage.firstIndex, storage.lastIndex, 1e9).map((entry) => `${entry.index}@${entry.term} ${textOf(entry)}`),
     vote: `${hardState.term} ${hardState.votedFor ?? 'none'}`,
     appliedIndex,
     state: [...state].map(([key, data]) => `${key}=${textOf({ data })}`).sort(),
   };
+}
+
+/** What it rejected with; undefined when it did not. */
+export async function errorOf(act: Promise<unknown>): Promise<unknown> {
+  return act.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 }

@@ -153,7 +153,14 @@ describe('peers that come and go', function () {
     it('takes 64 strangers, and refuses the next one', async () => {
       const [joiner, address] = await joining();
       const strangerOf = (id: number): Buffer =>
-        helloFrame({ nodeId: id, nodeUuid: String(id).padStart(32, '0'), toNodeId: JOINER, toNodeUuid: uuid, lane: Lane.LANE_CONTROL, peerAddress: '' });
+        helloFrame({
+          nodeId: id,
+          nodeUuid: String(id).padStart(32, '0'),
+          toNodeId: JOINER,
+          toNodeUuid: uuid,
+          lane: Lane.LANE_CONTROL,
+          peerAddress: '',
+        });
       for (let id = 1_000; id < 1_064; id += 1) {
         const stream = stage.strangerTo(address);
         stream.write(strangerOf(id));

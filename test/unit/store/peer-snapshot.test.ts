@@ -14,7 +14,13 @@ const DATA = bytesOf(4 * CHUNK_BYTES_MAX + 12_345);
 const CHUNK_COUNT = 5;
 /** Frame 1 is the hello, 2 the offer, 3 the first chunk. */
 const chunksAfter = (frame: number): number => CHUNK_COUNT - Math.max(0, frame - 2);
-const message = (data: Uint8Array = DATA, index = 90): MessageOf<'snapshot'> => ({ type: 'snapshot', from: 1, to: 2, term: 7, snapshot: snapshotOf(data, index) });
+const message = (data: Uint8Array = DATA, index = 90): MessageOf<'snapshot'> => ({
+  type: 'snapshot',
+  from: 1,
+  to: 2,
+  term: 7,
+  snapshot: snapshotOf(data, index),
+});
 
 describe('snapshots between peers', function () {
   this.timeout(30_000);
@@ -203,7 +209,11 @@ describe('snapshots between peers', function () {
 
     const rows: readonly (readonly [string, readonly Buffer[], string])[] = [
       ['a chunk with a flipped byte', [helloFrame, offerFrame(), ...chunks(2), flipped(chunkFrame(2), 200_000)], 'with checksum'],
-      ['a byte that was flipped before it was sent', [helloFrame, offerFrame(), chunkFrame(0, wrongData), ...chunks(5).slice(1)], 'does not have the sha256'],
+      [
+        'a byte that was flipped before it was sent',
+        [helloFrame, offerFrame(), chunkFrame(0, wrongData), ...chunks(5).slice(1)],
+        'does not have the sha256',
+      ],
       ['half a frame', [helloFrame, offerFrame(), chunkFrame(0).subarray(0, 1_000)], 'checksum'],
       ['a chunk that comes twice', [helloFrame, offerFrame(), chunkFrame(0), chunkFrame(0)], 'a chunk at byte 0, the next one is at 262144'],
       ['a chunk too early', [helloFrame, offerFrame(), chunkFrame(1)], 'a chunk at byte 262144, the next one is at 0'],
@@ -268,4 +278,3 @@ describe('snapshots between peers', function () {
     }
   });
 });
-

@@ -33,7 +33,12 @@ describe('peer transport', function () {
       ['one who looks for the directory that was here before', { toNodeUuid: 'e'.repeat(32) }, 'otherNode', 'the peer looks for eee'],
       ['one who is no member', { nodeId: 9 }, 'unknownMember', 'node 9 is no member'],
       ['one who says that it is this very node', { nodeId: 2 }, 'unknownMember', 'node 2 is not the member'],
-      ['a version of the wire that is gone', { wireVersion: 1, oldestWireVersion: 1 }, 'wireVersion', 'versions 1 to 1 of the peer protocol, this node 2 to 2'],
+      [
+        'a version of the wire that is gone',
+        { wireVersion: 1, oldestWireVersion: 1 },
+        'wireVersion',
+        'versions 1 to 1 of the peer protocol, this node 2 to 2',
+      ],
       ['a version of the wire that is to come', { wireVersion: 9, oldestWireVersion: 3 }, 'wireVersion', 'versions 3 to 9'],
       ['a data directory that is not the known one', { nodeUuid: 'e'.repeat(32) }, 'wrongUuid', 'a wiped or replaced directory is not the old node'],
       ['a hello of no lane', { lane: Lane.LANE_UNSPECIFIED }, 'badFrame', 'lane 0'],
@@ -163,7 +168,11 @@ describe('peer transport', function () {
       await until(() => two.received.length === 50 && one.received.length === 1);
       expect(one.received).to.deep.equal([vote]);
       for (const [at, message] of two.received.entries()) {
-        expect(message.type === 'append' && [message.previousIndex, message.entries[0]!.data.length, message.entries[0]!.data.at(-1)]).to.deep.equal([at, 50_000, at]);
+        expect(message.type === 'append' && [message.previousIndex, message.entries[0]!.data.length, message.entries[0]!.data.at(-1)]).to.deep.equal([
+          at,
+          50_000,
+          at,
+        ]);
       }
     });
 

@@ -243,7 +243,8 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
     describe('compaction', () => {
       beforeEach(async () => {
         for (let index = 1; index <= 9; index += 3) await append(storage, [1, 1, 1], index);
-        await storage.write({ ...NOTHING, applied: { index: 7, confState: CONF, writes: [put('a', '1')] } });
+        const hardState = { term: 1, votedFor: undefined, commitIndex: 8 };
+        await storage.write({ ...NOTHING, hardState, applied: { index: 7, confState: CONF, writes: [put('a', '1')] } });
       });
 
       it('forgets whole appends up to where it may, and still knows the term before the first entry', async () => {
