@@ -30,7 +30,7 @@ export type RecoverStore = (options: {
 }) => Promise<object>;
 
 /** `seqsvr store recover --force-new-cluster`: offline, and only when the cluster's id was typed. */
-export async function storeRecover(args: StoreRecoverArgs, voices: Voices, recover: RecoverStore = recoverFromDisk): Promise<number> {
+export async function storeRecover(args: StoreRecoverArgs, voices: Voices, recover?: RecoverStore): Promise<number> {
   if (!args.isForced) throw new SeqError('INVALID_ARGUMENT', '--force-new-cluster is required: it says what this does');
   const bump = args.bump === undefined ? undefined : parseBump(args.bump);
   const config = loadConfig(args.config);
@@ -41,7 +41,7 @@ export async function storeRecover(args: StoreRecoverArgs, voices: Voices, recov
   }
   const consequence = warningOf(config);
   await confirm({ consequence, word: cluster, isConfirmed: args.confirm !== undefined, flag: `--confirm ${cluster}` }, voices);
-  const report = await recover({ dataDir, config, bump, clock: systemClock, random: systemRandom });
+  const report = await (recover ?? recoverFromDisk)({ dataDir, config, bump, clock: systemClock, random: systemRandom });
   print(voices.output, args.output, { kind: 'StoreRecovery', body: report, table: tableOf(report) });
   voices.output.talk(`start this store now; give every other store an empty dataDir and 'join: true', and add it with 'seqctl member add'`);
   return EXIT.ok;
@@ -70,6 +70,9 @@ function tableOf(report: object): string {
     .join('');
 }
 
-async function recoverFromDisk(): Promise<object> {
-  throw new SeqError('UNAVAILABLE', 'not wired yet');
-}
+const recoverFromDisk: RecoverStore = async ({ dataDir, config, bump, clock, random }) => {
+  // Imported late, so that no other command loads the database.
+  const { recoverStore } = await import('../store/recover.js');
+  const { name, peerAdvertise: peerAddress, advertise: address, cluster: clusterId } = config;
+  return recoverStore({ dataDir, clusterId, member: { name, peerAddress, address }, bump, wallMs: clock.wallMs(), random });
+};

@@ -87,7 +87,12 @@ export function isJoiner({ nodeId }: Pick<Identity, 'nodeId'>): boolean {
 }
 
 function drawIdentity({ clusterId, nodeId, random }: Wanted & { readonly random: Random }): Identity {
-  return { clusterId, nodeId: nodeId ?? JOINER_ID_MIN + random.below(JOINER_ID_END - JOINER_ID_MIN), nodeUuid: random.id128() };
+  return { clusterId, nodeId: nodeId ?? drawJoinerId(random), nodeUuid: random.id128() };
+}
+
+/** A Raft id that nobody ever had, as good as certainly: ids are never given twice. */
+export function drawJoinerId(random: Random): number {
+  return JOINER_ID_MIN + random.below(JOINER_ID_END - JOINER_ID_MIN);
 }
 
 async function isCreating(path: string, identity: Identity): Promise<boolean> {

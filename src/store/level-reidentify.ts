@@ -11,7 +11,7 @@ import { readQuarantine } from './quarantine.js';
  * at any point it can be run again, and until it is done no store starts there; `change` may then find what it did itself.
  * Throws INVALID_ARGUMENT while a process has the directory or when there is nothing in it, DamageError as an opening does.
  */
-export async function reidentify(path: string, next: Identity, change: (opened: Opened) => Promise<void>): Promise<Identity> {
+export async function reidentify(path: string, next: Identity, change: (opened: Opened, becomes: Identity) => Promise<void>): Promise<Identity> {
   const quarantine = await readQuarantine(path);
   if (quarantine !== undefined) throw new DamageError(`data directory ${path} is quarantined: ${quarantine.reason}`);
   const found = await readIdentityFile(path);
@@ -24,7 +24,7 @@ export async function reidentify(path: string, next: Identity, change: (opened: 
   try {
     // Under the database's lock. From here on a start is told that the recovery was cut short.
     await replaceIdentityFile(path, { ...found, next: becomes });
-    await change(opened);
+    await change(opened, becomes);
     await opened.storage.reidentify(becomes);
   } finally {
     await opened.storage.close();

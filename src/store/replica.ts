@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ConfChange } from '../raft/conf-change.js';
 import type { StateMachine, StateWrite } from '../raft/ports.js';
-import type { Entry, Index } from '../raft/types.js';
+import type { Entry, EntryId } from '../raft/types.js';
 import { StateSnapshot } from '../rpc/gen/seqsvr/v1/log.js';
 import { Checkpoints } from './checkpoints.js';
 import { type Command, decodeCommand } from './command.js';
@@ -70,6 +70,13 @@ export class Replica implements StateMachine<Result> {
     return { result, isAccepted: result.type !== 'refused' };
   }
 
+  /** Offline only: changes the state by hand, as if an entry at this place had. */
+  amend<Value>(at: EntryId, change: (state: StoreState) => Value): Value {
+    const value = change(this.#state);
+    this.#note(at);
+    return value;
+  }
+
   takeWrites(): readonly StateWrite[] {
     const writes = [...this.#writes].map(([key, value]) => ({ key, value }));
     this.#writes = new Map();
@@ -104,7 +111,7 @@ export class Replica implements StateMachine<Result> {
     this.#onApplied({ type: 'restored' });
   }
 
-  #note(entry: Entry): void {
+  #note(entry: EntryId): void {
     const writes = this.#state.takeTouched().map((key) => recordOf(this.#state, key));
     const before = this.#hash;
     this.#hash = nextHash(before, entry, writes);
@@ -137,7 +144,7 @@ function canBeState(records: ReadonlyMap<string, Uint8Array>): boolean {
   }
 }
 
-function nextHash(before: string, { index, term }: { readonly index: Index; readonly term: number }, writes: readonly StateWrite[]): string {
+function nextHash(before: string, { index, term }: EntryId, writes: readonly StateWrite[]): string {
   const hash = createHash('sha256').update(`${before} ${index} ${term}`);
   for (const { key, value } of writes) {
     hash.update(`\n${key} ${value?.length ?? -1}\n`);

@@ -44,7 +44,7 @@ export class TestCluster {
   readonly #pool = new ChannelPool({ clock: systemClock });
   readonly #storeNames: string[];
   readonly #storeConfig: Readonly<Record<string, unknown>>;
-  readonly #clusterId = randomBytes(16).toString('hex');
+  readonly clusterId = randomBytes(16).toString('hex');
   readonly allocNames: readonly string[];
   #founders: readonly object[] = [];
 
@@ -80,7 +80,7 @@ export class TestCluster {
     const peerListen = `127.0.0.1:${peerPort}`;
     const founders = this.#founders;
     this.#storeNames.push(name);
-    const own = { role: 'store', name, join: true, cluster: this.#clusterId, dataDir: this.dataDirOf(name), members: founders };
+    const own = { role: 'store', name, join: true, cluster: this.clusterId, dataDir: this.dataDirOf(name), members: founders };
     this.#add(name, listen, { ...own, listen, peerListen, advertise: listen, peerAdvertise: peerListen, ...this.#storeConfig });
     await this.start(name);
     return listen;
@@ -243,7 +243,7 @@ export class TestCluster {
   async #layOut({ storeConfig, allocConfig }: ClusterOptions): Promise<void> {
     const ports = await freePorts(this.storeNames.length * 2 + this.allocNames.length);
     const addressOf = (at: number): string => `127.0.0.1:${ports[at]}`;
-    const cluster = this.#clusterId;
+    const cluster = this.clusterId;
     const members = this.storeNames.map((name, at) => ({
       id: at + 1,
       name,

@@ -173,6 +173,24 @@ describe('a real group of StoreSvr whose members change under load', function ()
     expect(load.failures).to.deep.equal([]);
   });
 
+  it('makes a new cluster of one when the majority is lost for good, above everything that was acknowledged', async () => {
+    const survivor = await cluster.leader();
+    await cluster.killAll();
+    const { stdout } = await cluster.run('store', 'recover', '--force-new-cluster', '--config', cluster.configOf(survivor));
+    expect(stdout, 'not without the typed word').to.equal('');
+    const args = ['--config', cluster.configOf(survivor), '--confirm', cluster.clusterId, '-o', 'json'];
+    const recovered = await cluster.run('store', 'recover', '--force-new-cluster', ...args);
+    expect(recovered.code, recovered.stderr).to.equal(0);
+    await cluster.start(survivor);
+    const next = await StoreLoad.start({ endpoints: [cluster.addressOf(survivor)], seed: 8, workers: 2 });
+    expect(await next.notAbove(load.acknowledged)).to.deep.equal([]);
+    await next.untilMore(50);
+    await next.stop();
+    expect(next.failures).to.deep.equal([]);
+    next.close();
+    expect(await voters()).to.deep.equal([survivor]);
+  });
+
   /** Runs a command that must work, and says what it said when it does not. */
   async function seqctl(...args: readonly string[]): Promise<void> {
     const { code, stdout, stderr } = await cluster.run(...args, '--endpoints', cluster.storeEndpoints);

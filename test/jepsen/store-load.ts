@@ -15,6 +15,8 @@ const RAISE_STEP_MAX = 1_000;
 interface Owned {
   readonly section: SectionId;
   readonly epoch: Epoch;
+  /** The end of its first window. */
+  readonly base: Seq;
 }
 
 /**
@@ -25,7 +27,8 @@ export class StoreLoad {
   readonly #client: StoreClient;
   readonly #caller: Caller;
   readonly #random: SeededRandom;
-  readonly #acknowledged = new Map<SectionId, Seq>();
+  /** By section: the highest maxSeq that a StoreSvr said is committed. */
+  readonly acknowledged = new Map<SectionId, Seq>();
   readonly #owned: Owned[] = [];
   #isStopped = false;
   #workers: readonly Promise<void>[] = [];
@@ -69,9 +72,21 @@ export class StoreLoad {
     const committed = new Map<SectionId, Seq>();
     for (const { firstSection, sectionCount, maxSeq } of windows)
       for (let at = 0; at < sectionCount; at += 1) committed.set((firstSection + at) as SectionId, maxSeq);
-    return [...this.#acknowledged].flatMap(([section, seq]) => {
+    return [...this.acknowledged].flatMap(([section, seq]) => {
       const now = committed.get(section);
       return now === undefined || now < seq ? [`${section}: ${seq} > ${now ?? 'not owned'}`] : [];
+    });
+  }
+
+  /** Sections whose numbers begin at or below what another load was promised, as `section: base <= promised`. */
+  async notAbove(promised: ReadonlyMap<SectionId, Seq>): Promise<readonly string[]> {
+    const { windows } = await this.#load();
+    const baseOf = new Map<SectionId, Seq>();
+    for (const { firstSection, sectionCount, base } of windows)
+      for (let at = 0; at < sectionCount; at += 1) baseOf.set((firstSection + at) as SectionId, base);
+    return [...promised].flatMap(([section, seq]) => {
+      const base = baseOf.get(section);
+      return base === undefined || base < seq ? [`${section}: ${base ?? 'not owned'} <= ${seq}`] : [];
     });
   }
 
@@ -87,8 +102,8 @@ export class StoreLoad {
       const owned = assignment.windows.reduce((sum, run) => sum + run.sectionCount, 0);
       return owned === sectionCount ? assignment.windows : undefined;
     });
-    for (const { firstSection, sectionCount: length, epoch } of windows)
-      for (let at = 0; at < length; at += 1) this.#owned.push({ section: (firstSection + at) as SectionId, epoch });
+    for (const { firstSection, sectionCount: length, epoch, maxSeq } of windows)
+      for (let at = 0; at < length; at += 1) this.#owned.push({ section: (firstSection + at) as SectionId, epoch, base: maxSeq });
   }
 
   async #renew(): Promise<void> {
@@ -107,13 +122,13 @@ export class StoreLoad {
 
   async #raise(): Promise<void> {
     while (!this.#isStopped) {
-      const { section, epoch } = this.#random.pick(this.#owned);
-      const to = ((this.#acknowledged.get(section) ?? 10_000n) + BigInt(1 + this.#random.below(RAISE_STEP_MAX))) as Seq;
+      const { section, epoch, base } = this.#random.pick(this.#owned);
+      const to = ((this.acknowledged.get(section) ?? base) + BigInt(1 + this.#random.below(RAISE_STEP_MAX))) as Seq;
       try {
         const [outcome] = await this.#client.raise({ ...this.#caller, raises: [{ section, epoch, to }] }, { timeoutMs: CALL_TIMEOUT_MS });
         if (outcome?.type !== 'raised') throw outcome?.error ?? new Error('no outcome');
-        const before = this.#acknowledged.get(section) ?? 0n;
-        if (to > before) this.#acknowledged.set(section, to);
+        const before = this.acknowledged.get(section) ?? 0n;
+        if (to > before) this.acknowledged.set(section, to);
         this.count += 1;
       } catch (error) {
         this.failures.push(String(error));

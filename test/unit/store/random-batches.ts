@@ -54,7 +54,8 @@ function randomCall(random: SeededRandom, model: MemoryStorage): Call {
   const { term, commitIndex, votedFor } = model.hardState;
   if (random.chance(0.06)) {
     const index = random.chance(0.5) ? model.lastIndex + 1 + random.below(5) : Math.max(commitIndex, model.appliedIndex) + random.below(3);
-    const hardState = { term: term + random.below(2), votedFor: undefined, commitIndex: index };
+    // A vote is never taken back in its term.
+    const hardState = random.chance(0.5) ? { term, votedFor, commitIndex: index } : { term: term + 1, votedFor: undefined, commitIndex: index };
     return { type: 'install', batch: { index, term, hardState, confState: membersOf(random), state: new Map(randomWrites(random).map((write) => [write.key, write.value!])) } };
   }
   const isNewTerm = random.chance(0.15);
