@@ -216,7 +216,8 @@ function checkFounder(raw: z.infer<typeof storeSchema>): Reach {
   if (![1, 3, 5].includes(raw.members.length)) throw fields.invalid(`members: a set has 1, 3 or 5 voters, got ${raw.members.length}`);
   checkDistinct(raw.members);
   const large = raw.members.find(({ id }) => id > FOUNDER_ID_MAX);
-  if (large !== undefined) throw fields.invalid(`members: the id of a founder is at most ${FOUNDER_ID_MAX}, got ${large.id}; larger ones belong to stores that join`);
+  if (large !== undefined)
+    throw fields.invalid(`members: the id of a founder is at most ${FOUNDER_ID_MAX}, got ${large.id}; larger ones belong to stores that join`);
   const own = raw.members.find(({ id }) => id === raw.nodeId);
   if (own === undefined) throw fields.invalid(`nodeId: must be the id of one of the members, got ${raw.nodeId}`);
   if (own.name !== raw.name) throw fields.invalid(`name: must be that of member ${own.id}, '${own.name}', got '${raw.name}'`);
@@ -229,7 +230,8 @@ function checkFounder(raw: z.infer<typeof storeSchema>): Reach {
 function checkJoiner(raw: z.infer<typeof storeSchema>): Reach {
   if (raw.nodeId !== undefined) throw fields.invalid(`nodeId: a store with join: true draws its own, so leave the key out, got ${raw.nodeId}`);
   if (raw.advertise === undefined) throw fields.invalid('advertise: is required with join: true, for no list says where this store is reached');
-  if (raw.peerAdvertise === undefined) throw fields.invalid('peerAdvertise: is required with join: true, for no list says where this store is reached');
+  if (raw.peerAdvertise === undefined)
+    throw fields.invalid('peerAdvertise: is required with join: true, for no list says where this store is reached');
   const count = raw.members.length;
   if (count < 1 || count > LISTED_MAX) throw fields.invalid(`members: with join: true 1 to ${LISTED_MAX} stores of the cluster, got ${count}`);
   checkDistinct(raw.members);

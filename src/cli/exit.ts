@@ -48,7 +48,8 @@ export function explain(error: unknown, options: { readonly debug: boolean; read
   const lines = [headline(error)];
   const advice = adviceOn(error);
   if (advice !== undefined) lines.push(advice);
-  if (error instanceof SeqError && error.maybeAllocated) lines.push(options.changes ?? 'a number may have been handed out and lost: a gap, never a repeat');
+  if (error instanceof SeqError && error.maybeAllocated)
+    lines.push(options.changes ?? 'a number may have been handed out and lost: a gap, never a repeat');
   if (options.debug && error instanceof Error) lines.push(withCauses(error));
   return lines.join('\n');
 }

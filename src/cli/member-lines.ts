@@ -46,7 +46,12 @@ export function memberLine(member: StoreMember, status: GetStatusResponse | unde
     name,
     id,
     role: id === leaderId ? 'leader' : member.role,
-    state: stateOf({ member, answers: status !== undefined, store, isHeard: leaderId === undefined ? undefined : id === leaderId || member.isActive }),
+    state: stateOf({
+      member,
+      answers: status !== undefined,
+      store,
+      isHeard: leaderId === undefined ? undefined : id === leaderId || member.isActive,
+    }),
     matchIndex: matchIndex === 0n ? undefined : matchIndex,
     lag: lag < 0n ? undefined : lag,
     peerAddress,

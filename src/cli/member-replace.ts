@@ -33,7 +33,10 @@ export function memberReplace(args: ReplaceArgs, voices: Voices): Promise<number
     const isNew = ({ nodeUuid }: StoreMember): boolean => nodeUuid === joiner.nodeUuid;
     if (begun === undefined) {
       const request = { ...joiner, clusterId, isLearner: false, replacesId: old.id };
-      await session.change((channel, options) => channel.call(Admin.addMember, request, options), (now) => now.some(isNew));
+      await session.change(
+        (channel, options) => channel.call(Admin.addMember, request, options),
+        (now) => now.some(isNew),
+      );
     }
     if (args.waits) await session.until(`the replacement of ${name}`, (now) => notYetReplaced(now, { old, isNew, joiner }));
     return printMember(session, voices, { args, kind: 'MemberReplaced', is: isNew });
@@ -41,7 +44,11 @@ export function memberReplace(args: ReplaceArgs, voices: Voices): Promise<number
 }
 
 /** Is it the one that an earlier run of this very command has added? */
-function isReplacing(member: StoreMember, names: { readonly name: string; readonly by: string | undefined }, members: readonly StoreMember[]): boolean {
+function isReplacing(
+  member: StoreMember,
+  names: { readonly name: string; readonly by: string | undefined },
+  members: readonly StoreMember[],
+): boolean {
   const old = members.find(({ id }) => id === member.replacesId);
   return old?.name === names.name && member.name === (names.by ?? names.name);
 }

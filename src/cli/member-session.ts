@@ -19,11 +19,7 @@ export interface Voices {
 }
 
 /** Runs one command on the members of a set; its time counts from here. */
-export async function withMembers<Result>(
-  args: ConnectionArgs,
-  voices: Voices,
-  work: (session: MemberSession) => Promise<Result>,
-): Promise<Result> {
+export async function withMembers<Result>(args: ConnectionArgs, voices: Voices, work: (session: MemberSession) => Promise<Result>): Promise<Result> {
   quietGrpc();
   await knock(args, systemClock);
   const pool = new ChannelPool({ clock: systemClock });
@@ -111,7 +107,9 @@ export class MemberSession {
       }
       await this.finder.pause(LOOK_EVERY_MS);
     }
-    throw new SeqError('TIMEOUT', `the change was made, but ${goal} takes longer than the time given: ${word}; it goes on by itself`, { definite: true });
+    throw new SeqError('TIMEOUT', `the change was made, but ${goal} takes longer than the time given: ${word}; it goes on by itself`, {
+      definite: true,
+    });
   }
 
   /** One line for each new word, to whoever watches. */

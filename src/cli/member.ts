@@ -54,7 +54,10 @@ export function memberAdd(
     const request = { ...joiner, isLearner: args.isLearner, replacesId: 0 };
     // Repeated, the command takes up where it was.
     if (!(await session.list()).members.some(isJoiner)) {
-      await session.change((channel, options) => channel.call(Admin.addMember, request, options), (members) => members.some(isJoiner));
+      await session.change(
+        (channel, options) => channel.call(Admin.addMember, request, options),
+        (members) => members.some(isJoiner),
+      );
     }
     if (args.waits && !args.isLearner) await session.until(`the promotion of ${name}`, (members) => notYetVoter(members.find(isJoiner), name));
     return printMember(session, voices, { args, kind: 'MemberAdded', is: isJoiner });

@@ -15,7 +15,11 @@ export function addStore(program: Argv, voices: Voices, choose: Choose): void {
           asLeaf(leaf)
             .option('force-new-cluster', { type: 'boolean', demandOption: true, describe: 'required: says what it does' })
             .option('config', fromEnv('config', { type: 'string', demandOption: true, describe: 'the config file of this store', requiresArg: true }))
-            .option('bump', { type: 'string', describe: 'lift every max_seq by so much: more than the old cluster can have handed out since', requiresArg: true })
+            .option('bump', {
+              type: 'string',
+              describe: 'lift every max_seq by so much: more than the old cluster can have handed out since',
+              requiresArg: true,
+            })
             .option('confirm', { type: 'string', describe: "the cluster's id: mean it, and ask nothing", requiresArg: true })
             .options({ output: CONNECTION_OPTIONS.output })
             .example('$0 store recover --force-new-cluster --config store.yaml', 'says what will be lost, and asks for the cluster id')

@@ -34,7 +34,8 @@ export async function storeRecover(args: StoreRecoverArgs, voices: Voices, recov
   if (!args.isForced) throw new SeqError('INVALID_ARGUMENT', '--force-new-cluster is required: it says what this does');
   const bump = args.bump === undefined ? undefined : parseBump(args.bump);
   const config = loadConfig(args.config);
-  if (config.role !== 'store') throw new SeqError('INVALID_ARGUMENT', `${args.config} is the config of an AllocSvr: only a store has data to recover`);
+  if (config.role !== 'store')
+    throw new SeqError('INVALID_ARGUMENT', `${args.config} is the config of an AllocSvr: only a store has data to recover`);
   const { cluster, dataDir } = config;
   if (args.confirm !== undefined && args.confirm !== cluster) {
     throw new RefusedError(`nothing was done: --confirm is ${show(args.confirm)}, the cluster of ${args.config} is '${cluster}'`);
@@ -66,7 +67,10 @@ function parseBump(text: string): bigint {
 /** One line for each fact: `appliedIndex: 42`. */
 function tableOf(report: object): string {
   return Object.entries(report)
-    .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part)) : String(value)}\n`)
+    .map(
+      ([key, value]) =>
+        `${key}: ${typeof value === 'object' ? JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part)) : String(value)}\n`,
+    )
     .join('');
 }
 

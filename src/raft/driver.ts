@@ -279,7 +279,8 @@ export class RaftDriver<Result> {
     const { result, isAccepted } = machine.applyConfChange(entry, change);
     // A refused change still ends what it ended in the log: one without members changes nothing.
     // Leaving a joint configuration only ends what was accepted before: nobody can refuse it.
-    const accepted = isAccepted || leavesJoint(change) ? change : { ...change, transition: 'auto' as const, steps: [{ type: 'update' as const, nodeId: 0 }] };
+    const accepted =
+      isAccepted || leavesJoint(change) ? change : { ...change, transition: 'auto' as const, steps: [{ type: 'update' as const, nodeId: 0 }] };
     const confState = this.core.applyConfChange(accepted);
     observe({ type: 'confChanged', index: entry.index, confState });
     return { value: result };

@@ -5,7 +5,8 @@ import { assert } from '../base/assert.js';
  * StoreClient, so news about an address that is no longer the target is ignored: another call knows better by now.
  */
 export class LeaderFinder {
-  readonly #endpoints: readonly string[];
+  /** Never empty. */
+  #endpoints: readonly string[];
   #next: number;
   #leader: string | undefined;
   #lastConfirmed: string | undefined;
@@ -21,6 +22,14 @@ export class LeaderFinder {
     const target = this.#leader ?? this.#endpoints[this.#next];
     assert(target !== undefined, 'the next endpoint exists');
     return target;
+  }
+
+  /** Where the stores are now, as a routing table says. At least one. */
+  learn(endpoints: readonly string[]): void {
+    const target = this.target;
+    this.#endpoints = endpoints;
+    const at = endpoints.indexOf(target);
+    this.#next = at === -1 ? 0 : at;
   }
 
   /** It answered as only a leader does. True when another one did so last. */

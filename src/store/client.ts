@@ -52,7 +52,9 @@ type Send<Response> = (channel: Channel, options: CallOptions) => Promise<Respon
  * have arrived, the error of the whole call is not definite. NOT_LEADER never leaves: it becomes UNAVAILABLE.
  */
 export class StoreClient {
-  readonly #endpoints: readonly string[];
+  /** Where stores are asked for: those of the newest table that was seen, then those that the caller named. */
+  #endpoints: readonly string[];
+  readonly #given: readonly string[];
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #attemptTimeoutMs: number;
@@ -72,7 +74,8 @@ export class StoreClient {
     const { endpoints, clock, random } = options;
     if (endpoints.length === 0) throw new SeqError('INVALID_ARGUMENT', 'at least one StoreSvr address is needed, got none');
     for (const endpoint of endpoints) splitAddress(endpoint);
-    this.#endpoints = [...endpoints];
+    this.#given = [...endpoints];
+    this.#endpoints = this.#given;
     this.#clock = clock;
     this.#random = random;
     this.#attemptTimeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
@@ -118,7 +121,9 @@ export class StoreClient {
     try {
       const response = await this.#pool.to(address).call(StoreServiceService.renew, request, call);
       this.#confirm(address);
-      return renewalFromWire(response);
+      const renewal = renewalFromWire(response);
+      this.#learnStores(renewal.assignment);
+      return renewal;
     } catch (error) {
       if (!(error instanceof SeqError)) throw error;
       // Its silence was learnt when it was news; since then another call may have heard from the very same StoreSvr.
@@ -151,14 +156,14 @@ export class StoreClient {
   async drain({ allocId, incarnation }: Caller, call: StoreCall): Promise<Assignment> {
     const request = { allocId, incarnation };
     const response = await this.#retry('drain', (channel, options) => channel.call(StoreServiceService.drain, request, options), call);
-    return assignmentFromWire(response.assignment);
+    return this.#learnStores(assignmentFromWire(response.assignment));
   }
 
   /** The newest table and the caller's windows, confirmed by a quorum. */
   async load({ allocId, incarnation }: Caller, call: StoreCall): Promise<Assignment> {
     const request = { allocId, incarnation };
     const response = await this.#retry('load', (channel, options) => channel.call(StoreServiceService.load, request, options), call);
-    return assignmentFromWire(response.assignment);
+    return this.#learnStores(assignmentFromWire(response.assignment));
   }
 
   /** Opens one stream of tables from whom we take for the leader. It ends once: see WatchHandlers. The returned function ends it silently. */
@@ -196,6 +201,16 @@ export class StoreClient {
       const pauseMs = budget.pauseMs();
       if (pauseMs > 0) await sleep(this.#clock, pauseMs, signal);
     }
+  }
+
+  /** Members come and go: who was given at the start may all be gone one day. */
+  #learnStores<Known extends Assignment | undefined>(assignment: Known): Known {
+    const known = assignment?.table.stores.map(({ address }) => address).filter(isDialable) ?? [];
+    if (known.length > 0) {
+      this.#endpoints = [...new Set([...known, ...this.#given])];
+      this.#leader.learn(this.#endpoints);
+    }
+    return assignment;
   }
 
   #confirm(address: string): void {

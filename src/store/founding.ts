@@ -134,7 +134,8 @@ export function checkMembers(state: StoreState, { voters, votersOutgoing, learne
   const ids = new Set([...voters, ...votersOutgoing, ...learners]);
   const inRaft = [...ids].sort((one, other) => one - other).join(', ');
   const inTable = state.members.map(({ id }) => id).join(', ');
-  if (inRaft !== inTable) throw new DamageError(`the members are ${inRaft || 'nobody'} by the Raft group and ${inTable || 'nobody'} by the member table`);
+  if (inRaft !== inTable)
+    throw new DamageError(`the members are ${inRaft || 'nobody'} by the Raft group and ${inTable || 'nobody'} by the member table`);
 }
 
 function showIds(members: readonly { readonly id: number }[]): string {

@@ -75,7 +75,8 @@ export function refuseMembershipChange(state: StoreState, change: MembershipChan
 
 function refuseAdd(state: StoreState, { member, replacesId }: ChangeOf<'add'>): Refusal | undefined {
   const { id, name, nodeUuid, peerAddress, address } = member;
-  if (state.wasMember({ id, nodeUuid })) return refuse('INVALID_ARGUMENT', `node ${id} (${nodeUuid}) was a member and never is one again: it needs a new data directory`);
+  if (state.wasMember({ id, nodeUuid }))
+    return refuse('INVALID_ARGUMENT', `node ${id} (${nodeUuid}) was a member and never is one again: it needs a new data directory`);
   const replaced = replacesId === undefined ? undefined : state.member(replacesId);
   if (replacesId !== undefined && replaced === undefined) return refuse('INVALID_ARGUMENT', `there is no member ${replacesId} to replace`);
   for (const other of state.members) {

@@ -2,8 +2,6 @@ import { every, type Clock, sleep } from '../base/clock.js';
 import { optional, SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
-import { sectionCountOf } from '../model/geometry.js';
-import { showVersion } from '../model/version.js';
 import type { ConfChange } from '../raft/conf-change.js';
 import { type Applied, mostCaughtUp, RaftDriver } from '../raft/driver.js';
 import { LogLostError } from '../raft/log.js';
@@ -18,12 +16,12 @@ import { Divergence } from './divergence.js';
 import { type Bootstrap, checkMembers, type ConfiguredMember, Founding } from './founding.js';
 import type { MembershipAdmin } from './member-view.js';
 import { GroupAdmin } from './membership-admin.js';
-import type { MembershipChange } from './membership-change.js';
 import type { PeerMember } from './peer-admission.js';
 import { PeerTransport } from './peer-transport.js';
 import { type AppliedEntry, Replica } from './replica.js';
 import type { StoreState } from './state.js';
 import type { Result } from './state-machine.js';
+import { tell } from './telling.js';
 
 /** How often the leader looks after its members, and every node tells the hash of its state, in ms. */
 const MEMBER_CHECK_EVERY_MS = 1_000;
@@ -230,9 +228,13 @@ export class StoreNode {
     const [voters] = this.raft.voters;
     const found = this.state.members.find((member) => (name === undefined ? member.id === mostCaughtUp(this.raft) : member.name === name));
     if (found === undefined)
-      throw new SeqError(name === undefined ? 'UNAVAILABLE' : 'INVALID_ARGUMENT', name === undefined ? 'no other voter answers' : `no member is called ${name}`, {
-        definite: true,
-      });
+      throw new SeqError(
+        name === undefined ? 'UNAVAILABLE' : 'INVALID_ARGUMENT',
+        name === undefined ? 'no other voter answers' : `no member is called ${name}`,
+        {
+          definite: true,
+        },
+      );
     if (!voters.includes(found.id) || found.id === this.identity.nodeId)
       throw new SeqError('INVALID_ARGUMENT', `${found.name} ${found.id === this.identity.nodeId ? 'leads already' : 'is no voter'}`);
     return found;
@@ -306,15 +308,14 @@ export class StoreNode {
       this.#membersChanged();
       return this.#versionChanged();
     }
+    tell(applied, this.state.version, this.#options.observe);
     const { result } = applied;
     if (applied.type === 'membership') {
-      this.#tellChange(applied.change, result);
       this.#membersChanged();
       if (result.type !== 'refused') this.#versionChanged();
       return;
     }
     const { command } = applied;
-    this.#tell(command, result);
     if (command.type === 'init' || command.type === 'member') {
       this.#founding.check();
       this.#membersChanged();
@@ -349,40 +350,15 @@ export class StoreNode {
     this.#divergence.note(from, checkpoint);
     const [voters] = this.raft.voters;
     const verdict = this.#divergence.verdict(voters, (index) => this.#replica.checkpoints.at(index));
-    if (verdict.type === 'alone') return this.#fail(new DamageError(`a majority of the voters holds another state after entry ${verdict.index} than this node`));
-    if (verdict.type === 'differs' && !this.#isDivergenceTold) this.#options.observe({ type: 'stateDiffers', from: verdict.from, index: verdict.index });
+    if (verdict.type === 'alone')
+      return this.#fail(new DamageError(`a majority of the voters holds another state after entry ${verdict.index} than this node`));
+    if (verdict.type === 'differs' && !this.#isDivergenceTold)
+      this.#options.observe({ type: 'stateDiffers', from: verdict.from, index: verdict.index });
     this.#isDivergenceTold = verdict.type === 'differs';
   }
 
   #fail(error: unknown): void {
     this.#options.onFatal(error);
-  }
-
-  #tellChange(change: MembershipChange, result: Result): void {
-    const { observe } = this.#options;
-    if (result.type === 'refused') return observe({ type: 'commandRefused', command: change.type, code: result.code, why: result.why });
-    if (change.type === 'add') observe({ type: 'memberAdded', nodeId: change.member.id, name: change.member.name, nodeUuid: change.member.nodeUuid });
-    if (change.type === 'promote') observe({ type: 'memberPromoted', nodeId: change.id });
-    if (change.type === 'replace') observe({ type: 'memberReplacing', nodeId: change.id, oldId: change.oldId });
-    if (change.type === 'remove') observe({ type: 'memberRemoved', nodeId: change.id });
-  }
-
-  #tell(command: Command, result: Result): void {
-    const { observe } = this.#options;
-    if (result.type === 'refused') return observe({ type: 'commandRefused', command: command.type, code: result.code, why: result.why });
-    const version = showVersion(this.state.version);
-    if (command.type === 'init') observe({ type: 'initialised', clusterId: command.clusterId, sectionCount: sectionCountOf(command.geometry) });
-    if (command.type === 'register')
-      observe({ type: 'allocRegistered', allocId: command.allocId, incarnation: command.incarnation, address: command.address });
-    if (command.type === 'assign' && result.type === 'decided')
-      observe({ type: 'sectionsAssigned', sectionCount: result.sectionCount, reason: command.reason, version });
-    if (command.type === 'planMove' && result.type === 'decided')
-      observe({ type: 'movePlanned', sectionCount: result.sectionCount, reason: command.reason, version });
-    if (command.type === 'member') observe({ type: 'memberKnown', nodeId: command.id, nodeUuid: command.nodeUuid, peerAddress: command.peerAddress });
-    if (command.type === 'drain') observe({ type: 'allocDraining', allocId: command.allocId, incarnation: command.incarnation });
-    if (command.type === 'release' && result.type === 'released') {
-      observe({ type: 'sectionsReleased', allocId: command.allocId, releasedCount: result.releasedCount, refusedCount: result.refusedCount });
-    }
   }
 }
 

@@ -1,6 +1,12 @@
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import { AdminServiceService, type GetStatusRequest, type GetStatusResponse, type RejoinRequest, type RejoinResponse } from '../rpc/gen/seqsvr/v1/admin.js';
+import {
+  AdminServiceService,
+  type GetStatusRequest,
+  type GetStatusResponse,
+  type RejoinRequest,
+  type RejoinResponse,
+} from '../rpc/gen/seqsvr/v1/admin.js';
 import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { StoreServiceService } from '../rpc/gen/seqsvr/v1/store.js';
 import { Health } from '../rpc/health.js';

@@ -185,7 +185,13 @@ export class StoreState {
     // Who never had an owner is as a new state has it.
     const blocks = Array.from({ length: blockCount }, (_, number) => number).filter((number) => this.block(number).some(({ epoch }) => epoch > 0));
     const removed = this.#removed.length === 0 ? [] : ['removed'];
-    return ['cluster', ...this.allocs.map(({ id }) => `alloc/${id}`), ...this.members.map(({ id }) => `member/${id}`), ...removed, ...blocks.map(blockKey)];
+    return [
+      'cluster',
+      ...this.allocs.map(({ id }) => `alloc/${id}`),
+      ...this.members.map(({ id }) => `member/${id}`),
+      ...removed,
+      ...blocks.map(blockKey),
+    ];
   }
 
   /** What clients see; made anew only when the version changed. Undefined before the bootstrap. */

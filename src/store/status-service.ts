@@ -1,13 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Incarnation } from '../model/ids.js';
 import { versionToWire } from '../rpc/codec.js';
-import {
-  type AllocMember,
-  type GetStatusRequest,
-  type GetStatusResponse,
-  type StoreMember,
-  type StoreStatus,
-} from '../rpc/gen/seqsvr/v1/admin.js';
+import { type AllocMember, type GetStatusRequest, type GetStatusResponse, type StoreMember, type StoreStatus } from '../rpc/gen/seqsvr/v1/admin.js';
 import type { Handlers } from '../rpc/server.js';
 import type { Identity } from './data-dir.js';
 import type { LeaseAuthority } from './lease-authority.js';

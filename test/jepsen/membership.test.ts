@@ -67,7 +67,9 @@ describe('a real group of StoreSvr whose members change under load', function ()
     const leader = await cluster.leader();
     const address = await cluster.startJoiner('store-6');
     await seqctl('member', 'replace', leader, 'store-6', address, '--yes');
-    expect(await voters()).to.include('store-6').and.not.to.include(leader);
+    expect(await voters())
+      .to.include('store-6')
+      .and.not.to.include(leader);
     await cluster.ended(leader, SETTLE_LIMIT_MS);
     expect(await cluster.leader()).not.to.equal(leader);
     await load.untilMore(200);

@@ -96,7 +96,8 @@ describe('config', () => {
   it('accepts every file that it ships, and these say the defaults', () => {
     const store = loadConfig('deploy/config/store.yaml') as StoreConfig;
     const bare = parseConfig(STORE, 'x.yaml') as StoreConfig;
-    for (const key of ['geometry', 'lease', 'raiseBy', 'keepLogEntries', 'heartbeatMs', 'electionMinMs'] as const) expect(store[key], key).to.deep.equal(bare[key]);
+    for (const key of ['geometry', 'lease', 'raiseBy', 'keepLogEntries', 'heartbeatMs', 'electionMinMs'] as const)
+      expect(store[key], key).to.deep.equal(bare[key]);
     expect((loadConfig('deploy/config/alloc.yaml') as AllocConfig).renewEveryMs).to.equal(500);
   });
 
@@ -184,8 +185,18 @@ describe('config', () => {
     ['a founding store without an id', withLine(STORE, 'nodeId:'), ['nodeId', 'is required', 'join: true']],
     ['join that is neither true nor false', withLine(STORE, 'join: 1'), ['join', 'true or false', '1']],
     ['a joiner with an id of the file', withLine(JOINER, 'nodeId: 4'), ['nodeId', 'draws its own', '4']],
-    ['a joiner that does not say where clients reach it', withLine(JOINER, 'advertise:').replace('advertise:\n', '').replace(/\nadvertise:$/, ''), ['advertise', 'join: true']],
-    ['a joiner that does not say where stores reach it', withLine(JOINER, 'peerAdvertise:').replace(/\npeerAdvertise:$/, ''), ['peerAdvertise', 'join: true']],
+    [
+      'a joiner that does not say where clients reach it',
+      withLine(JOINER, 'advertise:')
+        .replace('advertise:\n', '')
+        .replace(/\nadvertise:$/, ''),
+      ['advertise', 'join: true'],
+    ],
+    [
+      'a joiner that does not say where stores reach it',
+      withLine(JOINER, 'peerAdvertise:').replace(/\npeerAdvertise:$/, ''),
+      ['peerAdvertise', 'join: true'],
+    ],
     ['a joiner with nobody to ask', withLine(JOINER, 'members: []'), ['members', '1 to 16', '0']],
     ['a file that is not YAML', 'role: [', ['is not YAML']],
     ['a key twice', `${ALLOC}\nname: c`, ['is not YAML', 'unique']],

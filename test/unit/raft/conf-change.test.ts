@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type ConfChange, decodeConfChange, encodeConfChange, isSameConf, jointAutoLeave, leavesJoint, type Transition } from '../../../src/raft/conf-change.js';
+import {
+  type ConfChange,
+  decodeConfChange,
+  encodeConfChange,
+  isSameConf,
+  jointAutoLeave,
+  leavesJoint,
+  type Transition,
+} from '../../../src/raft/conf-change.js';
 import { changeOf, membersOf } from './test-node.js';
 
 const anyChange: fc.Arbitrary<ConfChange> = fc.record({
@@ -35,7 +43,8 @@ describe('a change of members', () => {
 
     it('cut off anywhere within its steps is refused', () => {
       const bytes = encodeConfChange(changeOf('v4 l5 r3'));
-      for (let length = 1; length < bytes.length; length += 1) expect(decodeConfChange(bytes.subarray(0, length)), `${length} bytes`).to.equal(undefined);
+      for (let length = 1; length < bytes.length; length += 1)
+        expect(decodeConfChange(bytes.subarray(0, length)), `${length} bytes`).to.equal(undefined);
     });
 
     it('with an unknown transition or kind of step is refused', () => {
@@ -68,7 +77,13 @@ describe('a change of members', () => {
     { steps: 'v4 r1', transition: 'explicit', autoLeave: false, leaves: false },
   ];
   for (const { steps, transition, autoLeave, leaves } of rows) {
-    const path = leaves ? 'leaves a joint configuration' : autoLeave === undefined ? 'is simple' : autoLeave ? 'is joint and left by itself' : 'is joint until it is left';
+    const path = leaves
+      ? 'leaves a joint configuration'
+      : autoLeave === undefined
+        ? 'is simple'
+        : autoLeave
+          ? 'is joint and left by itself'
+          : 'is joint until it is left';
     it(`${transition} with the steps '${steps}' ${path}`, () => {
       const change = changeOf(steps, transition);
       expect([jointAutoLeave(change), leavesJoint(change)]).to.deep.equal([autoLeave, leaves]);

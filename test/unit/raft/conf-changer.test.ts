@@ -116,7 +116,8 @@ describe('conf-changer', () => {
     for (const [why, conf] of impossible) it(`not with ${why}`, () => expect(isPossible(membersOf(conf))).to.equal(false));
 
     it('not with ids that are out of order, repeated, 0 or no whole numbers', () => {
-      for (const voters of [[2, 1], [1, 1], [0], [-1], [1.5], [2 ** 53]]) expect(isPossible({ ...membersOf({}), voters }), voters.join()).to.equal(false);
+      for (const voters of [[2, 1], [1, 1], [0], [-1], [1.5], [2 ** 53]])
+        expect(isPossible({ ...membersOf({}), voters }), voters.join()).to.equal(false);
     });
 
     it('all to which a change can lead', () => {
@@ -128,7 +129,9 @@ describe('conf-changer', () => {
             if (!('refused' in next)) now = next;
             const { voters, votersOutgoing, learners } = now.conf;
             expect(isPossible(now.conf) && voters.length > 0).to.equal(true);
-            expect([...now.progress.keys()]).to.deep.equal([...new Set([...voters, ...votersOutgoing, ...learners])].sort((one, other) => one - other));
+            expect([...now.progress.keys()]).to.deep.equal(
+              [...new Set([...voters, ...votersOutgoing, ...learners])].sort((one, other) => one - other),
+            );
             for (const [id, { isLearner }] of now.progress) expect(isLearner).to.equal(learners.includes(id));
           }
         }),
@@ -138,16 +141,19 @@ describe('conf-changer', () => {
 
   it('goes through joint to the same members as through simple steps one by one', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.constantFrom('v', 'v', 'l', 'r'), fc.integer({ min: 1, max: 6 })), { minLength: 1, maxLength: 12 }), (choices) => {
-        // Node 7 never goes, so that no way leads through a configuration without voters.
-        const start = trackedOf({ voters: [1, 2, 7], learners: [3] });
-        const steps = changeOf(choices.map(([kind, id]) => `${kind}${id}`).join(' ')).steps;
-        const simple = steps.reduce((now, step) => tracked(applySimple(now, [step], MADE)), start);
-        const joint = tracked(leaveJoint(tracked(enterJoint(start, steps, { ...MADE, autoLeave: false }))));
-        expect(textOfConf(joint.conf)).to.equal(textOfConf(simple.conf));
-        const learnersOf = ({ progress }: Tracked): unknown => [...progress].map(([id, { isLearner }]) => [id, isLearner]);
-        expect(learnersOf(joint)).to.deep.equal(learnersOf(simple));
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom('v', 'v', 'l', 'r'), fc.integer({ min: 1, max: 6 })), { minLength: 1, maxLength: 12 }),
+        (choices) => {
+          // Node 7 never goes, so that no way leads through a configuration without voters.
+          const start = trackedOf({ voters: [1, 2, 7], learners: [3] });
+          const steps = changeOf(choices.map(([kind, id]) => `${kind}${id}`).join(' ')).steps;
+          const simple = steps.reduce((now, step) => tracked(applySimple(now, [step], MADE)), start);
+          const joint = tracked(leaveJoint(tracked(enterJoint(start, steps, { ...MADE, autoLeave: false }))));
+          expect(textOfConf(joint.conf)).to.equal(textOfConf(simple.conf));
+          const learnersOf = ({ progress }: Tracked): unknown => [...progress].map(([id, { isLearner }]) => [id, isLearner]);
+          expect(learnersOf(joint)).to.deep.equal(learnersOf(simple));
+        },
+      ),
       { numRuns: 1_000 },
     );
   });

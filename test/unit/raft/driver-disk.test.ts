@@ -14,7 +14,9 @@ describe('RaftDriver, a disk that hangs (raft.md hazard 11)', () => {
     expect([leader.driver.core.role, leader.events.filter(({ type }) => type === 'diskStalled')]).to.deep.equal(['leader', []]);
     await stage.clock.elapse(TICK_MS * 3);
     expect(stage.leader!.id).to.not.equal(leader.id);
-    expect(leader.events.flatMap((event) => (event.type === 'diskStalled' ? [[event.forMs, event.isLeader]] : []))).to.deep.equal([[ELECTION_MS, true]]);
+    expect(leader.events.flatMap((event) => (event.type === 'diskStalled' ? [[event.forMs, event.isLeader]] : []))).to.deep.equal([
+      [ELECTION_MS, true],
+    ]);
     expect([stage.leader!.machine.commands, leader.driver.core.leaderId]).to.deep.equal([['a'], stage.leader!.id]);
     expect(codeOf(fate.error), 'it was committed, and not applied here').to.equal('UNAVAILABLE unknown');
   });

@@ -22,7 +22,9 @@ describe('RaftDriver, changes of members', () => {
     expect(fate.value).to.deep.equal({ index: 2, term: 1, result: 'CHANGE L4' });
     expect(membersOf(stage)).to.deep.equal(['1 2 3 ~4', '1 2 3 ~4', '1 2 3 ~4']);
     for (const { events } of stage.actors)
-      expect(events.flatMap((event) => (event.type === 'confChanged' ? [`${event.index} ${textOfConf(event.confState)}`] : []))).to.deep.equal(['2 1 2 3 ~4']);
+      expect(events.flatMap((event) => (event.type === 'confChanged' ? [`${event.index} ${textOfConf(event.confState)}`] : []))).to.deep.equal([
+        '2 1 2 3 ~4',
+      ]);
   });
 
   it('are refused while another one is under way: certainly not made, with a time to try again', async () => {
@@ -96,7 +98,9 @@ describe('RaftDriver, changes of members', () => {
     await stage.clock.settle();
     void driver.propose(bytesOf('a'));
     await stage.clock.settle();
-    const applied = storage.batches.flatMap((batch) => (batch.applied === undefined ? [] : [`${batch.applied.index} ${textOfConf(batch.applied.confState)}`]));
+    const applied = storage.batches.flatMap((batch) =>
+      batch.applied === undefined ? [] : [`${batch.applied.index} ${textOfConf(batch.applied.confState)}`],
+    );
     expect(applied.at(-1)).to.equal('2 1 ~2');
   });
 
@@ -141,7 +145,11 @@ describe('RaftDriver, handing leadership over', () => {
     leader.driver.transferLeader(stage.followerOf(leader).id);
     const fate = watch(leader.driver.propose(bytesOf('a')));
     await stage.clock.settle();
-    expect([codeOf(fate.error), (fate.error as SeqError).retryAfterMs, leader.driver.core.log.lastIndex]).to.deep.equal(['UNAVAILABLE definite', 50, 1]);
+    expect([codeOf(fate.error), (fate.error as SeqError).retryAfterMs, leader.driver.core.log.lastIndex]).to.deep.equal([
+      'UNAVAILABLE definite',
+      50,
+      1,
+    ]);
     await stage.clock.elapse(TICK_MS * 11);
     const again = watch(leader.driver.propose(bytesOf('a')));
     await stage.clock.settle();

@@ -47,7 +47,9 @@ describe('RaftDriver, snapshots', () => {
     await stage.clock.elapse(TICK_MS * 30);
     expect(away.storage.installs).to.have.length(1);
     expect(away.machine.commands).to.deep.equal(leader.machine.commands);
-    expect(away.events.flatMap((event) => (event.type === 'snapshotInstalled' ? [event.index] : []))).to.deep.equal([away.storage.installs[0]!.index]);
+    expect(away.events.flatMap((event) => (event.type === 'snapshotInstalled' ? [event.index] : []))).to.deep.equal([
+      away.storage.installs[0]!.index,
+    ]);
     const fate = watch(stage.leader!.driver.propose(bytesOf('after')));
     await stage.clock.elapse(TICK_MS * 2);
     expect([fate.value?.result, away.machine.commands.at(-1)]).to.deep.equal(['AFTER', 'after']);
@@ -73,7 +75,9 @@ describe('RaftDriver, snapshots', () => {
     await holdAtSnapshot(stage, away);
     expect([away.storage.installs, away.machine.commands.length < 30, away.driver.core.log.hasUnstableSnapshot]).to.deep.equal([[], true, true]);
     const { index } = away.driver.core.log.last;
-    expect(stage.sent.some((message) => message.from === away.id && message.type === 'appendReply' && !message.rejected && message.index >= index)).to.equal(false);
+    expect(
+      stage.sent.some((message) => message.from === away.id && message.type === 'appendReply' && !message.rejected && message.index >= index),
+    ).to.equal(false);
     away.storage.release();
     await stage.clock.elapse(TICK_MS * 5);
     expect(away.machine.commands.length).to.be.at.least(30);
@@ -142,7 +146,8 @@ describe('RaftDriver, compaction', () => {
     await proposeMany(stage, leader, 20);
     // The storage asserts it for every batch; here it must have had the chance.
     expect([leader.storage.firstIndex > 10, leader.fatal]).to.deep.equal([true, []]);
-    for (const { compactTo, applied } of leader.storage.batches) if (compactTo !== undefined && applied !== undefined) expect(compactTo).to.be.below(applied.index + 1);
+    for (const { compactTo, applied } of leader.storage.batches)
+      if (compactTo !== undefined && applied !== undefined) expect(compactTo).to.be.below(applied.index + 1);
   });
 
   it('of a leader keeps what a slow member needs, within bounds', async function () {

@@ -37,7 +37,9 @@ export class Journal implements StateMachine<string> {
 
   parseSnapshot(data: Uint8Array): ReadonlyMap<string, Uint8Array> | undefined {
     const text = textOf({ data });
-    return text.startsWith('[') ? new Map((JSON.parse(text) as string[]).map((command, at) => [`${at}`.padStart(6, '0'), bytesOf(command)])) : undefined;
+    return text.startsWith('[')
+      ? new Map((JSON.parse(text) as string[]).map((command, at) => [`${at}`.padStart(6, '0'), bytesOf(command)]))
+      : undefined;
   }
 
   restore(state: ReadonlyMap<string, Uint8Array>): void {
@@ -87,7 +89,9 @@ export class DriverStage {
     const { joiners = 0 } = options;
     const ids = Array.from({ length: size + joiners }, (_, offset) => offset + 1);
     const members = { confState: membersOf({ voters: ids.slice(0, size) }), ...(joiners > 0 ? { start: { index: 1, term: 1 } } : {}) };
-    this.actors = ids.map((id) => this.#newActor(id, id > size ? MemoryStorage.holding({ confState: EMPTY_CONF_STATE }) : MemoryStorage.holding(members)));
+    this.actors = ids.map((id) =>
+      this.#newActor(id, id > size ? MemoryStorage.holding({ confState: EMPTY_CONF_STATE }) : MemoryStorage.holding(members)),
+    );
   }
 
   actor(id: NodeId): Actor {

@@ -124,7 +124,8 @@ describe('a follower', () => {
     const node = following();
     node.hear(append({ previous: [0, 0] }));
     node.sent();
-    for (const other of [append({ previous: [0, 0], terms: [4] }), heartbeat(), { ...heartbeat(), ...snapshotMessage() }]) node.hear({ ...other, from: 3 });
+    for (const other of [append({ previous: [0, 0], terms: [4] }), heartbeat(), { ...heartbeat(), ...snapshotMessage() }])
+      node.hear({ ...other, from: 3 });
     expect([node.core.leaderId, node.terms, node.sent()]).to.deep.equal([2, [], []]);
   });
 

@@ -140,7 +140,10 @@ describe('joint consensus (Raft 6)', () => {
       cluster.elect(2);
       cluster.tick(5);
       const isWaiting = '1 2&1 2 3 >3 *';
-      expect([2, 3].map((id) => cluster.node(id).members), '2 alone is no majority of 1 and 2').to.deep.equal([isWaiting, isWaiting]);
+      expect(
+        [2, 3].map((id) => cluster.node(id).members),
+        '2 alone is no majority of 1 and 2',
+      ).to.deep.equal([isWaiting, isWaiting]);
       cluster.heal();
       cluster.tick(60);
       expect(cluster.nodes.map(({ members }) => members)).to.deep.equal(['1 2 ~3', '1 2 ~3', '1 2 ~3']);

@@ -324,7 +324,14 @@ describe('RaftLog', () => {
 
     it('is nothing but the snapshot', () => {
       const { log } = restored();
-      expect([log.firstIndex, log.last, log.commitIndex, log.termAt(2), log.termAt(8), termsOf(log)]).to.deep.equal([10, { index: 9, term: 5 }, 9, undefined, undefined, []]);
+      expect([log.firstIndex, log.last, log.commitIndex, log.termAt(2), log.termAt(8), termsOf(log)]).to.deep.equal([
+        10,
+        { index: 9, term: 5 },
+        9,
+        undefined,
+        undefined,
+        [],
+      ]);
     });
 
     it('hands it to the storage once', () => {

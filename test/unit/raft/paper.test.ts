@@ -151,7 +151,9 @@ describe('what the Raft paper says, statement by statement', () => {
     leader.persist();
     leader.propose('a');
     expect(
-      leader.sent('append').map(({ to, previousIndex, previousTerm, commitIndex, entries }) => [to, previousIndex, previousTerm, commitIndex, entries.map(textOf)]),
+      leader
+        .sent('append')
+        .map(({ to, previousIndex, previousTerm, commitIndex, entries }) => [to, previousIndex, previousTerm, commitIndex, entries.map(textOf)]),
     ).to.deep.equal([
       [2, 1, 1, 1, ['a']],
       [3, 1, 1, 1, ['a']],
@@ -222,7 +224,13 @@ describe('what the Raft paper says, statement by statement', () => {
     });
   }
 
-  const merges: readonly [previousIndex: number, previousTerm: number, terms: readonly number[], log: readonly number[], unstable: readonly number[]][] = [
+  const merges: readonly [
+    previousIndex: number,
+    previousTerm: number,
+    terms: readonly number[],
+    log: readonly number[],
+    unstable: readonly number[],
+  ][] = [
     [2, 2, [3], [1, 2, 3], [3]],
     [1, 1, [3, 4], [1, 3, 4], [3, 4]],
     [0, 0, [1], [1, 2], []],
@@ -239,7 +247,14 @@ describe('what the Raft paper says, statement by statement', () => {
 
   it('Raft 5.3, figure 7: a leader brings the log of every follower to its own', () => {
     const log = [1, 1, 1, 4, 4, 5, 5, 6, 6, 6];
-    const followers = [[1, 1, 1, 4, 4, 5, 5, 6, 6], [1, 1, 1, 4], [...log, 6], [...log, 7, 7], [1, 1, 1, 4, 4, 4, 4], [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3]];
+    const followers = [
+      [1, 1, 1, 4, 4, 5, 5, 6, 6],
+      [1, 1, 1, 4],
+      [...log, 6],
+      [...log, 7, 7],
+      [1, 1, 1, 4, 4, 4, 4],
+      [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3],
+    ];
     for (const terms of followers) {
       const saved = { 1: { terms: log, hardState: { term: 7 } }, 2: { terms, hardState: { term: 7 } }, 3: { hardState: { term: 7 } } };
       const cluster = new Cluster({ size: 3, options: PLAIN, saved });

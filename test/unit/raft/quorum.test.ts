@@ -97,7 +97,13 @@ describe('quorum', () => {
     }
 
     it('asks each voter of either half once, in order', () => {
-      expect([jointIds([[1, 4], [1, 2]]), jointIds([[3, 5], []])]).to.deep.equal([
+      expect([
+        jointIds([
+          [1, 4],
+          [1, 2],
+        ]),
+        jointIds([[3, 5], []]),
+      ]).to.deep.equal([
         [1, 2, 4],
         [3, 5],
       ]);
@@ -114,7 +120,10 @@ describe('quorum', () => {
         fc.property(half, half, indexes, (incoming, outgoing, known) => {
           const has = (index: number) => (id: number) => (known[id] ?? 0) >= index;
           const isHeld = (ids: readonly number[], index: number): boolean => ids.length === 0 || ids.filter(has(index)).length * 2 > ids.length;
-          const expected = incoming.length + outgoing.length === 0 ? Infinity : Math.max(...Array.from({ length: 21 }, (_, index) => index).filter((index) => isHeld(incoming, index) && isHeld(outgoing, index)));
+          const expected =
+            incoming.length + outgoing.length === 0
+              ? Infinity
+              : Math.max(...Array.from({ length: 21 }, (_, index) => index).filter((index) => isHeld(incoming, index) && isHeld(outgoing, index)));
           expect(jointCommittedIndex([incoming, outgoing], (id) => known[id])).to.equal(expected);
         }),
         { numRuns: 3_000 },
@@ -124,7 +133,8 @@ describe('quorum', () => {
     it('an election is won or lost exactly when no answer that is missing can change it', () => {
       fc.assert(
         fc.property(half, half, votes, (incoming, outgoing, known) => {
-          const isWon = (ids: readonly number[], missing: boolean): boolean => ids.length === 0 || ids.filter((id) => known[id] ?? missing).length * 2 > ids.length;
+          const isWon = (ids: readonly number[], missing: boolean): boolean =>
+            ids.length === 0 || ids.filter((id) => known[id] ?? missing).length * 2 > ids.length;
           const worst = isWon(incoming, false) && isWon(outgoing, false);
           const best = isWon(incoming, true) && isWon(outgoing, true);
           expect(jointVoteResult([incoming, outgoing], (id) => known[id])).to.equal(worst ? 'won' : best ? 'pending' : 'lost');

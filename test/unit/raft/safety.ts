@@ -61,7 +61,10 @@ export class SafetyChecker {
       const entry = log.entries(index, index, 0)[0];
       assert(entry !== undefined, `node ${id} committed ${index} and does not have it`);
       const isHeld = (voter: NodeId): boolean => this.#nodes.some(({ id: other, disk }) => other === voter && holds(disk, entry));
-      assert(jointVoteResult(voters, isHeld) === 'won', `entry ${index} was committed, but not by a majority of ${textOfVoters(voters)}: on ${jointIds(voters).filter(isHeld).join()}`);
+      assert(
+        jointVoteResult(voters, isHeld) === 'won',
+        `entry ${index} was committed, but not by a majority of ${textOfVoters(voters)}: on ${jointIds(voters).filter(isHeld).join()}`,
+      );
       this.#committed.push({ entry, inTerm: term });
     }
   }

@@ -109,7 +109,9 @@ export class Simulation {
     if (leader === undefined) return;
     const { voters, learners } = leader.core.confState;
     const members = [...voters, ...learners].map((id) => this.#cluster.node(id));
-    const states = new Set(members.map(({ core, applied, members: conf }) => `${core.log.last.index}@${core.log.last.term} ${applied.length} ${conf}`));
+    const states = new Set(
+      members.map(({ core, applied, members: conf }) => `${core.log.last.index}@${core.log.last.term} ${applied.length} ${conf}`),
+    );
     assert(states.size === 1, `after everything is healed all logs and members are one: ${[...states].join(', ')}`);
     assert(leader.core.log.appliedIndex === leader.core.log.lastIndex, 'after everything is healed all is applied');
   }
@@ -130,7 +132,13 @@ export class Simulation {
       const { term } = leader.core;
       leader.readIndex(context);
       this.#tick(6);
-      if (leader.core.role !== 'leader' || leader.core.term !== term || leader.appliedTexts.at(-1) !== 'at last' || leader.core.confState.votersOutgoing.length > 0) continue;
+      if (
+        leader.core.role !== 'leader' ||
+        leader.core.term !== term ||
+        leader.appliedTexts.at(-1) !== 'at last' ||
+        leader.core.confState.votersOutgoing.length > 0
+      )
+        continue;
       assert(this.checker.readsConfirmed > before, `after everything is healed reads are confirmed:\n${this.#describe()}`);
       return leader;
     }
@@ -249,7 +257,10 @@ export class Simulation {
     const target = random.chance(0.7) ? (this.#cluster.leader ?? node) : node;
     if (this.#dead.has(target)) return;
     if (target.core.confState.votersOutgoing.length > 0 && random.chance(0.6)) return void target.change('');
-    const steps = Array.from({ length: random.pick([1, 1, 2, 3]) }, () => `${random.pick(['v', 'v', 'l', 'r'])}${random.pick(this.#cluster.nodes).id}`);
+    const steps = Array.from(
+      { length: random.pick([1, 1, 2, 3]) },
+      () => `${random.pick(['v', 'v', 'l', 'r'])}${random.pick(this.#cluster.nodes).id}`,
+    );
     target.change(steps.join(' '), random.pick(['auto', 'auto', 'implicit', 'explicit']));
     this.checker.check(target);
   }

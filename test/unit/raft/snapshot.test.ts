@@ -24,7 +24,15 @@ function compacted(options: TestNodeOptions = {}): TestNode {
 /** Follower 2 has said that its log ends at `index`, so that what it needs is gone. */
 function behind(leader: TestNode, index = 5): void {
   leader.hear({ from: 2, term: leader.core.term, type: 'heartbeatReply', readRound: 0 });
-  leader.hear({ from: 2, term: leader.core.term, type: 'appendReply', index: leader.core.progressOf(2).next - 1, rejected: true, hintIndex: index, hintTerm: 1 });
+  leader.hear({
+    from: 2,
+    term: leader.core.term,
+    type: 'appendReply',
+    index: leader.core.progressOf(2).next - 1,
+    rejected: true,
+    hintIndex: index,
+    hintTerm: 1,
+  });
 }
 
 describe('snapshots (Raft 7)', () => {
@@ -135,7 +143,12 @@ describe('snapshots (Raft 7)', () => {
       const node = following({ terms: [1, 1, 1], isDiskSlow: true });
       const confState = membersOf({ voters: [1, 2, 4], learners: [5] });
       node.hear(install(11, { confState }));
-      expect([node.core.log.firstIndex, node.core.log.last, node.core.log.commitIndex, node.members]).to.deep.equal([12, { index: 11, term: 4 }, 11, '1 2 4 ~5']);
+      expect([node.core.log.firstIndex, node.core.log.last, node.core.log.commitIndex, node.members]).to.deep.equal([
+        12,
+        { index: 11, term: 4 },
+        11,
+        '1 2 4 ~5',
+      ]);
       expect([node.sent('appendReply'), node.core.log.appliedIndex]).to.deep.equal([[], 0]);
       node.persist();
       expect(node.sent('appendReply').map(({ to, index, rejected }) => [to, index, rejected])).to.deep.equal([[2, 11, false]]);
@@ -153,14 +166,30 @@ describe('snapshots (Raft 7)', () => {
     it('goes on after it', () => {
       const node = following();
       node.hear(install(11));
-      node.hear({ from: 2, term: 4, type: 'append', previousIndex: 11, previousTerm: 4, commitIndex: 12, entries: [{ index: 12, term: 4, type: 'normal', data: Uint8Array.of(97) }] });
+      node.hear({
+        from: 2,
+        term: 4,
+        type: 'append',
+        previousIndex: 11,
+        previousTerm: 4,
+        commitIndex: 12,
+        entries: [{ index: 12, term: 4, type: 'normal', data: Uint8Array.of(97) }],
+      });
       expect([node.core.log.appliedIndex, node.appliedTexts, node.disk.log.length]).to.deep.equal([12, ['a'], 1]);
     });
 
     it('takes entries after it while it is not on disk yet, and applies nothing before', () => {
       const node = following({ isDiskSlow: true });
       node.hear(install(11));
-      node.hear({ from: 2, term: 4, type: 'append', previousIndex: 11, previousTerm: 4, commitIndex: 12, entries: [{ index: 12, term: 4, type: 'normal', data: Uint8Array.of(97) }] });
+      node.hear({
+        from: 2,
+        term: 4,
+        type: 'append',
+        previousIndex: 11,
+        previousTerm: 4,
+        commitIndex: 12,
+        entries: [{ index: 12, term: 4, type: 'normal', data: Uint8Array.of(97) }],
+      });
       expect([node.core.log.commitIndex, node.appliedTexts, node.core.log.hasApplicable]).to.deep.equal([12, [], false]);
       node.persist(1);
       expect([node.core.log.appliedIndex, node.appliedTexts]).to.deep.equal([11, []]);
@@ -192,7 +221,12 @@ describe('snapshots (Raft 7)', () => {
       const node = following({ terms: [1, 1, 1] });
       node.hear(install(11, { confState: membersOf({ voters: [1, 2] }) }));
       node.restart();
-      expect([node.core.log.last, node.core.log.appliedIndex, node.core.log.commitIndex, node.members]).to.deep.equal([{ index: 11, term: 4 }, 11, 11, '1 2']);
+      expect([node.core.log.last, node.core.log.appliedIndex, node.core.log.commitIndex, node.members]).to.deep.equal([
+        { index: 11, term: 4 },
+        11,
+        11,
+        '1 2',
+      ]);
     });
 
     const ignored: readonly [why: string, message: Heard, commitIndex: number][] = [

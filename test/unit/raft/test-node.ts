@@ -1,10 +1,26 @@
 import { assert } from '../../../src/base/assert.js';
-import { type ConfChange, type ConfChangeStep, type ConfChangeType, decodeConfChange, encodeConfChange, type Transition } from '../../../src/raft/conf-change.js';
+import {
+  type ConfChange,
+  type ConfChangeStep,
+  type ConfChangeType,
+  decodeConfChange,
+  encodeConfChange,
+  type Transition,
+} from '../../../src/raft/conf-change.js';
 import { type AppendWork, type Proposed, RaftCore, type RaftOptions, type Stepped } from '../../../src/raft/core.js';
 import { checkInvariants, type RaftView, viewOf } from '../../../src/raft/invariants.js';
 import type { Body, Message, MessageOf } from '../../../src/raft/message.js';
 import type { ReadState } from '../../../src/raft/read-queue.js';
-import { type ConfState, EMPTY_CONF_STATE, type Entry, type EntryId, type Index, type NodeId, type Snapshot, type Term } from '../../../src/raft/types.js';
+import {
+  type ConfState,
+  EMPTY_CONF_STATE,
+  type Entry,
+  type EntryId,
+  type Index,
+  type NodeId,
+  type Snapshot,
+  type Term,
+} from '../../../src/raft/types.js';
 import { SeededRandom } from '../seeded-random.js';
 import { bytesOf, MemoryStorage, type Saved, textOf } from './memory-storage.js';
 
@@ -240,7 +256,12 @@ export class TestNode {
     const { appliedIndex } = this.core.log;
     // A snapshot is on disk that the state machine does not show yet.
     if (appliedIndex <= this.disk.appliedIndex) return;
-    this.disk.save({ entries: [], hardState: undefined, applied: { index: appliedIndex, confState: this.appliedConf, writes: [] }, compactTo: undefined });
+    this.disk.save({
+      entries: [],
+      hardState: undefined,
+      applied: { index: appliedIndex, confState: this.appliedConf, writes: [] },
+      compactTo: undefined,
+    });
     this.#saved = { entries: this.applied, count: this.applied.length };
   }
 
@@ -319,7 +340,10 @@ export function changeOf(text: string, transition: Transition = 'auto'): ConfCha
 
 export function membersOf(lists: Partial<ConfState>): ConfState {
   return Object.fromEntries(
-    Object.entries({ ...EMPTY_CONF_STATE, ...lists }).map(([name, list]) => [name, Array.isArray(list) ? [...list].sort((one, other) => one - other) : list]),
+    Object.entries({ ...EMPTY_CONF_STATE, ...lists }).map(([name, list]) => [
+      name,
+      Array.isArray(list) ? [...list].sort((one, other) => one - other) : list,
+    ]),
   ) as unknown as ConfState;
 }
 

@@ -141,12 +141,16 @@ describe('the TLA+ trace of etcd', () => {
       ['ChangeConf', ['1', '2', '3'], { cc: { changes: [{ nid: '4', action: 'AddNewServer' }] } }],
       ['ApplyConfChange', ['1', '2', '3'], { cc: { newconf: ['1', '2', '3', '4'] } }],
     ]);
-    expect(lines.some(({ name }) => name === 'Replicate'), 'only normal entries are told so').to.equal(false);
+    expect(
+      lines.some(({ name }) => name === 'Replicate'),
+      'only normal entries are told so',
+    ).to.equal(false);
   });
 
   it('names every action; an update alone is none', () => {
     const { core } = leading(PLAIN);
-    const actionsOf = (type: 'addVoter' | 'addLearner' | 'remove' | 'update') => tlaLineOf({ name: 'ChangeConf', steps: [{ type, nodeId: 2 }] }, core)?.event.prop;
+    const actionsOf = (type: 'addVoter' | 'addLearner' | 'remove' | 'update') =>
+      tlaLineOf({ name: 'ChangeConf', steps: [{ type, nodeId: 2 }] }, core)?.event.prop;
     expect([actionsOf('addLearner'), actionsOf('remove'), actionsOf('update')]).to.deep.equal([
       { cc: { changes: [{ nid: '2', action: 'AddLearner' }] } },
       { cc: { changes: [{ nid: '2', action: 'RemoveServer' }] } },
@@ -199,7 +203,9 @@ describe('the TLA+ trace of etcd', () => {
     const calls: string[] = [];
     for (const file of (await readdir(SOURCES)).filter((name) => name.endsWith('.ts'))) {
       const lines = (await readFile(join(SOURCES, file), 'utf8')).split('\n');
-      calls.push(...lines.filter((line) => /\btrace\b.*\(/.test(line) && !/^\s*(\*|\/\*|\/\/)|import|=>/.test(line)).map((line) => `${file}: ${line.trim()}`));
+      calls.push(
+        ...lines.filter((line) => /\btrace\b.*\(/.test(line) && !/^\s*(\*|\/\*|\/\/)|import|=>/.test(line)).map((line) => `${file}: ${line.trim()}`),
+      );
     }
     expect(calls.length).to.be.above(9);
     expect(calls.filter((line) => !line.includes('options.trace?.(') && !line.includes('options.trace !== undefined'))).to.deep.equal([]);

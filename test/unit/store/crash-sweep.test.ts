@@ -13,9 +13,9 @@ import { type Call, contentIn, isSame, randomCalls } from './random-batches.js';
 /** Writes and syncs that fail, one in each run. */
 const PLACES = 200;
 const BEGIN: Begin = { type: 'founding', voters: [3, 1, 2] };
-/** Halfway it is closed and opened again. */
+/** Then it is closed and opened again. */
 const { calls, contents } = randomCalls(new SeededRandom(21), 160);
-const REOPEN_AT = calls.length >> 1;
+const REOPEN_AT = 30;
 
 interface Life {
   readonly disk: FailingDisk;
@@ -41,7 +41,9 @@ describe('a disk that fails once', function () {
     expect([done, hasEnded]).to.deep.equal([calls.length, false]);
     expect(disk.count).to.be.greaterThan(PLACES);
     expect(isSame(await found(join(folder, 'data')), contents.at(-1)!)).to.equal(true);
-    const kinds = calls.map(({ type, batch }) => (type === 'install' ? 'install' : 'compactTo' in batch && batch.compactTo !== undefined ? 'compaction' : 'write'));
+    const kinds = calls.map(({ type, batch }) =>
+      type === 'install' ? 'install' : 'compactTo' in batch && batch.compactTo !== undefined ? 'compaction' : 'write',
+    );
     expect(kinds.filter((kind) => kind === 'install').length).to.be.greaterThan(3);
     expect(kinds.filter((kind) => kind === 'compaction').length).to.be.greaterThan(10);
   });

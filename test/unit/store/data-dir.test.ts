@@ -72,7 +72,11 @@ describe('data directory', function () {
       if (left === 'marker') await writeFile(markerPath, 'half a mark');
       const opened = await openAt(path);
       expect(contentOf(opened), left).to.deep.equal({ log: [], vote: '0 none', appliedIndex: 0, state: [] });
-      await opened.storage.write({ ...NOTHING, entries: entriesOf([1]), applied: { index: 1, confState: EMPTY_CONF_STATE, writes: [put('a', '1')] } });
+      await opened.storage.write({
+        ...NOTHING,
+        entries: entriesOf([1]),
+        applied: { index: 1, confState: EMPTY_CONF_STATE, writes: [put('a', '1')] },
+      });
       await opened.storage.close();
       const again = await openAt(path);
       expect(contentOf(again).state, 'and stays from then on').to.deep.equal(['a=1']);
@@ -241,7 +245,12 @@ const WRITTEN = { log: ['1@5 1@5'], vote: '5 2', appliedIndex: 1, state: ['a=1']
 async function startVoteAndEnd(path: string): Promise<void> {
   const { storage } = await openAt(path);
   const hardState = { term: 5, votedFor: 2, commitIndex: 1 };
-  await storage.write({ ...NOTHING, entries: entriesOf([5]), hardState, applied: { index: 1, confState: EMPTY_CONF_STATE, writes: [put('a', '1')] } });
+  await storage.write({
+    ...NOTHING,
+    entries: entriesOf([5]),
+    hardState,
+    applied: { index: 1, confState: EMPTY_CONF_STATE, writes: [put('a', '1')] },
+  });
   await storage.close();
 }
 

@@ -26,7 +26,12 @@ export class FailingDisk {
   }
 
   /** `failAt` counts from 1; 0: nothing fails. `spare`: a path that may be written. */
-  static async start(options: { readonly failAt: number; readonly failure: Failure; readonly code: string; readonly spare: string }): Promise<FailingDisk> {
+  static async start(options: {
+    readonly failAt: number;
+    readonly failure: Failure;
+    readonly code: string;
+    readonly spare: string;
+  }): Promise<FailingDisk> {
     const handle = await open(options.spare, 'w');
     const file = Object.getPrototypeOf(handle) as Record<string, Method>;
     await handle.close();

@@ -93,7 +93,11 @@ describe('founding', () => {
       'is not the old node',
     ],
     ['a log of another cluster', { identity: { clusterId: 'd'.repeat(32), nodeId: 1, nodeUuid: uuidOf(1) } }, 'the log is of cluster'],
-    ['Raft members that are not those of the table', { confState: () => ({ ...EMPTY_CONF_STATE, voters: [1, 2] }) }, 'the members are 1, 2 by the Raft group and 1, 2, 3 by the member table'],
+    [
+      'Raft members that are not those of the table',
+      { confState: () => ({ ...EMPTY_CONF_STATE, voters: [1, 2] }) },
+      'the members are 1, 2 by the Raft group and 1, 2, 3 by the member table',
+    ],
     ['another geometry', { bootstrap: { ...INIT, geometry: { ...GEOMETRY, lastUid: 799n } } }, 'geometry is fixed at bootstrap'],
     ['an election that could outlast the committed lease', { electionMaxMs: 1_500 }, 'two election rounds'],
   ];

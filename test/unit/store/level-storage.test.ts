@@ -47,7 +47,11 @@ describe('LevelStorage', function () {
   async function filled(): Promise<void> {
     const { storage } = await opened();
     for (let index = 1; index <= 7; index += 2) {
-      await storage.write({ ...NOTHING, entries: entriesOf([1, 1], index), applied: { index, confState: EMPTY_CONF_STATE, writes: [put(`key/${index}`, 'v')] } });
+      await storage.write({
+        ...NOTHING,
+        entries: entriesOf([1, 1], index),
+        applied: { index, confState: EMPTY_CONF_STATE, writes: [put(`key/${index}`, 'v')] },
+      });
     }
     await storage.write({ ...NOTHING, hardState: hard({ term: 2, votedFor: 3 }) });
     await close();

@@ -1,5 +1,6 @@
 import { SeqError } from '../../../src/base/errors.js';
 import { DamageError } from '../../../src/store/damage.js';
+import type { Opened } from '../../../src/store/level-storage.js';
 import { contentOf, openAt } from './disk.js';
 
 /**
@@ -8,12 +9,18 @@ import { contentOf, openAt } from './disk.js';
  */
 process.on('message', (directory: string) => void open(directory).then((answer) => process.send?.(answer)));
 
-export type Answer = { readonly refused: string } | { readonly content: ReturnType<typeof contentOf> } | { readonly broken: string };
+export type Answer = { readonly refused: string } | { readonly content: WholeContent } | { readonly broken: string };
+
+export type WholeContent = ReturnType<typeof wholeContentOf>;
+
+export function wholeContentOf(opened: Opened) {
+  return { ...contentOf(opened), members: JSON.stringify(opened.confState) };
+}
 
 async function open(directory: string): Promise<Answer> {
   try {
     const opened = await openAt(directory);
-    const content = contentOf(opened);
+    const content = wholeContentOf(opened);
     await opened.storage.close();
     return { content };
   } catch (error) {

@@ -73,7 +73,11 @@ describe('quarantine', () => {
     expect((await readdir(aside)).sort()).to.deep.equal(['db', 'identity.json', 'marker', 'quarantine.json']);
     expect([await readdir(path), await readQuarantine(path)]).to.deep.equal([[basename(aside)], undefined]);
     const dataDir = await openDataDir(path, { ...NODE, nodeId: undefined, random: new SeededRandom(5) });
-    expect([await dataDir.isNew(), dataDir.identity.nodeId >= 65_536, dataDir.identity.nodeUuid === old?.nodeUuid]).to.deep.equal([true, true, false]);
+    expect([await dataDir.isNew(), dataDir.identity.nodeId >= 65_536, dataDir.identity.nodeUuid === old?.nodeUuid]).to.deep.equal([
+      true,
+      true,
+      false,
+    ]);
   });
 
   it('is not put aside twice, nor what is not quarantined', async () => {

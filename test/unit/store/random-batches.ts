@@ -33,7 +33,11 @@ export function randomCalls(random: SeededRandom, count: number): { readonly cal
   return { calls, contents };
 }
 
-export function contentIn(storage: Pick<MemoryStorage, 'firstIndex' | 'lastIndex' | 'entries' | 'hardState' | 'appliedIndex' | 'confState' | 'termAt'> & { readonly state: ReadonlyMap<string, Uint8Array> }): Content {
+export function contentIn(
+  storage: Pick<MemoryStorage, 'firstIndex' | 'lastIndex' | 'entries' | 'hardState' | 'appliedIndex' | 'confState' | 'termAt'> & {
+    readonly state: ReadonlyMap<string, Uint8Array>;
+  },
+): Content {
   const { firstIndex, lastIndex, hardState, appliedIndex, confState } = storage;
   const state = [...storage.state].map(([key, value]) => `${key}=${Buffer.from(value).toString()}`).sort();
   const log = storage.entries(firstIndex, lastIndex, 1e9).map((entry) => show(entry));
@@ -56,7 +60,10 @@ function randomCall(random: SeededRandom, model: MemoryStorage): Call {
     const index = random.chance(0.5) ? model.lastIndex + 1 + random.below(5) : Math.max(commitIndex, model.appliedIndex) + random.below(3);
     // A vote is never taken back in its term.
     const hardState = random.chance(0.5) ? { term, votedFor, commitIndex: index } : { term: term + 1, votedFor: undefined, commitIndex: index };
-    return { type: 'install', batch: { index, term, hardState, confState: membersOf(random), state: new Map(randomWrites(random).map((write) => [write.key, write.value!])) } };
+    return {
+      type: 'install',
+      batch: { index, term, hardState, confState: membersOf(random), state: new Map(randomWrites(random).map((write) => [write.key, write.value!])) },
+    };
   }
   const isNewTerm = random.chance(0.15);
   const nextTerm = isNewTerm ? term + 1 : term;
@@ -66,7 +73,8 @@ function randomCall(random: SeededRandom, model: MemoryStorage): Call {
   const entries = hasEntries ? entriesOf(Array<number>(1 + random.below(3)).fill(nextTerm), from).map((entry) => ofType(random, entry)) : [];
   const lastIndex = hasEntries ? from + entries.length - 1 : model.lastIndex;
   const commit = commitIndex + random.below(lastIndex - commitIndex + 1);
-  const hardState = isNewTerm || random.chance(0.5) ? { term: nextTerm, votedFor: isNewTerm ? 1 + random.below(3) : votedFor, commitIndex: commit } : undefined;
+  const hardState =
+    isNewTerm || random.chance(0.5) ? { term: nextTerm, votedFor: isNewTerm ? 1 + random.below(3) : votedFor, commitIndex: commit } : undefined;
   const committed = (hardState ?? model.hardState).commitIndex;
   const isApplied = committed > model.appliedIndex && random.chance(0.6);
   const index = isApplied ? model.appliedIndex + 1 + random.below(committed - model.appliedIndex) : 0;
@@ -80,7 +88,13 @@ function ofType(random: SeededRandom, entry: Entry): Entry {
 }
 
 function membersOf(random: SeededRandom): ConfState {
-  return { voters: [1, 2, 3 + random.below(3)], votersOutgoing: random.chance(0.3) ? [1] : [], learners: [7], learnersNext: [], autoLeave: random.chance(0.5) };
+  return {
+    voters: [1, 2, 3 + random.below(3)],
+    votersOutgoing: random.chance(0.3) ? [1] : [],
+    learners: [7],
+    learnersNext: [],
+    autoLeave: random.chance(0.5),
+  };
 }
 
 function randomWrites(random: SeededRandom) {

@@ -251,7 +251,11 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
         await storage.write({ ...NOTHING, compactTo: 7 });
         await nowAndLater(() => {
           expect(storage.firstIndex).to.be.within(2, 8);
-          expect([storage.lastIndex, storage.termAt(storage.firstIndex - 1), storage.termAt(storage.firstIndex - 2)]).to.deep.equal([9, 1, undefined]);
+          expect([storage.lastIndex, storage.termAt(storage.firstIndex - 1), storage.termAt(storage.firstIndex - 2)]).to.deep.equal([
+            9,
+            1,
+            undefined,
+          ]);
           expect(storage.entries(storage.firstIndex, 9, 1_000).at(-1)?.index).to.equal(9);
         });
       });
@@ -289,7 +293,13 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
         await storage.install(snapshot);
         await nowAndLater(() => {
           const { firstIndex, lastIndex } = storage;
-          expect([firstIndex, lastIndex, storage.termAt(50), storage.termAt(49), storage.termAt(51)]).to.deep.equal([51, 50, 4, undefined, undefined]);
+          expect([firstIndex, lastIndex, storage.termAt(50), storage.termAt(49), storage.termAt(51)]).to.deep.equal([
+            51,
+            50,
+            4,
+            undefined,
+            undefined,
+          ]);
         });
         expect([opened.appliedIndex, opened.hardState, opened.confState]).to.deep.equal([50, snapshot.hardState, snapshot.confState]);
         expect([...opened.state].map(([key, value]) => `${key}=${textOf({ data: value })}`).sort()).to.deep.equal(['b=2', 'c=3']);
