@@ -1,3 +1,4 @@
+import { unreachable } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import type { RaftCore } from './core.js';
 import type { Proposed } from './ready.js';
@@ -96,5 +97,7 @@ function refusalOf(proposed: Exclude<Proposed, { type: 'accepted' }>): SeqError 
     case 'notLeader':
     case 'notMember':
       return new SeqError('NOT_LEADER', 'this StoreSvr does not lead');
+    default:
+      return unreachable(proposed.why);
   }
 }

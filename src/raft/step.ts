@@ -14,17 +14,11 @@ export function step(core: RaftCore, message: Message): Stepped {
   assert(message.to === core.id, 'a message for this node');
   if (isReply(message) && !core.progress.has(message.from)) return 'unknownPeer';
   core.options.trace?.({ name: 'Receive', message }, core);
-  switch (message.type) {
-    // Of no term: for a leader, whoever it is.
-    case 'propose':
-      return propose(core, message.entries, message.from).type === 'refused' ? 'proposalDropped' : 'stepped';
-    case 'readIndex':
-      readIndex(core, message.context, message.from);
-      return 'stepped';
-    default:
-      if (obeysTerm(core, message)) dispatch(core, message);
-      return 'stepped';
-  }
+  // Of no term: for a leader, whoever it is.
+  if (message.type === 'propose') return propose(core, message.entries, message.from).type === 'refused' ? 'proposalDropped' : 'stepped';
+  if (message.type === 'readIndex') readIndex(core, message.context, message.from);
+  else if (obeysTerm(core, message)) dispatch(core, message);
+  return 'stepped';
 }
 
 type OfATerm = Exclude<Message, { type: 'propose' | 'readIndex' }>;

@@ -1,3 +1,4 @@
+import { unreachable } from '../base/assert.js';
 import type { ConfChangeStep } from './conf-change.js';
 import type { RaftCore } from './core.js';
 import type { Message } from './message.js';
@@ -50,8 +51,16 @@ export function tlaLineOf(event: TraceEvent, core: RaftCore): TlaLine | undefine
     }
     case 'ApplyConfChange':
       return lineOf(event.name, core, { prop: { cc: { newconf: event.voters.map(String) } } });
-    default:
+    case 'InitState':
+    case 'BecomeFollower':
+    case 'BecomeCandidate':
+    case 'BecomeLeader':
+    case 'Replicate':
+    case 'Commit':
+    case 'Ready':
       return lineOf(event.name, core);
+    default:
+      return unreachable(event);
   }
 }
 
@@ -112,8 +121,16 @@ function toldBy(message: Message): readonly [what: string, msg: TlaMessage] | un
       return ['RequestVoteRequest', messageOf('MsgVote', message, { index: message.lastIndex, logTerm: message.lastTerm })];
     case 'voteReply':
       return ['RequestVoteResponse', messageOf('MsgVoteResp', message, { reject: !message.granted })];
-    default:
+    case 'preVote':
+    case 'preVoteReply':
+    case 'propose':
+    case 'readIndex':
+    case 'readIndexReply':
+    case 'transferLeader':
+    case 'timeoutNow':
       return undefined;
+    default:
+      return unreachable(message);
   }
 }
 

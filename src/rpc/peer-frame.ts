@@ -68,7 +68,7 @@ function checksumOf(sealed: Buffer): number {
   return crc32(sealed.subarray(0, sealed.length - CRC_BYTES));
 }
 
-function rawMethod<Method extends { readonly path: string; readonly requestStream: true; readonly responseStream: true }>(method: Method) {
+function rawMethod(method: { readonly path: string; readonly requestStream: true; readonly responseStream: true }) {
   const asIs = (bytes: Buffer): Buffer => bytes;
   const { path, requestStream, responseStream } = method;
   return {

@@ -114,7 +114,7 @@ function openStream(channel: Channel, method: keyof typeof peerMethods) {
   return channel.duplexStream<Buffer, Buffer>(peerMethods[method]);
 }
 
-function isGreeting<Body>(answer: Greeting | Body): answer is Greeting {
+function isGreeting(answer: unknown): answer is Greeting {
   const { $case } = answer as { readonly $case?: string };
   return $case === 'hello' || $case === 'removed';
 }

@@ -148,6 +148,6 @@ export class PeerGuest<Body extends { readonly $case: string }> implements Guest
   }
 }
 
-function isHello<Body extends { readonly $case: string }>(frame: HelloFrame | Body): frame is HelloFrame {
+function isHello(frame: { readonly $case: string }): frame is HelloFrame {
   return frame.$case === 'hello';
 }

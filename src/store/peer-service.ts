@@ -41,7 +41,7 @@ export class PeerReception implements GuestHost {
 
   /** Asks again about everybody who is here: who is no member any more, or another data directory's by now, is cut. */
   refresh(): void {
-    for (const guest of [...this.#guests.values()]) {
+    for (const guest of this.#guests.values()) {
       const { hello } = guest;
       if (hello !== undefined) this.#admits(guest, hello);
     }

@@ -26,7 +26,11 @@ function tellChange(change: MembershipChange, observe: Observer<StoreEvent>): vo
   if (change.type === 'remove') observe({ type: 'memberRemoved', nodeId: change.id });
 }
 
-function tellCommand(command: Command, result: Result, { version, observe }: { readonly version: string; readonly observe: Observer<StoreEvent> }): void {
+function tellCommand(
+  command: Command,
+  result: Result,
+  { version, observe }: { readonly version: string; readonly observe: Observer<StoreEvent> },
+): void {
   if (command.type === 'init') observe({ type: 'initialised', clusterId: command.clusterId, sectionCount: sectionCountOf(command.geometry) });
   if (command.type === 'register')
     observe({ type: 'allocRegistered', allocId: command.allocId, incarnation: command.incarnation, address: command.address });

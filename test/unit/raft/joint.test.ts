@@ -211,6 +211,6 @@ describe('joint consensus (Raft 6)', () => {
     expect([4, 5, 6]).to.include(next.id);
     next.propose('b');
     cluster.tick(3);
-    expect([4, 5, 6].map((id) => cluster.node(id).appliedTexts)).to.deep.equal(Array<string[]>(3).fill(['a', 'b']));
+    expect([4, 5, 6].map((id) => cluster.node(id).appliedTexts)).to.deep.equal(Array.from({ length: 3 }, () => ['a', 'b']));
   });
 });

@@ -117,7 +117,12 @@ describe('Progress', () => {
     it('is paused, forgets what was under way, and goes on behind the snapshot', () => {
       const { state, isPaused, inflightCount, pendingSnapshot, next, match } = installing();
       expect({ state, isPaused, inflightCount, pendingSnapshot, next, match }).to.deep.equal({
-        ...{ state: 'snapshot', isPaused: true, inflightCount: 0, pendingSnapshot: 20, next: 21, match: 4 },
+        state: 'snapshot',
+        isPaused: true,
+        inflightCount: 0,
+        pendingSnapshot: 20,
+        next: 21,
+        match: 4,
       });
       expect(() => installing().sent({ count: 1, bytes: 1 })).to.throw('nothing is appended while a snapshot is under way');
     });

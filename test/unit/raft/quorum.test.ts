@@ -90,7 +90,7 @@ describe('quorum', () => {
     for (const [incoming, outgoing, result] of results) {
       it(`votes ${incoming} and ${outgoing} are ${result}`, () => {
         const votes = incoming + outgoing;
-        const ids = [...votes].map((_, offset) => offset + 1);
+        const ids = votes.split('').map((_, offset) => offset + 1);
         const vote = (voter: number): boolean | undefined => ({ y: true, n: false })[votes[voter - 1]!];
         expect(jointVoteResult([ids.slice(0, incoming.length), ids.slice(incoming.length)], vote)).to.equal(result);
       });

@@ -94,8 +94,17 @@ describe('the TLA+ trace of etcd', () => {
     expect(sent('MsgHeartbeat')!.msg).to.deep.equal({ ...ends, type: 'MsgHeartbeat', entries: 0, logTerm: 0, index: 0, commit: 3 });
     node.hear({ from: 2, term: 2, type: 'appendReply', index: 4, rejected: true, hintIndex: 2, hintTerm: 1 });
     expect(lines.find(({ name, msg }) => name === 'ReceiveAppendEntriesResponse' && msg?.from === '2')!.msg).to.deep.equal({
-      ...{ type: 'MsgAppResp', term: 2, from: '2', to: '1', vote: '0', entries: 0, commit: 0 },
-      ...{ index: 4, reject: true, rejectHint: 2, logTerm: 1 },
+      type: 'MsgAppResp',
+      term: 2,
+      from: '2',
+      to: '1',
+      vote: '0',
+      entries: 0,
+      commit: 0,
+      index: 4,
+      reject: true,
+      rejectHint: 2,
+      logTerm: 1,
     });
   });
 

@@ -1,16 +1,22 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { crc32 } from 'node:zlib';
+import { SeqError } from '../../../src/base/errors.js';
 import { CHAIN_START, decodeChunk, encodeChunk } from '../../../src/store/chunk.js';
 import { DamageError } from '../../../src/store/damage.js';
 import { entriesOf } from '../raft/memory-storage.js';
 
-const entry = fc.record({ term: fc.integer({ min: 0, max: 2 ** 48 - 1 }), data: fc.uint8Array({ maxLength: 60 }) });
+const entry = fc.record({
+  type: fc.constantFrom('normal' as const, 'confChange' as const),
+  term: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+  data: fc.uint8Array({ maxLength: 60 }),
+});
 
 describe('chunk', () => {
   it('brings its entries back as they were, and the hash that the next one names', () => {
     fc.assert(
       fc.property(fc.array(entry, { minLength: 1, maxLength: 20 }), fc.integer({ min: 1, max: 2 ** 48 - 100 }), (parts, firstIndex) => {
-        const entries = parts.map(({ term, data }, offset) => ({ index: firstIndex + offset, term, type: 'normal' as const, data }));
+        const entries = parts.map(({ term, type, data }, offset) => ({ index: firstIndex + offset, term, type, data }));
         const before = encodeChunk(entriesOf([1]), CHAIN_START).hash;
         const { bytes, hash } = encodeChunk(entries, before);
         const chunk = decodeChunk(bytes, firstIndex);
@@ -56,6 +62,18 @@ describe('chunk', () => {
   it('is not the chunk of another place', () => {
     const { bytes } = encodeChunk(entriesOf([1], 7), CHAIN_START);
     expect(() => decodeChunk(bytes, 8)).to.throw(DamageError, 'says it begins at 7');
+  });
+
+  it('of another format is no damage: the version that wrote it can read it', () => {
+    const bytes = Buffer.from(encodeChunk(entriesOf([1], 7), CHAIN_START).bytes);
+    bytes[0] = 1;
+    bytes.writeUInt32BE(crc32(bytes.subarray(0, bytes.length - 4)), bytes.length - 4);
+    expect(() => decodeChunk(bytes, 7)).to.throw(SeqError, 'log chunk 7 has format 1, this program reads 2');
+  });
+
+  it('is not written with an entry of an unknown type', () => {
+    const unknown = { ...entriesOf([1], 7)[0]!, type: 'other' as 'normal' };
+    expect(() => encodeChunk([unknown], CHAIN_START)).to.throw();
   });
 
   it('has another hash after another past: the chain tells old copies apart', () => {

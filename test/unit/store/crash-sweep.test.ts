@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { openDataDir } from '../../../src/store/data-dir.js';
 import { type Begin, LevelStorage, type Opened } from '../../../src/store/level-storage.js';
 import { SeededRandom } from '../seeded-random.js';
-import { errorOf, NODE, NOTHING } from './disk.js';
+import { errorOf, fail, NODE, NOTHING } from './disk.js';
 import { type Failure, FailingDisk } from './failing-disk.js';
 import { type Call, contentIn, isSame, randomCalls } from './random-batches.js';
 
@@ -117,7 +117,7 @@ function carryOut({ storage }: Opened, call: Call): Promise<void> {
 
 /** What the next process finds; it can go on. */
 async function found(path: string) {
-  const opened = await LevelStorage.open(await openDataDir(path, NODE), BEGIN, expect.fail);
+  const opened = await LevelStorage.open(await openDataDir(path, NODE), BEGIN, fail);
   const { storage, hardState, appliedIndex, confState, state } = opened;
   const { firstIndex, lastIndex } = storage;
   const content = contentIn({

@@ -7,8 +7,7 @@ import type { StorageBatch } from '../../../src/raft/ports.js';
 import { EMPTY_CONF_STATE } from '../../../src/raft/types.js';
 import type { LevelStorage } from '../../../src/store/level-storage.js';
 import { bytesOf, entriesOf } from '../raft/memory-storage.js';
-import { dataFilesIn, NOTHING, openAt, put } from './disk.js';
-import { type WholeContent, wholeContentOf } from './open-worker.js';
+import { dataFilesIn, NOTHING, openAt, put, type WholeContent, wholeContentOf } from './disk.js';
 import { Opener } from './opener.js';
 
 /** What became of a data directory that was damaged on purpose. */

@@ -14,11 +14,11 @@ export const NOTHING: StorageBatch = { entries: [], hardState: undefined, applie
 export const BEGIN: Begin = { type: 'joining' };
 
 /** Opens the data directory of node 1, or makes it. A failure in the background fails the test unless it is expected. */
-export async function openAt(directory: string, onFatal = fail): Promise<Opened> {
+export async function openAt(directory: string, onFatal: (error: unknown) => void = fail): Promise<Opened> {
   return LevelStorage.open(await openDataDir(directory, NODE), BEGIN, onFatal);
 }
 
-function fail(error: unknown): void {
+export function fail(error: unknown): void {
   throw error;
 }
 
@@ -68,13 +68,21 @@ export function put(key: string, value: string): StateWrite {
 }
 
 /** What an opened storage says, as plain values. */
-export function contentOf({ storage, hardState, appliedIndex, state }: Opened) {
+export function contentOf({ storage, hardState, appliedIndex, confState, state }: Opened) {
   return {
     log: storage.entries(storage.firstIndex, storage.lastIndex, 1e9).map((entry) => `${entry.index}@${entry.term} ${textOf(entry)}`),
     vote: `${hardState.term} ${hardState.votedFor ?? 'none'}`,
     appliedIndex,
+    members: confState.voters.join(),
     state: [...state].map(([key, data]) => `${key}=${textOf({ data })}`).sort(),
   };
+}
+
+export type WholeContent = ReturnType<typeof wholeContentOf>;
+
+/** The members too. */
+export function wholeContentOf(opened: Opened) {
+  return { ...contentOf(opened), members: JSON.stringify(opened.confState) };
 }
 
 /** What it rejected with; undefined when it did not. */

@@ -8,7 +8,7 @@ import { LevelStorage, type Opened } from '../../../src/store/level-storage.js';
 import { writeQuarantine } from '../../../src/store/quarantine.js';
 import { SeededRandom } from '../seeded-random.js';
 import { entriesOf } from '../raft/memory-storage.js';
-import { BEGIN, contentOf, copyTo, errorOf, NODE, NOTHING, openAt, TestFolder } from './disk.js';
+import { BEGIN, contentOf, copyTo, errorOf, fail, NODE, NOTHING, openAt, TestFolder } from './disk.js';
 
 const NEXT: Identity = { clusterId: NODE.clusterId, nodeId: 70_000, nodeUuid: 'e'.repeat(32) };
 const OTHER: Identity = { ...NEXT, nodeUuid: 'd'.repeat(32) };
@@ -72,7 +72,7 @@ describe('a data directory becomes another node', () => {
   async function openNext(): Promise<Opened> {
     const dataDir = await openDataDir(path, { clusterId: NODE.clusterId, nodeId: undefined, random: new SeededRandom(3) });
     expect(dataDir.identity).to.deep.equal(NEXT);
-    return LevelStorage.open(dataDir, BEGIN, expect.fail);
+    return LevelStorage.open(dataDir, BEGIN, fail);
   }
 
   async function expectHalf(): Promise<void> {

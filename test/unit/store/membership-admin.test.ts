@@ -4,6 +4,7 @@ import type { ConfChange } from '../../../src/raft/conf-change.js';
 import type { RaftCore } from '../../../src/raft/core.js';
 import { Progress } from '../../../src/raft/progress.js';
 import { EMPTY_CONF_STATE } from '../../../src/raft/types.js';
+import type { Command } from '../../../src/store/command.js';
 import { type GroupPort, GroupAdmin } from '../../../src/store/membership-admin.js';
 import { applyMembershipChange, membershipChangeFrom } from '../../../src/store/membership-change.js';
 import { INIT, TestReplica } from './fixture.js';
@@ -13,7 +14,7 @@ const founder = (id: number) => ({ id, name: `s${id}`, nodeUuid: `${id}`.repeat(
 const joiner = { ...founder(4), id: 70_000, isLearner: false, replacesId: undefined };
 
 /** The leader is node 1 of three; whoever is in `silent` does not answer. */
-class Stage {
+class Stage implements GroupPort {
   readonly store = new TestReplica();
   readonly progress = new Map<number, Progress>();
   readonly changes: ConfChange[] = [];
@@ -24,28 +25,29 @@ class Stage {
   constructor() {
     this.store.run({ ...INIT, members: [1, 2, 3].map(founder) });
     for (const id of [1, 2, 3]) this.add(id, { match: LAST });
-    const stage = this;
-    const port: GroupPort = {
-      get state() {
-        return stage.store.state;
-      },
-      get raft() {
-        const log = { lastIndex: LAST, commitIndex: LAST };
-        return { id: 1, role: 'leader', leaderId: 1, confState: stage.conf, progress: stage.progress, log } as unknown as RaftCore;
-      },
-      get isLeading() {
-        return stage.isLeading;
-      },
-      requireLeading: () => {
-        if (!stage.isLeading) throw new SeqError('NOT_LEADER', 'node 2 leads');
-      },
-      changeMembers: async (change) => {
-        stage.changes.push(change);
-        return { result: applyMembershipChange(stage.store.state, membershipChangeFrom(change)) };
-      },
-      propose: async (command) => ({ result: stage.store.run(command) }),
-    };
-    this.admin = new GroupAdmin(port, (error) => expect.fail(String(error)));
+    this.admin = new GroupAdmin(this, (error) => expect.fail(String(error)));
+  }
+
+  get state() {
+    return this.store.state;
+  }
+
+  get raft(): RaftCore {
+    const log = { lastIndex: LAST, commitIndex: LAST };
+    return { id: 1, role: 'leader', leaderId: 1, confState: this.conf, progress: this.progress, log } as unknown as RaftCore;
+  }
+
+  requireLeading(): void {
+    if (!this.isLeading) throw new SeqError('NOT_LEADER', 'node 2 leads');
+  }
+
+  async changeMembers(change: ConfChange) {
+    this.changes.push(change);
+    return { result: applyMembershipChange(this.state, membershipChangeFrom(change)) };
+  }
+
+  async propose(command: Command) {
+    return { result: this.store.run(command) };
   }
 
   add(id: number, { match, isLearner = false, isActive = true }: { match: number; isLearner?: boolean; isActive?: boolean }): void {

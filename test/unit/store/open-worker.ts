@@ -1,7 +1,6 @@
 import { SeqError } from '../../../src/base/errors.js';
 import { DamageError } from '../../../src/store/damage.js';
-import type { Opened } from '../../../src/store/level-storage.js';
-import { contentOf, openAt } from './disk.js';
+import { openAt, type WholeContent, wholeContentOf } from './disk.js';
 
 /**
  * Opens one data directory after another, in a process of its own: LevelDB has assertions that end the process on some
@@ -10,12 +9,6 @@ import { contentOf, openAt } from './disk.js';
 process.on('message', (directory: string) => void open(directory).then((answer) => process.send?.(answer)));
 
 export type Answer = { readonly refused: string } | { readonly content: WholeContent } | { readonly broken: string };
-
-export type WholeContent = ReturnType<typeof wholeContentOf>;
-
-export function wholeContentOf(opened: Opened) {
-  return { ...contentOf(opened), members: JSON.stringify(opened.confState) };
-}
 
 async function open(directory: string): Promise<Answer> {
   try {

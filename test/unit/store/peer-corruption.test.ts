@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { SeqError } from '../../../src/base/errors.js';
 import type { Message } from '../../../src/raft/message.js';
 import { Lane } from '../../../src/rpc/gen/seqsvr/v1/raft.js';
-import { deliverRequest, peerMethods, snapshotRequest } from '../../../src/rpc/peer-frame.js';
+import { deliverRequest, type peerMethods, snapshotRequest } from '../../../src/rpc/peer-frame.js';
 import { raftFromWire } from '../../../src/rpc/raft-codec.js';
 import { Handlers } from '../../../src/rpc/server.js';
 import { offerToWire } from '../../../src/rpc/snapshot-codec.js';
@@ -139,7 +139,7 @@ describe('bytes from peers that are not as they were sent', function () {
       // Sometimes the stream is well and ends early, so that the next one goes on in the middle.
       feed('installSnapshot', random.chance(0.3) ? frames.slice(0, random.below(frames.length + 1)) : HARMS[name]!(frames, random));
       for (const message of received.splice(0)) {
-        if (message.type !== 'snapshot') return expect.fail(message.type);
+        if (message.type !== 'snapshot') throw new Error(`a ${message.type} came out of a snapshot`);
         const same = snapshots.find(({ index }) => index === message.snapshot.index);
         expect(Buffer.compare(message.snapshot.data, same?.data ?? Buffer.alloc(0))).to.equal(0);
         expect(message.snapshot.confState).to.deep.equal(same?.confState);
@@ -185,8 +185,13 @@ describe('bytes from peers that are not as they were sent', function () {
     let takenCount = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
       const frame = messagesFrame(append(1, 2, noise(random, 20), 1 + random.below(5)), heartbeat(1, 2), {
-        ...{ from: 1, to: 2, term: 8 },
-        ...{ type: 'vote', lastIndex: 4, lastTerm: 3, isTransfer: false },
+        from: 1,
+        to: 2,
+        term: 8,
+        type: 'vote',
+        lastIndex: 4,
+        lastTerm: 3,
+        isTransfer: false,
       });
       try {
         const opened = deliverRequest.open(resealed(flippedBit(frame, random)));

@@ -7,7 +7,7 @@ import { snapshotRequest, snapshotResponse } from '../../../src/rpc/peer-frame.j
 import { type Offer, offerToWire } from '../../../src/rpc/snapshot-codec.js';
 import { CHUNK_BYTES_MAX } from '../../../src/store/snapshot-intake.js';
 import { Door } from '../rpc/fixture.js';
-import { bytesOf, helloOf, Peer, PeerStage, snapshotOf, until, uuidOf } from './peer-stage.js';
+import { bytesOf, helloOf, type Peer, PeerStage, snapshotOf, until, uuidOf } from './peer-stage.js';
 
 /** Five chunks, the last one short. */
 const DATA = bytesOf(4 * CHUNK_BYTES_MAX + 12_345);
