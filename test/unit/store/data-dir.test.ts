@@ -48,6 +48,34 @@ describe('data directory', function () {
     await expectError(openDataDir(path, { ...NODE, nodeId: 2 }), 'INVALID_ARGUMENT', 'belongs to node 1, this is node 2');
   });
 
+  it('of a joiner draws an id that no founder has, keeps it, and is found by one who asks for none', async () => {
+    const joining = { clusterId: NODE.clusterId, nodeId: undefined };
+    const ids = new Set<number>();
+    for (let seed = 1; seed <= 30; seed += 1) {
+      const place = folder.in(`joiner-${seed}`);
+      const made = await openDataDir(place, { ...joining, random: new SeededRandom(seed) });
+      expect(made.identity.nodeId).to.be.within(65_536, 2 ** 31 - 1);
+      expect((await openDataDir(place, { ...joining, random: new SeededRandom(seed + 1) })).identity).to.deep.equal(made.identity);
+      ids.add(made.identity.nodeId);
+    }
+    expect(ids.size).to.equal(30);
+    const lowest = await openDataDir(folder.in('lowest'), { ...joining, random: { below: () => 0, id128: () => 'a'.repeat(32) } });
+    const highest = await openDataDir(folder.in('highest'), { ...joining, random: { below: (below) => below - 1, id128: () => 'b'.repeat(32) } });
+    expect([lowest.identity.nodeId, highest.identity.nodeId]).to.deep.equal([65_536, 2 ** 31 - 1]);
+  });
+
+  it('of a founder is found by one who asks for no id', async () => {
+    const made = await openDataDir(path, NODE);
+    expect((await openDataDir(path, { ...NODE, nodeId: undefined })).identity).to.deep.equal(made.identity);
+  });
+
+  it('is made beside what was put aside of an earlier life, and beside nothing else', async () => {
+    await mkdir(`${path}/damaged-1750000000-0123abcd`, { recursive: true });
+    expect(await (await openDataDir(path, NODE)).isNew()).to.equal(true);
+    await mkdir(folder.in('other', 'damaged-by-me'), { recursive: true });
+    await expectError(openDataDir(folder.in('other'), NODE), 'INVALID_ARGUMENT', 'holds damaged-by-me');
+  });
+
   it('refuses a directory that holds something else, and touches nothing in it', async () => {
     await mkdir(path, { recursive: true });
     await writeFile(folder.in('deep', 'data', 'holiday.jpg'), 'x');

@@ -75,6 +75,12 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
         await nowAndLater(() => expect(storage.entries(1, 1, 100).map(({ term, data }) => [term, data.length])).to.deep.equal([[3, 0]]));
       });
 
+      it('keeps the type of every entry', async () => {
+        const types = ['normal', 'confChange', 'confChange', 'normal'] as const;
+        await storage.write({ ...NOTHING, entries: entriesOf([1, 1, 1, 1]).map((entry, at) => ({ ...entry, type: types[at]! })) });
+        await nowAndLater(() => expect(storage.entries(1, 4, 1e9).map(({ type }) => type)).to.deep.equal(types));
+      });
+
       it('keeps every byte of a large entry', async () => {
         const data = Uint8Array.from({ length: 300_000 }, (_, offset) => offset % 251);
         await storage.write({ ...NOTHING, entries: [{ index: 1, term: 1, type: 'normal', data }] });
@@ -240,6 +246,22 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
       });
     });
 
+    describe('the members', () => {
+      it('are none at first, and found again as of the applied index', async () => {
+        expect(opened.confState).to.deep.equal(EMPTY_CONF_STATE);
+        await append(storage, [1, 1, 1]);
+        const joint = { voters: [1, 2, 2 ** 31 - 1], votersOutgoing: [1, 3], learners: [70_000], learnersNext: [3], autoLeave: true };
+        for (const [at, confState] of [joint, CONF, { ...joint, autoLeave: false }].entries()) {
+          await storage.write({ ...NOTHING, applied: { index: at + 1, confState, writes: [] } });
+          await reopen();
+          expect([opened.appliedIndex, opened.confState]).to.deep.equal([at + 1, confState]);
+        }
+        await append(storage, [2], 4);
+        await reopen();
+        expect(opened.confState, 'stays when a write does not bring one').to.deep.equal({ ...joint, autoLeave: false });
+      });
+    });
+
     describe('compaction', () => {
       beforeEach(async () => {
         for (let index = 1; index <= 9; index += 3) await append(storage, [1, 1, 1], index);
@@ -303,6 +325,39 @@ export function storageSuite(name: string, open: (directory: string) => Promise<
         });
         expect([opened.appliedIndex, opened.hardState, opened.confState]).to.deep.equal([50, snapshot.hardState, snapshot.confState]);
         expect([...opened.state].map(([key, value]) => `${key}=${textOf({ data: value })}`).sort()).to.deep.equal(['b=2', 'c=3']);
+      });
+
+      it('shortens a log that reaches further, and what was behind it never comes back', async () => {
+        await append(storage, Array<number>(60).fill(1));
+        await storage.install(snapshot);
+        await nowAndLater(() => expect([storage.lastIndex, storage.termAt(51)]).to.deep.equal([50, undefined]));
+        await append(storage, [6], 51);
+        await nowAndLater(() => expect([storage.lastIndex, storage.termAt(51), storage.termAt(52)]).to.deep.equal([51, 6, undefined]));
+      });
+
+      it('can be one of nothing at all', async () => {
+        await append(storage, [1]);
+        await storage.write({ ...NOTHING, applied: { index: 1, confState: CONF, writes: [put('a', '1')] } });
+        await storage.install({ ...snapshot, state: new Map() });
+        await reopen();
+        expect([opened.state.size, storage.lastIndex]).to.deep.equal([0, 50]);
+      });
+
+      it('is followed by a state that changes what it brought, and by a compaction', async () => {
+        await storage.install(snapshot);
+        await append(storage, [6, 6], 51);
+        await append(storage, [6], 53);
+        const hardState = { term: 6, votedFor: 2, commitIndex: 53 };
+        await storage.write({
+          ...NOTHING,
+          hardState,
+          applied: { index: 52, confState: CONF, writes: [put('b', '9'), { key: 'c', value: undefined }] },
+        });
+        await storage.write({ ...NOTHING, compactTo: 52 });
+        await nowAndLater(() =>
+          expect([storage.firstIndex, storage.lastIndex, storage.termAt(52), storage.termAt(51)]).to.deep.equal([53, 53, 6, undefined]),
+        );
+        expect([...opened.state].map(([key, data]) => `${key}=${textOf({ data })}`)).to.deep.equal(['b=9']);
       });
 
       it('is followed by the log, and by another snapshot', async () => {
