@@ -99,7 +99,7 @@ describe('data directory', function () {
       }
       if (left === 'marker') await writeFile(markerPath, 'half a mark');
       const opened = await openAt(path);
-      expect(contentOf(opened), left).to.deep.equal({ log: [], vote: '0 none', appliedIndex: 0, state: [] });
+      expect(contentOf(opened), left).to.deep.equal({ log: [], vote: '0 none', appliedIndex: 0, members: '', state: [] });
       await opened.storage.write({
         ...NOTHING,
         entries: entriesOf([1]),
@@ -182,7 +182,7 @@ describe('data directory', function () {
         if (damage === undefined) await rm(file.replace(good, path));
         else await rewrite(file.replace(good, path), damage);
         const opened = await openAt(path);
-        expect(contentOf(opened), file).to.deep.equal({ log: [], vote: '0 none', appliedIndex: 0, state: [] });
+        expect(contentOf(opened), file).to.deep.equal({ log: [], vote: '0 none', appliedIndex: 0, members: '', state: [] });
         await opened.storage.close();
       }
     }
@@ -267,7 +267,7 @@ describe('data directory', function () {
 });
 
 /** What `startVoteAndEnd` leaves. */
-const WRITTEN = { log: ['1@5 1@5'], vote: '5 2', appliedIndex: 1, state: ['a=1'] };
+const WRITTEN = { log: ['1@5 1@5'], vote: '5 2', appliedIndex: 1, members: '', state: ['a=1'] };
 
 /** A whole life of a node, from its start to its end. */
 async function startVoteAndEnd(path: string): Promise<void> {
