@@ -68,11 +68,12 @@ export function put(key: string, value: string): StateWrite {
 }
 
 /** What an opened storage says, as plain values. */
-export function contentOf({ storage, hardState, appliedIndex, state }: Opened) {
+export function contentOf({ storage, hardState, appliedIndex, confState, state }: Opened) {
   return {
     log: storage.entries(storage.firstIndex, storage.lastIndex, 1e9).map((entry) => `${entry.index}@${entry.term} ${textOf(entry)}`),
     vote: `${hardState.term} ${hardState.votedFor ?? 'none'}`,
     appliedIndex,
+    members: confState.voters.join(),
     state: [...state].map(([key, data]) => `${key}=${textOf({ data })}`).sort(),
   };
 }
