@@ -20,6 +20,8 @@ const KEPT_ENTRIES = 10_000;
 const KEPT_FOR_SLOW_ENTRIES = 50_000;
 /** Compaction waits until it is worth a write. */
 const COMPACTION_STEP = 1_000;
+/** How long news of the commit index alone waits for entries to travel with, in ms. */
+const COMMIT_NEWS_HOLD_MS = 2;
 /** A read that was passed on to a leader is given up after this many election timeouts. */
 const READ_TIMEOUT_ELECTIONS = 2;
 
@@ -61,6 +63,8 @@ export class RaftDriver<Result> {
   /** The term in which this leader has told that it is ready; 0: none. */
   #readyTerm: Term = 0;
   #isStallTold = false;
+  /** By follower: the last append without entries, not sent yet. */
+  readonly #held = new Map<NodeId, Message>();
 
   constructor(options: DriverOptions<Result>) {
     this.#options = options;
@@ -239,7 +243,7 @@ export class RaftDriver<Result> {
     while (this.core.hasReady) {
       const ready = this.core.takeReady();
       if (ready.softState !== undefined) this.#onSoftState(ready.softState);
-      for (const message of ready.messages) this.#options.transport.send(message);
+      for (const message of ready.messages) this.#send(message);
       if (ready.append !== undefined) this.#writer.push(ready.append);
       for (const entry of ready.apply) this.#apply(entry);
       if (ready.apply.length > 0) this.core.applied(ready.apply);
@@ -247,6 +251,28 @@ export class RaftDriver<Result> {
       this.#reads.answer(this.core.log.appliedIndex);
     }
     this.#writer.kick();
+  }
+
+  #send(message: Message): void {
+    if (message.type === 'append' && message.entries.length === 0) return this.#hold(message);
+    // What it says of the commit index it says too.
+    if (message.type === 'append') this.#held.delete(message.to);
+    this.#options.transport.send(message);
+  }
+
+  /**
+   * An append without entries tells a follower how far the log is committed; nobody waits for that. So it waits a moment
+   * itself: whoever waits for the commit is answered first, and under load the next entries make it needless.
+   */
+  #hold(message: Message): void {
+    const isFirst = this.#held.size === 0;
+    this.#held.set(message.to, message);
+    if (!isFirst) return;
+    this.#options.clock.after(COMMIT_NEWS_HOLD_MS, () => {
+      const held = [...this.#held.values()];
+      this.#held.clear();
+      if (!this.#isStopped) for (const each of held) this.#options.transport.send(each);
+    });
   }
 
   #onSoftState({ role, leaderId }: SoftState): void {

@@ -93,12 +93,18 @@ export class LevelStorage implements RaftStorage {
   }
 
   async install(batch: InstallBatch): Promise<void> {
-    await this.#orNeverAgain(() => this.#install(batch));
+    await this.#orNeverAgain(async () => {
+      await this.#marking;
+      await this.#install(batch);
+    });
   }
 
   /** For a forced recovery (level-reidentify.ts): from here on it is the database of that one. */
   async reidentify(identity: Identity): Promise<void> {
-    await this.#orNeverAgain(() => this.#database.put('identity', encodeIdentity(identity), { sync: true }));
+    await this.#orNeverAgain(async () => {
+      await this.#marking;
+      await this.#database.put('identity', encodeIdentity(identity), { sync: true });
+    });
   }
 
   async close(): Promise<void> {
@@ -111,7 +117,6 @@ export class LevelStorage implements RaftStorage {
   async #orNeverAgain(act: () => Promise<void>): Promise<void> {
     assert(!this.#isFailed, 'nothing is written after a failed write');
     try {
-      await this.#marking;
       await act();
     } catch (error) {
       this.#isFailed = true;
@@ -136,9 +141,11 @@ export class LevelStorage implements RaftStorage {
     }
     if (operations.length === 0) return;
 
-    // Where the log will be shorter for a moment, the marker steps back BEFORE; it never leads.
+    // The mark of the write before is on disk before this one is acknowledged, so it lags by one at most. Both go at once,
+    // unless something is taken away: where the log will be shorter for a moment, the marker steps back BEFORE; it never leads.
+    if (compaction !== undefined || (change !== undefined && change.keptTo < this.#log.lastIndex)) await this.#marking;
     if (change !== undefined && change.keptTo < this.#marker.mark.lastIndex) await this.#stepBackTo(change.keptTo);
-    await this.#database.batch(operations, { sync: true });
+    await Promise.all([this.#marking, this.#database.batch(operations, { sync: true })]);
     const isVote = hardState !== undefined && (hardState.term !== this.#hardState.term || hardState.votedFor !== this.#hardState.votedFor);
     if (hardState !== undefined) this.#hardState = hardState;
     if (applied !== undefined) this.#appliedIndex = applied.index;

@@ -1,11 +1,11 @@
 import { assert } from '../base/assert.js';
 import { parseAllocId, parseIncarnation } from '../model/ids.js';
-import { collectRuns } from '../model/window.js';
 import type { StateWrite } from '../raft/ports.js';
 import { callerFromWire, epochFromWire, geometryFromWire, leaseTermsFromWire, seqFromWire, versionFromWire, versionToWire } from '../rpc/codec.js';
 import { AllocRecord, ClusterRecord, MemberRecord, RemovedRecord, SectionBlock, type SectionRecord } from '../rpc/gen/seqsvr/v1/log.js';
 import type { Caller } from './command.js';
 import { DamageError } from './damage.js';
+import { encodeBlock } from './section-block.js';
 import { type Section, SECTIONS_PER_BLOCK, StoreState } from './state.js';
 
 /**
@@ -28,7 +28,7 @@ export function recordOf(state: StoreState, key: string): StateWrite {
     case 'removed':
       return { key, value: RemovedRecord.encode({ members: state.removed.map((member) => ({ ...member })) }).finish() };
     case 'block':
-      return { key, value: SectionBlock.encode({ runs: blockToRuns(state.block(Number(name))) }).finish() };
+      return { key, value: encodeBlock(state.block(Number(name))) };
     default:
       throw new DamageError(`a state key of unknown kind: ${key}`);
   }
@@ -102,32 +102,6 @@ function loadCluster(state: StoreState, value: Uint8Array): void {
   });
 }
 
-function blockToRuns(sections: readonly Section[]): SectionRecord[] {
-  const sectionAt = (place: number): Section => {
-    const section = sections[place];
-    assert(section !== undefined, 'a run lies within its block');
-    return section;
-  };
-  return collectRuns({
-    count: sections.length,
-    isAlike: (one, other) => isAlike(sectionAt(one), sectionAt(other)),
-    make: (first, sectionCount) => toRecord(sectionAt(first), sectionCount),
-  });
-}
-
-function toRecord({ owner, epoch, base, maxSeq, next }: Section, sectionCount: number): SectionRecord {
-  return {
-    sectionCount,
-    allocId: owner?.allocId ?? '',
-    incarnation: owner?.incarnation ?? '',
-    epoch: BigInt(epoch),
-    base,
-    maxSeq,
-    nextAllocId: next?.allocId ?? '',
-    nextIncarnation: next?.incarnation ?? '',
-  };
-}
-
 function sectionFrom(run: SectionRecord): Section {
   return {
     owner: callerFrom(run.allocId, run.incarnation),
@@ -140,17 +114,4 @@ function sectionFrom(run: SectionRecord): Section {
 
 function callerFrom(allocId: string, incarnation: string): Caller | undefined {
   return allocId === '' ? undefined : callerFromWire({ allocId, incarnation });
-}
-
-/** By value, not by identity: after a restart equal neighbours are other objects, and the bytes must be the same. */
-function isAlike(one: Section, other: Section): boolean {
-  const isSameCaller = (a: Caller | undefined, b: Caller | undefined): boolean => a?.allocId === b?.allocId && a?.incarnation === b?.incarnation;
-  return (
-    one === other ||
-    (one.epoch === other.epoch &&
-      one.base === other.base &&
-      one.maxSeq === other.maxSeq &&
-      isSameCaller(one.owner, other.owner) &&
-      isSameCaller(one.next, other.next))
-  );
 }
