@@ -65,6 +65,7 @@ export class RaftDriver<Result> {
   #isStallTold = false;
   /** By follower: the last append without entries, not sent yet. */
   readonly #held = new Map<NodeId, Message>();
+  #cancelHold: () => void = () => undefined;
 
   constructor(options: DriverOptions<Result>) {
     this.#options = options;
@@ -158,6 +159,7 @@ export class RaftDriver<Result> {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancelTick();
+    this.#cancelHold();
     this.#proposals.rejectWaiting(new SeqError('CLOSED', 'this node is stopping', { definite: false }));
     this.#proposals.rejectQueued(stopping());
     this.#reads.rejectAll();
@@ -268,10 +270,12 @@ export class RaftDriver<Result> {
     const isFirst = this.#held.size === 0;
     this.#held.set(message.to, message);
     if (!isFirst) return;
-    this.#options.clock.after(COMMIT_NEWS_HOLD_MS, () => {
+    this.#cancelHold = this.#options.clock.after(COMMIT_NEWS_HOLD_MS, () => {
       const held = [...this.#held.values()];
       this.#held.clear();
-      if (!this.#isStopped) for (const each of held) this.#options.transport.send(each);
+      this.#guard(() => {
+        for (const each of held) this.#options.transport.send(each);
+      });
     });
   }
 
@@ -355,6 +359,7 @@ export class RaftDriver<Result> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancelTick();
+    this.#cancelHold();
     this.#writer.halt();
     this.#options.onFatal(error);
   }

@@ -35,7 +35,7 @@ export class LevelStorage implements RaftStorage {
   #hardState: HardState;
   /** As on disk. */
   #appliedIndex: Index;
-  /** The marker's write for the batch before; it is done before the next batch begins. */
+  /** The marker's write for the batch before; it is done before the next batch is acknowledged. */
   #marking: Promise<void> = Promise.resolve();
   readonly #onFatal: (error: unknown) => void;
   #isFailed = false;
@@ -139,7 +139,7 @@ export class LevelStorage implements RaftStorage {
       for (const { key, value } of applied.writes) this.#digest.set(key, value);
       operations.push(...applied.writes.map(toOperation), put('applied', encodeApplied({ ...applied, digest: this.#digest.value })));
     }
-    if (operations.length === 0) return;
+    if (operations.length === 0) return this.#marking;
 
     // The mark of the write before is on disk before this one is acknowledged, so it lags by one at most. Both go at once,
     // unless something is taken away: where the log will be shorter for a moment, the marker steps back BEFORE; it never leads.

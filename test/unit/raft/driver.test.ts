@@ -83,6 +83,50 @@ describe('RaftDriver', () => {
     });
   });
 
+  describe('the news that an entry is committed', () => {
+    it('goes out alone after a moment, so that whoever waits for the commit is answered first', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      await stage.clock.elapse(TICK_MS / 2);
+      stage.sent.length = 0;
+      const fate = watch(leader.driver.propose(bytesOf('a')));
+      await stage.clock.settle();
+      expect([fate.value?.result, appendsIn(stage)]).to.deep.equal(['A', [1, 1]]);
+      await stage.clock.elapse(2);
+      expect(appendsIn(stage)).to.deep.equal([1, 1, 0, 0]);
+      expect(stage.actors.map(({ machine }) => machine.commands)).to.deep.equal([['a'], ['a'], ['a']]);
+    });
+
+    it('travels with the next entries when they come first', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      await stage.clock.elapse(TICK_MS / 2);
+      stage.sent.length = 0;
+      for (const text of ['a', 'b', 'c']) {
+        void leader.driver.propose(bytesOf(text));
+        await stage.clock.settle();
+      }
+      expect(appendsIn(stage)).to.deep.equal([1, 1, 1, 1, 1, 1]);
+      expect(stage.followerOf(leader).machine.commands).to.deep.equal(['a', 'b']);
+      await stage.clock.elapse(2);
+      expect(appendsIn(stage).slice(6)).to.deep.equal([0, 0]);
+    });
+
+    it('is not sent by a node that has stopped, which leaves no timer behind', async () => {
+      const stage = new DriverStage(3);
+      const leader = await stage.begin();
+      await stage.clock.elapse(TICK_MS / 2);
+      stage.sent.length = 0;
+      void leader.driver.propose(bytesOf('a'));
+      await stage.clock.settle();
+      const before = stage.clock.timerCount;
+      await leader.driver.stop();
+      expect(stage.clock.timerCount).to.equal(before - 2);
+      await stage.clock.elapse(TICK_MS / 4);
+      expect(appendsIn(stage)).to.deep.equal([1, 1]);
+    });
+  });
+
   describe('the fate of a proposal', () => {
     it('is what applying it answered, and every replica has applied the same', async () => {
       const stage = new DriverStage(3);
@@ -231,10 +275,12 @@ describe('RaftDriver', () => {
     const stage = new DriverStage(3);
     const leader = await stage.begin();
     const { id, driver, fatal, storage } = stage.followerOf(leader);
+    // Until what the leader holds back is sent.
+    await stage.clock.elapse(TICK_MS / 2);
     const before = [stage.clock.timerCount, storage.begun] as const;
     // The leader knows entries that this node has acknowledged and does not have.
     for (let time = 0; time < 2; time += 1) driver.receive({ from: leader.id, to: id, term: 1, type: 'heartbeat', commitIndex: 99, readRound: 0 });
-    await stage.clock.elapse(TICK_MS * 5);
+    await stage.clock.elapse(TICK_MS * 5.5);
     await driver.stop();
     expect(fatal).to.have.length(1);
     expect(String(fatal[0])).to.include('LogLostError: the leader says that this node holds entry 99');
@@ -344,4 +390,9 @@ function holdable(clock: VirtualClock, keep: (fire: () => void) => boolean): Clo
       if (!keep(fire)) clock.defer(fire);
     },
   };
+}
+
+/** How many entries each append carried, in the order they were sent. */
+function appendsIn({ sent }: DriverStage): number[] {
+  return sent.flatMap((message) => (message.type === 'append' ? [message.entries.length] : []));
 }
