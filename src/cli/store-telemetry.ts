@@ -34,7 +34,7 @@ export function storeTelemetry(version: string): StoreTelemetry {
   };
 }
 
-function readingOf({ raft, state, isLeading }: StoreNode): StoreReading {
+function readingOf({ raft, state, isLeading, transport }: StoreNode): StoreReading {
   const { role, term, leaderId, log } = raft;
   return {
     hasLeader: leaderId !== undefined,
@@ -46,5 +46,6 @@ function readingOf({ raft, state, isLeading }: StoreNode): StoreReading {
     // From the table that clients get: it is kept for as long as its version is the newest.
     unassignedCount: (state.table()?.runs ?? []).reduce((sum, { alloc, sectionCount }) => sum + (alloc === undefined ? sectionCount : 0), 0),
     version: state.version,
+    peers: transport.counts,
   };
 }

@@ -71,6 +71,20 @@ export class Metrics {
     });
   }
 
+  /** As `counterOf`, one number for each value of one label: always the same values, fixed in the code. */
+  countersOf(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        for (const [value, count] of Object.entries(read())) counter.inc({ [label]: value }, count);
+      },
+    });
+  }
+
   counter(name: string, help: string): Meter {
     const counter = new Counter({ name, help, registers: [this.#registry] });
     return { add: (by) => counter.inc(by) };

@@ -26,6 +26,18 @@ export interface StoreReading {
   /** As applied here. */
   readonly unassignedCount: number;
   readonly version: Version;
+  readonly peers: PeerReading;
+}
+
+/** What peers did wrong and what could not be sent to them, since the start. */
+export interface PeerReading {
+  /** Connections and streams that were not believed, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Messages of believed peers that broke a rule. */
+  readonly badMessages: number;
+  /** Messages not sent, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly snapshotsRefused: number;
 }
 
 /** The metrics of a StoreSvr. `read` gives undefined until the node runs: everything is 0 then. */
@@ -51,6 +63,21 @@ export class StoreMetrics {
     gauge('seqsvr_arbiter_sections_unassigned', 'Sections that nobody serves, as applied here.', ({ unassignedCount }) => unassignedCount);
     gauge('seqsvr_route_generation', 'Generation of the routing table, as applied here.', ({ version }) => version.generation);
     gauge('seqsvr_route_version', 'Version of the routing table within its generation, as applied here.', ({ version }) => version.value);
+
+    const peers = (): Partial<PeerReading> => read()?.peers ?? {};
+    metrics.countersOf(
+      'seqsvr_peer_refused_total',
+      'Peers, or streams of them, that were not believed, by reason.',
+      'reason',
+      () => peers().refused ?? {},
+    );
+    metrics.countersOf('seqsvr_peer_dropped_total', 'Messages to peers that were not sent, by reason.', 'reason', () => peers().dropped ?? {});
+    metrics.counterOf('seqsvr_peer_bad_messages_total', 'Messages of believed peers that broke a rule, dropped.', () => peers().badMessages ?? 0);
+    metrics.counterOf(
+      'seqsvr_peer_snapshots_refused_total',
+      'Snapshots of peers that were not what they should be.',
+      () => peers().snapshotsRefused ?? 0,
+    );
 
     this.#leaderChanges = metrics.counter('seqsvr_raft_leader_changes_total', 'Terms in which this node came to know a leader.');
     this.#fsyncSeconds = metrics.histogram('seqsvr_store_fsync_duration_seconds', 'Time of one synced write of the log and what rides along.');

@@ -9,6 +9,7 @@ describe('storeTelemetry', () => {
     ({
       isLeading,
       raft: { role: 'follower', term: 1, leaderId: 2, log: { commitIndex: 1, appliedIndex: 1 } },
+      transport: { counts: { refused: {}, badMessages: 0, dropped: {}, snapshotsRefused: 0 } },
       state: { table: () => undefined, version: { generation: 0, value: 0 }, cluster: undefined },
     }) as unknown as StoreNode;
 

@@ -13,6 +13,7 @@ const READING: StoreReading = {
   isArbiter: false,
   unassignedCount: 4,
   version: { generation: 1_750_000_000, value: 9 },
+  peers: { refused: { badFrame: 3, otherCluster: 0 }, badMessages: 5, dropped: { full: 7 }, snapshotsRefused: 2 },
 };
 
 describe('StoreMetrics', () => {
@@ -45,6 +46,17 @@ describe('StoreMetrics', () => {
     expect([await valueOf('seqsvr_raft_is_leader'), await valueOf('seqsvr_arbiter_active')]).to.deep.equal([1, 1]);
     reading = undefined;
     for (const [name] of rows) expect(await valueOf(name), name).to.equal(0);
+  });
+
+  it('shows what peers did wrong, by reason', async () => {
+    const rows: readonly [string, string, number][] = [
+      ['seqsvr_peer_refused_total', 'seqsvr_peer_refused_total{reason="badFrame"}', 3],
+      ['seqsvr_peer_refused_total', 'seqsvr_peer_refused_total{reason="otherCluster"}', 0],
+      ['seqsvr_peer_dropped_total', 'seqsvr_peer_dropped_total{reason="full"}', 7],
+      ['seqsvr_peer_bad_messages_total', 'seqsvr_peer_bad_messages_total', 5],
+      ['seqsvr_peer_snapshots_refused_total', 'seqsvr_peer_snapshots_refused_total', 2],
+    ];
+    for (const [name, sample, value] of rows) expect(await valueOf(name, sample), sample).to.equal(value);
   });
 
   it('counts a leader once in its term, whatever else changes in it', async () => {
