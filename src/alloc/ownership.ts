@@ -197,7 +197,8 @@ export class Ownership {
   async #leave(withinMs: number): Promise<void> {
     try {
       // Still serving: what was granted before the store took note comes back with the answer, and is released too.
-      this.adopt(await this.#options.store.drain(this.#caller, { timeoutMs: withinMs / 2, signal: this.#stopped.signal }));
+      const { assignment } = await this.#options.store.drain(this.#caller, { timeoutMs: withinMs / 2, signal: this.#stopped.signal });
+      this.adopt(assignment);
     } catch (error) {
       if (!SeqError.is(error)) throw error;
       // Nobody took note: what we have can be given back all the same, or else waits for the lease.

@@ -96,8 +96,8 @@ export class AllocService {
   }
 
   #toWireItem(item: Item): NextManyItem {
-    if (item instanceof SeqError) return { seq: 0n, error: errorToDetail(item, this.#node.table?.version) };
-    return { seq: item.first, error: undefined };
+    if (item instanceof SeqError) return { seq: 0n, epoch: 0n, error: errorToDetail(item, this.#node.table?.version) };
+    return { seq: item.first, epoch: BigInt(item.epoch), error: undefined };
   }
 
   #current(request: CurrentRequest): CurrentResponse {

@@ -1,5 +1,6 @@
 import type { ArbiterPort, Decision } from '../arbiter/arbiter.js';
 import type { ClusterView, Holding } from '../arbiter/view.js';
+import type { Clock } from '../base/clock.js';
 import { isSame, type Version } from '../model/version.js';
 import type { StoreNode } from '../store/node.js';
 
@@ -7,7 +8,7 @@ import type { StoreNode } from '../store/node.js';
 const RUNS_PER_DECISION_MAX = 10_000;
 
 /** Joins the arbiter to the StoreSvr whose role it is: neither knows the other. */
-export function arbiterPortOf(node: StoreNode): ArbiterPort {
+export function arbiterPortOf(node: StoreNode, clock: Clock): ArbiterPort {
   let seen: { readonly version: Version; readonly holdings: readonly Holding[] } | undefined;
   return {
     view(): ClusterView | undefined {
@@ -18,18 +19,23 @@ export function arbiterPortOf(node: StoreNode): ArbiterPort {
         seen = { version: state.version, holdings: state.holdings() };
       }
       const { version, lease } = state.cluster;
-      return { term: raft.term, version, lease, allocs: state.allocs.filter(({ isDraining }) => !isDraining), holdings: seen.holdings };
+      return { term: raft.term, version, lease, allocs: state.allocs.filter((alloc) => alloc.state === 'joined'), holdings: seen.holdings };
     },
-    assign: (decision) => propose(node, 'assign', decision),
-    planMove: (decision) => propose(node, 'planMove', decision),
+    assign: (decision) => propose(node, clock, 'assign', decision),
+    planMove: (decision) => propose(node, clock, 'planMove', decision),
   };
 }
 
 /** Resolves with the fate of the entry; a refusal by apply is a fate, and the state shows it. */
-async function propose(node: StoreNode, type: 'assign' | 'planMove', { arbiterTerm, basedOn, moves, reason }: Decision): Promise<void> {
+async function propose(
+  node: StoreNode,
+  clock: Clock,
+  type: 'assign' | 'planMove',
+  { arbiterTerm, basedOn, moves, reason }: Decision,
+): Promise<void> {
   // What does not fit into one entry is decided anew on the next version.
   const runs = moves
     .slice(0, RUNS_PER_DECISION_MAX)
     .map(({ firstSection, sectionCount, to }) => ({ firstSection, sectionCount, allocId: to.id, incarnation: to.incarnation }));
-  await node.propose({ type, arbiterTerm, basedOn, runs, reason });
+  await node.propose({ type, arbiterTerm, basedOn, runs, reason, atMs: clock.wallMs() });
 }

@@ -49,7 +49,7 @@ export async function fetchTable(endpoints: readonly string[], { pool, clock, ti
       const attemptMs = Math.min(ATTEMPT_LIMIT_MS, endMs - clock.nowMs());
       if (attemptMs <= 0) break;
       try {
-        const { routing } = await pool.to(endpoint).call(RouteServiceService.getRoute, {}, { timeoutMs: attemptMs, signal });
+        const { routing } = await pool.to(endpoint).call(RouteServiceService.getRoute, { setsVersion: 0n }, { timeoutMs: attemptMs, signal });
         if (routing !== undefined) return tableFromWire(routing);
         last = new SeqError('UNAVAILABLE', `${endpoint} knows no routing table yet`);
       } catch (error) {

@@ -111,7 +111,7 @@ export class StoreFinder {
 
   async #storesOf(alloc: string): Promise<string[]> {
     try {
-      const { routing } = await this.#pool.to(alloc).call(RouteServiceService.getRoute, {}, { timeoutMs: this.#probeMs() });
+      const { routing } = await this.#pool.to(alloc).call(RouteServiceService.getRoute, { setsVersion: 0n }, { timeoutMs: this.#probeMs() });
       return (routing?.stores ?? []).map(({ address }) => address);
     } catch (error) {
       // It has no table yet: then the other endpoints have to do.

@@ -209,10 +209,11 @@ export class MemorySeqServer {
 
   #item(uid: bigint): wire.NextManyItem {
     try {
-      return { seq: this.#take(uid, 1, 0n).first };
+      const { first } = this.#take(uid, 1, 0n);
+      return { seq: first, epoch: 1n, error: undefined };
     } catch (error) {
       if (!(error instanceof SeqError)) throw error;
-      return { seq: 0n, error: errorToDetail(error) };
+      return { seq: 0n, epoch: 0n, error: errorToDetail(error) };
     }
   }
 

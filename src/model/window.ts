@@ -1,4 +1,33 @@
-import type { Epoch, SectionId, Seq } from './ids.js';
+import type { AllocId, Epoch, SectionId, Seq } from './ids.js';
+
+/**
+ * The counters that the owner of an epoch left behind. Only the opener of the next epoch may install them, once, before
+ * its first answer, and only if they have this digest (DESIGN 3.2).
+ */
+export interface Handoff {
+  /** The epoch that ended. */
+  readonly epoch: Epoch;
+  /** SHA-256 of the counters, 64 hex digits. */
+  readonly digest: string;
+  /** The AllocSvr that has them. */
+  readonly from: AllocId;
+}
+
+export function isSameHandoff(one: Handoff | undefined, other: Handoff | undefined): boolean {
+  return one === other || (one?.epoch === other?.epoch && one?.digest === other?.digest && one?.from === other?.from);
+}
+
+/** Neighbouring sections that a planned move is to bring: their counters may be copied in advance. */
+export interface IncomingRun {
+  readonly firstSection: SectionId;
+  /** At least 1. */
+  readonly sectionCount: number;
+  /** That of the present owner. */
+  readonly epoch: Epoch;
+  readonly from: AllocId;
+  /** `host:port` of the present owner. */
+  readonly fromAddress: string;
+}
 
 /** Neighbouring sections of one owner with equal numbers. Invariant: base <= maxSeq, both committed. */
 export interface WindowRun {
@@ -12,6 +41,13 @@ export interface WindowRun {
   readonly maxSeq: Seq;
   /** A planned move waits for the owner to seal and release these sections. */
   readonly leaving: boolean;
+  /** Who is to have them, when leaving. */
+  readonly next?: AllocId;
+  /** What the former epoch left behind, and where it is; absent: nothing. */
+  readonly handoff?: Handoff & {
+    /** `host:port` of `from`; absent: it is not known any more. */
+    readonly fromAddress?: string;
+  };
 }
 
 /** Lays `next` onto the end of `runs`, joining it with the last one when the two touch and `isAlike` says so. */

@@ -1,11 +1,14 @@
-import { SeqError } from '../base/errors.js';
+import { optional, SeqError } from '../base/errors.js';
 import { checkGeometry, type Geometry, sectionCountOf } from '../model/geometry.js';
 import { type Epoch, parseAllocId, parseIncarnation, SEQ_MAX, type SectionId, type Seq, toEpoch, toSectionId } from '../model/ids.js';
-import { checkLeaseTerms, type LeaseTerms } from '../model/lease.js';
+import { checkLeaseTerms, type LeaseTerms, waitMsOf } from '../model/lease.js';
+import { parsePolicy, type Policy } from '../model/policy.js';
 import type { RoutingTable } from '../model/routing.js';
+import { parseSetMap, type SetMap } from '../model/sets.js';
 import { NO_VERSION, type Version } from '../model/version.js';
-import type { WindowRun } from '../model/window.js';
+import type { IncomingRun, WindowRun } from '../model/window.js';
 import type * as common from './gen/seqsvr/v1/common.js';
+import type * as log from './gen/seqsvr/v1/log.js';
 import type * as store from './gen/seqsvr/v1/store.js';
 
 /**
@@ -15,6 +18,8 @@ import type * as store from './gen/seqsvr/v1/store.js';
 
 /** Bounds what one table may make the receiver allocate. */
 const TABLE_NODES_MAX = 100_000;
+/** SHA-256. */
+const DIGEST_BYTES = 32;
 
 export function numberFromWire(value: bigint, what: string): number {
   const number = Number(value);
@@ -55,6 +60,45 @@ export function leaseTermsFromWire(terms: store.LeaseTerms | undefined): LeaseTe
   const { leaseMs, driftPpm, marginMs } = terms;
   checkLeaseTerms({ leaseMs, driftPpm, marginMs });
   return { leaseMs, driftPpm, marginMs };
+}
+
+/** `waitMs`: the committed one; without it the one that follows from the terms. */
+export function leaseTermsToWire(terms: LeaseTerms, waitMs = waitMsOf(terms)): store.LeaseTerms {
+  const { leaseMs, driftPpm, marginMs } = terms;
+  return { leaseMs, driftPpm, marginMs, waitMs };
+}
+
+/** 64 hex digits <-> 32 bytes; absent <-> none. */
+export function digestToWire(digest: string | undefined): Buffer {
+  return Buffer.from(digest ?? '', 'hex');
+}
+
+/** Throws PROTOCOL unless it is 32 bytes or none. */
+export function digestFromWire(bytes: Uint8Array): string | undefined {
+  if (bytes.length === 0) return undefined;
+  if (bytes.length !== DIGEST_BYTES) throw protocol(`a digest has ${DIGEST_BYTES} bytes, got ${bytes.length}`);
+  return Buffer.from(bytes).toString('hex');
+}
+
+export function policyToWire({ placement, standbys, isPaused, movesInFlightMax, silentShareMaxPercent }: Policy): log.Policy {
+  return { placement, standbys: [...standbys], isPaused, movesInFlightMax, silentShareMaxPercent };
+}
+
+/** Throws INVALID_ARGUMENT unless it makes sense. */
+export function policyFromWire(wire: log.Policy | undefined): Policy {
+  if (wire === undefined) throw protocol('a policy is missing');
+  return parsePolicy(wire);
+}
+
+export function setMapToWire({ version, home, sets }: SetMap): common.SetMap {
+  return { version: BigInt(version), home, sets: sets.map((set) => ({ ...set, seeds: [...set.seeds] })) };
+}
+
+/** Throws INVALID_ARGUMENT unless it is a map, of version 1 or more. */
+export function setMapFromWire(wire: common.SetMap | undefined): SetMap {
+  if (wire === undefined) throw protocol('a set map is missing');
+  const sets = wire.sets.map(({ name, firstUid, lastUid, seeds, clusterId }) => ({ name, firstUid, lastUid, seeds, clusterId }));
+  return parseSetMap({ version: numberFromWire(wire.version, 'set map version'), home: wire.home, sets });
 }
 
 /** A table is a value that goes to many: its wire form is made once. */
@@ -108,6 +152,13 @@ export function windowToWire(run: WindowRun): store.WindowRun {
     base: run.base,
     maxSeq: run.maxSeq,
     leaving: run.leaving,
+    nextAllocId: run.next ?? '',
+    handoff: run.handoff && {
+      epoch: BigInt(run.handoff.epoch),
+      digest: digestToWire(run.handoff.digest),
+      fromAllocId: run.handoff.from,
+      fromAddress: run.handoff.fromAddress ?? '',
+    },
   };
 }
 
@@ -117,7 +168,43 @@ export function windowFromWire(wire: store.WindowRun, geometry: Geometry): Windo
   const base = seqFromWire(wire.base);
   const maxSeq = seqFromWire(wire.maxSeq);
   if (base > maxSeq) throw protocol(`a window with base ${base} above max_seq ${maxSeq}`);
-  return { firstSection, sectionCount, epoch: epochFromWire(wire.epoch), base, maxSeq, leaving: wire.leaving };
+  return {
+    firstSection,
+    sectionCount,
+    epoch: epochFromWire(wire.epoch),
+    base,
+    maxSeq,
+    leaving: wire.leaving,
+    ...optional('next', wire.nextAllocId === '' ? undefined : parseAllocId(wire.nextAllocId)),
+    ...optional('handoff', wire.handoff && handoffFromWire(wire.handoff)),
+  };
+}
+
+function handoffFromWire(wire: store.Handoff): NonNullable<WindowRun['handoff']> {
+  const digest = digestFromWire(wire.digest);
+  if (digest === undefined) throw protocol('a hand-off without a digest');
+  return {
+    epoch: epochFromWire(wire.epoch),
+    digest,
+    from: parseAllocId(wire.fromAllocId),
+    ...optional('fromAddress', wire.fromAddress === '' ? undefined : wire.fromAddress),
+  };
+}
+
+export function incomingToWire(run: IncomingRun): store.IncomingRun {
+  return {
+    firstSection: run.firstSection,
+    sectionCount: run.sectionCount,
+    epoch: BigInt(run.epoch),
+    fromAllocId: run.from,
+    fromAddress: run.fromAddress,
+  };
+}
+
+/** Throws PROTOCOL unless the run lies within the set. */
+export function incomingFromWire(wire: store.IncomingRun, geometry: Geometry): IncomingRun {
+  const { firstSection, sectionCount } = sectionRunFromWire(wire, geometry);
+  return { firstSection, sectionCount, epoch: epochFromWire(wire.epoch), from: parseAllocId(wire.fromAllocId), fromAddress: wire.fromAddress };
 }
 
 /** Throws PROTOCOL unless [firstSection, firstSection + sectionCount) is a run of sections of the set. */

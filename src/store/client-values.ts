@@ -1,10 +1,20 @@
 import { SeqError } from '../base/errors.js';
 import type { Geometry } from '../model/geometry.js';
-import type { Seq } from '../model/ids.js';
+import type { Epoch, SectionId, Seq } from '../model/ids.js';
 import type { LeaseTerms } from '../model/lease.js';
 import type { RoutingTable } from '../model/routing.js';
-import type { WindowRun } from '../model/window.js';
-import { geometryFromWire, leaseTermsFromWire, seqFromWire, tableFromWire, windowFromWire } from '../rpc/codec.js';
+import type { IncomingRun, WindowRun } from '../model/window.js';
+import { NO_SETS, type SetMap } from '../model/sets.js';
+import {
+  digestToWire,
+  geometryFromWire,
+  incomingFromWire,
+  leaseTermsFromWire,
+  seqFromWire,
+  setMapFromWire,
+  tableFromWire,
+  windowFromWire,
+} from '../rpc/codec.js';
 import type * as wire from '../rpc/gen/seqsvr/v1/store.js';
 import { errorFromDetail } from '../rpc/status.js';
 import type { RaiseItem, ReleasedRun } from './command.js';
@@ -23,6 +33,9 @@ export interface Assignment {
   readonly table: RoutingTable;
   /** The windows of every section that the incarnation owns in this table, in section order. */
   readonly windows: readonly WindowRun[];
+  /** Sections that planned moves are to bring to the incarnation, in section order. */
+  readonly incoming: readonly IncomingRun[];
+  readonly sets: SetMap;
 }
 
 export interface Renewal {
@@ -34,6 +47,25 @@ export interface Renewal {
 export type RaiseOutcome =
   | { readonly type: 'raised' /** As committed: at or above what was asked for. */; readonly maxSeq: Seq }
   | { readonly type: 'refused'; readonly error: SeqError };
+
+/** What a draining AllocSvr is told. */
+export interface Draining {
+  readonly assignment: Assignment;
+  /** AllocSvrs that could take over; 0: whatever the caller has goes to nobody. */
+  readonly successorCount: number;
+}
+
+/** A section, and the epoch that the caller believes to own it in. */
+export interface OwnedSection {
+  readonly section: SectionId;
+  readonly epoch: Epoch;
+}
+
+/** How busy a section is. */
+export interface SectionLoad {
+  readonly section: SectionId;
+  readonly callsPerSecond: number;
+}
 
 export interface ReleaseOutcome {
   readonly releasedCount: number;
@@ -54,7 +86,12 @@ export function renewalFromWire(response: wire.RenewResponse): Renewal {
 export function assignmentFromWire(assignment: wire.Assignment | undefined): Assignment {
   if (assignment?.routing === undefined) throw new SeqError('PROTOCOL', 'an assignment without a routing table');
   const table = tableFromWire(assignment.routing);
-  return { table, windows: assignment.windows.map((run) => windowFromWire(run, table.geometry)) };
+  return {
+    table,
+    windows: assignment.windows.map((run) => windowFromWire(run, table.geometry)),
+    incoming: assignment.incoming.map((run) => incomingFromWire(run, table.geometry)),
+    sets: assignment.sets === undefined ? NO_SETS : setMapFromWire(assignment.sets),
+  };
 }
 
 export function raisesToWire(raises: readonly RaiseItem[]): wire.Raise[] {
@@ -71,5 +108,11 @@ export function outcomesFromWire(response: wire.RaiseResponse, askedCount: numbe
 }
 
 export function releasesToWire(releases: readonly ReleasedRun[]): wire.ReleasedRun[] {
-  return releases.map(({ firstSection, sectionCount, epoch, trueMax }) => ({ firstSection, sectionCount, epoch: BigInt(epoch), trueMax }));
+  return releases.map(({ firstSection, sectionCount, epoch, trueMax, digest }) => ({
+    firstSection,
+    sectionCount,
+    epoch: BigInt(epoch),
+    trueMax,
+    digest: digestToWire(digest),
+  }));
 }

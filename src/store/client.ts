@@ -14,7 +14,9 @@ import { LeaderFinder } from './client-leader.js';
 import {
   type Assignment,
   assignmentFromWire,
+  type Draining,
   outcomesFromWire,
+  type OwnedSection,
   type RaiseOutcome,
   raisesToWire,
   type Registration,
@@ -22,6 +24,7 @@ import {
   type Renewal,
   registrationFromWire,
   releasesToWire,
+  type SectionLoad,
   renewalFromWire,
 } from './client-values.js';
 import { type WatchHandlers, Watches } from './client-watches.js';
@@ -29,7 +32,7 @@ import type { Caller, RaiseItem, ReleasedRun } from './command.js';
 import { RaiseBatches } from './raise-batches.js';
 
 export type { StoreCall } from './client-budget.js';
-export type { Assignment, RaiseOutcome, Registration, ReleaseOutcome, Renewal } from './client-values.js';
+export type { Assignment, Draining, OwnedSection, RaiseOutcome, Registration, ReleaseOutcome, Renewal, SectionLoad } from './client-values.js';
 export type { WatchHandlers } from './client-watches.js';
 export type { Caller, RaiseItem, ReleasedRun } from './command.js';
 
@@ -109,9 +112,12 @@ export class StoreClient {
    * reads its clock, calls, and knows. What is learnt about the leader serves the next attempt; that nothing came for a
    * while is learnt BEFORE the deadline, for a leader with a slow disk must get to answer and a paused one cost no lease.
    */
-  async renewOnce(ask: Caller & { readonly routingVersion: Version | undefined }, call: RenewCall): Promise<Renewal> {
-    const { allocId, incarnation } = ask;
-    const request = { allocId, incarnation, routingVersion: wireVersion(ask.routingVersion) };
+  async renewOnce(
+    ask: Caller & { readonly routingVersion: Version | undefined; readonly loads?: readonly SectionLoad[] },
+    call: RenewCall,
+  ): Promise<Renewal> {
+    const { allocId, incarnation, loads = [] } = ask;
+    const request = { allocId, incarnation, routingVersion: wireVersion(ask.routingVersion), loads: loads.map((load) => ({ ...load })) };
     const address = this.#leader.target;
     let hasMovedOn = false;
     const cancelMoveOn = this.#clock.after(call.moveOnAfterMs, () => {
@@ -152,11 +158,29 @@ export class StoreClient {
     return this.#retry('release', (channel, options) => channel.call(StoreServiceService.release, request, options), call);
   }
 
-  /** Says that the caller is about to stop: it gets no further sections. Answers with what it still owns. */
-  async drain({ allocId, incarnation }: Caller, call: StoreCall): Promise<Assignment> {
+  /** Says that the caller is about to stop: it gets no further sections. Answers with what it still owns. Asked again, it tells how things stand. */
+  async drain({ allocId, incarnation }: Caller, call: StoreCall): Promise<Draining> {
     const request = { allocId, incarnation };
     const response = await this.#retry('drain', (channel, options) => channel.call(StoreServiceService.drain, request, options), call);
-    return this.#learnStores(assignmentFromWire(response.assignment));
+    return { assignment: this.#learnStores(assignmentFromWire(response.assignment)), successorCount: response.successorCount };
+  }
+
+  /**
+   * Which of these the caller still owns, in the order asked: confirmed by a quorum in a round that began after the leader
+   * received this. At most RAISES_PER_REQUEST_MAX.
+   */
+  async confirm({ allocId, incarnation, sections }: Caller & { readonly sections: readonly OwnedSection[] }, call: StoreCall): Promise<readonly boolean[]> {
+    assert(sections.length <= RAISES_PER_REQUEST_MAX, 'a confirm request is within its limit');
+    const request = { allocId, incarnation, sections: sections.map(({ section, epoch }) => ({ section, epoch: BigInt(epoch) })) };
+    const { owned } = await this.#retry('confirm', (channel, options) => channel.call(StoreServiceService.confirm, request, options), call);
+    if (owned.length !== sections.length) throw new SeqError('PROTOCOL', `${sections.length} sections asked, ${owned.length} answered`);
+    return owned;
+  }
+
+  /** Call only with what a parent saw of its own child: this run's lease is not waited out any more. Answered after commit. */
+  async reportDeath({ allocId, incarnation, reason }: Caller & { readonly reason: string }, call: StoreCall): Promise<void> {
+    const request = { allocId, incarnation, reason };
+    await this.#retry('reportDeath', (channel, options) => channel.call(StoreServiceService.reportDeath, request, options), call);
   }
 
   /** The newest table and the caller's windows, confirmed by a quorum. */

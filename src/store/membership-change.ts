@@ -2,9 +2,10 @@ import { assert, unreachable } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import type { ConfChange, ConfChangeStep } from '../raft/conf-change.js';
 import { MembershipChange as ChangeMessage } from '../rpc/gen/seqsvr/v1/log.js';
-import { type Member, memberFromWire } from './command.js';
+import type { Member } from './command.js';
+import { memberFromWire } from './command-codec.js';
 import type { StoreState } from './state.js';
-import { bumpVersion, refuse, type Refusal, type Result } from './state-machine.js';
+import { bumpVersion, refuse, type Refusal, type Result } from './result.js';
 
 /** What a change of the Raft members means for the member table. */
 export type MembershipChange =

@@ -32,12 +32,12 @@ export function recoverState(state: StoreState, { generation, bump, member }: Re
     if (lifted > SEQ_MAX) throw new SeqError('OUT_OF_RANGE', `section ${number} is at ${maxSeq}: with ${bump} more it would pass ${SEQ_MAX}`);
     // What any former epoch handed out lies at or below it.
     const base = toSeq(lifted);
-    state.setSection(number, { owner: undefined, epoch: toEpoch(epoch + 1), base, maxSeq: base, next: undefined });
+    state.setSection(number, { owner: undefined, epoch: toEpoch(epoch + 1), base, maxSeq: base, next: undefined, handoff: undefined });
     liftedCount += 1;
   }
   for (const alloc of state.allocs) {
     // Its runs are former ones now: none of them can come back, and a new one registers as ever.
-    state.setAlloc({ ...alloc, incarnation: NO_INCARNATION, former: [alloc.incarnation, ...alloc.former], isDraining: true });
+    state.setAlloc({ ...alloc, incarnation: NO_INCARNATION, former: [alloc.incarnation, ...alloc.former], state: 'gone' });
   }
   for (const { id } of state.members) state.removeMember(id);
   state.setMember({ ...member, wantsVote: false, replacesId: undefined, isLeaving: false });

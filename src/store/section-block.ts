@@ -1,4 +1,5 @@
-import { collectRuns } from '../model/window.js';
+import { collectRuns, isSameHandoff } from '../model/window.js';
+import { digestToWire } from '../rpc/codec.js';
 import { SectionRecord } from '../rpc/gen/seqsvr/v1/log.js';
 import type { Caller } from './command.js';
 import type { Section } from './state.js';
@@ -38,7 +39,7 @@ function restOf(section: Section | undefined): Uint8Array {
   if (section === undefined) return new Uint8Array();
   const known = encoded.get(section);
   if (known !== undefined) return known;
-  const { owner, epoch, base, maxSeq, next } = section;
+  const { owner, epoch, base, maxSeq, next, handoff } = section;
   const rest = SectionRecord.encode({
     // The one field that is not the section's own: absent, for 0 is not written.
     sectionCount: 0,
@@ -49,6 +50,9 @@ function restOf(section: Section | undefined): Uint8Array {
     maxSeq,
     nextAllocId: next?.allocId ?? '',
     nextIncarnation: next?.incarnation ?? '',
+    handoffEpoch: BigInt(handoff?.epoch ?? 0),
+    handoffDigest: digestToWire(handoff?.digest),
+    handoffAllocId: handoff?.from ?? '',
   }).finish();
   encoded.set(section, rest);
   return rest;
@@ -63,7 +67,8 @@ function isAlike(one: Section | undefined, other: Section | undefined): boolean 
     one.base === other.base &&
     one.epoch === other.epoch &&
     isSameCaller(one.owner, other.owner) &&
-    isSameCaller(one.next, other.next)
+    isSameCaller(one.next, other.next) &&
+    isSameHandoff(one.handoff, other.handoff)
   );
 }
 

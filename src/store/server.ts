@@ -90,7 +90,7 @@ export class StoreServer {
 
     const handlers = new Handlers({ clock, onBug: onFatal, routingVersion: () => node.state.cluster?.version });
     const services = [
-      storeService({ node, authority, watchers, handlers }),
+      storeService({ node, authority, watchers, handlers, clock }),
       storeRouteService(node, handlers),
       storeAdminService({ ...options, node, authority, handlers }),
       health.service(handlers),

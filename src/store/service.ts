@@ -1,21 +1,27 @@
 import { unreachable } from '../base/assert.js';
-import { SeqError } from '../base/errors.js';
+import { optional, SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
-import { parseName, toSectionId } from '../model/ids.js';
+import { type Incarnation, parseName, toSectionId } from '../model/ids.js';
 import { isNewer } from '../model/version.js';
 import {
   callerFromWire,
   callerVersionFromWire,
+  digestFromWire,
   epochFromWire,
+  incomingToWire,
+  leaseTermsToWire,
   numberFromWire,
   sectionRunFromWire,
   seqFromWire,
+  setMapToWire,
   tableToWire,
   windowToWire,
 } from '../rpc/codec.js';
 import { type GetRouteRequest, type GetRouteResponse, RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import {
   type Assignment,
+  type ConfirmRequest,
+  type ConfirmResponse,
   type DrainRequest,
   type DrainResponse,
   type LoadRequest,
@@ -26,6 +32,8 @@ import {
   type RegisterRequest,
   type RegisterResponse,
   type ReleaseRequest,
+  type ReportDeathRequest,
+  type ReportDeathResponse,
   type ReleaseResponse,
   type RenewRequest,
   type RenewResponse,
@@ -33,10 +41,12 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '../rpc/gen/seqsvr/v1/store.js';
-import { RAISES_PER_REQUEST_MAX, RELEASES_PER_REQUEST_MAX } from '../rpc/limits.js';
+import { LOADS_MAX, RAISES_PER_REQUEST_MAX, RELEASES_PER_REQUEST_MAX } from '../rpc/limits.js';
 import type { Handlers, Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
+import type { Clock } from '../base/clock.js';
 import type { Caller } from './command.js';
+import type { SectionLoad } from './client-values.js';
 import type { LeaseAuthority } from './lease-authority.js';
 import type { StoreNode } from './node.js';
 import type { Cluster } from './state.js';
@@ -54,8 +64,9 @@ export function storeService(parts: {
   readonly authority: LeaseAuthority;
   readonly watchers: Watchers;
   readonly handlers: Handlers;
+  readonly clock: Clock;
 }): Service {
-  const { node, authority, watchers, handlers } = parts;
+  const { node, authority, watchers, handlers, clock } = parts;
   return {
     definition: StoreServiceService,
     implementation: {
@@ -63,7 +74,9 @@ export function storeService(parts: {
       renew: handlers.unary<RenewRequest, RenewResponse>((request) => renew(node, authority, request)),
       raise: handlers.unary<RaiseRequest, RaiseResponse>((request) => raise(node, request)),
       release: handlers.unary<ReleaseRequest, ReleaseResponse>((request) => release(node, request)),
-      drain: handlers.unary<DrainRequest, DrainResponse>((request) => drain(node, request)),
+      drain: handlers.unary<DrainRequest, DrainResponse>((request) => drain(node, authority, clock, request)),
+      confirm: handlers.unary<ConfirmRequest, ConfirmResponse>((request) => confirm(node, request)),
+      reportDeath: handlers.unary<ReportDeathRequest, ReportDeathResponse>((request) => reportDeath(node, clock, request)),
       load: handlers.unary<LoadRequest, LoadResponse>((request) => load(node, request)),
       watch: handlers.serverStream<WatchRequest, WatchResponse>((request, stream) => {
         const caller = callerFromWire(request);
@@ -79,11 +92,15 @@ export function storeService(parts: {
 
 /** The table, for whoever has none yet: any StoreSvr answers with what it has applied. */
 export function storeRouteService(node: StoreNode, handlers: Handlers): Service {
-  const getRoute = handlers.unary<GetRouteRequest, GetRouteResponse>(({ routingVersion }) => {
+  const getRoute = handlers.unary<GetRouteRequest, GetRouteResponse>(({ routingVersion, setsVersion }) => {
     const table = node.state.table();
     if (table === undefined)
       throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true, retryAfterMs: STARTING_RETRY_AFTER_MS });
-    return { routing: isNewer(table.version, callerVersionFromWire(routingVersion)) ? tableToWire(table) : undefined };
+    const { sets } = clusterOf(node);
+    return {
+      routing: isNewer(table.version, callerVersionFromWire(routingVersion)) ? tableToWire(table) : undefined,
+      sets: BigInt(sets.version) > setsVersion ? setMapToWire(sets) : undefined,
+    };
   });
   return { definition: RouteServiceService, implementation: { getRoute } };
 }
@@ -91,7 +108,14 @@ export function storeRouteService(node: StoreNode, handlers: Handlers): Service 
 /** What an incarnation may serve by the state as applied here. */
 export function assignmentOf(node: StoreNode, caller: Caller): Assignment | undefined {
   const table = node.state.table();
-  return table === undefined ? undefined : { routing: tableToWire(table), windows: node.state.windowsOf(caller).map(windowToWire) };
+  if (table === undefined) return undefined;
+  const { sets } = clusterOf(node);
+  return {
+    routing: tableToWire(table),
+    windows: node.state.windowsOf(caller).map(windowToWire),
+    incoming: node.state.incomingOf(caller).map(incomingToWire),
+    sets: sets.version === 0 ? undefined : setMapToWire(sets),
+  };
 }
 
 async function register(node: StoreNode, request: RegisterRequest): Promise<RegisterResponse> {
@@ -105,7 +129,7 @@ async function register(node: StoreNode, request: RegisterRequest): Promise<Regi
   }
   const { result } = await node.propose({ type: 'register', ...caller, address: request.address, zone: request.zone });
   throwRefusal(result);
-  return { clusterId: cluster.clusterId, geometry: cluster.geometry, raiseBy: cluster.raiseBy, lease: cluster.lease };
+  return { clusterId: cluster.clusterId, geometry: cluster.geometry, raiseBy: cluster.raiseBy, lease: leaseTermsToWire(cluster.lease, cluster.waitMs) };
 }
 
 /**
@@ -120,9 +144,10 @@ async function renew(node: StoreNode, authority: LeaseAuthority, request: RenewR
   node.requireLeading();
   requireCurrent(node, caller);
   requireRenewable(authority, caller);
-  authority.heard(caller.incarnation);
+  authority.heard(caller.incarnation, loadsOf(request));
   const isStale = isNewer(node.state.version, callerVersionFromWire(request.routingVersion));
-  return { lease: clusterOf(node).lease, assignment: isStale ? assignmentOf(node, caller) : undefined };
+  const { lease, waitMs } = clusterOf(node);
+  return { lease: leaseTermsToWire(lease, waitMs), assignment: isStale ? assignmentOf(node, caller) : undefined };
 }
 
 async function raise(node: StoreNode, request: RaiseRequest): Promise<RaiseResponse> {
@@ -148,6 +173,7 @@ async function release(node: StoreNode, request: ReleaseRequest): Promise<Releas
     ...sectionRunFromWire(run, geometry),
     epoch: epochFromWire(run.epoch),
     trueMax: seqFromWire(run.trueMax),
+    ...optional('digest', digestFromWire(run.digest)),
   }));
   const { result } = await node.propose({ type: 'release', ...caller, generation: numberFromWire(request.generation, 'generation'), releases });
   throwRefusal(result);
@@ -156,13 +182,45 @@ async function release(node: StoreNode, request: ReleaseRequest): Promise<Releas
     : { releasedCount: 0, refusedCount: 0 };
 }
 
-async function drain(node: StoreNode, request: DrainRequest): Promise<DrainResponse> {
+async function drain(node: StoreNode, authority: LeaseAuthority, clock: Clock, request: DrainRequest): Promise<DrainResponse> {
   const caller = callerFromWire(request);
   node.requireLeading();
-  const { result } = await node.propose({ type: 'drain', ...caller });
+  const { result } = await node.propose({ type: 'drain', ...caller, reason: `${caller.allocId} is about to stop`, atMs: clock.wallMs() });
   throwRefusal(result);
+  const { leaseMs } = clusterOf(node).lease;
+  const isAlive = (incarnation: Incarnation): boolean => (authority.heardMsAgo(incarnation) ?? Number.POSITIVE_INFINITY) < leaseMs;
+  const successors = node.state.allocs.filter(({ state, incarnation }) => state === 'joined' && isAlive(incarnation));
   // Applied here, so this state has every grant that came before the mark, and there will be none after it.
-  return { assignment: assignmentOf(node, caller) };
+  return { assignment: assignmentOf(node, caller), successorCount: successors.length };
+}
+
+/** Answered only after a quorum round that began after this request came: whoever asked before it still owned what this says. */
+async function confirm(node: StoreNode, request: ConfirmRequest): Promise<ConfirmResponse> {
+  const caller = callerFromWire(request);
+  atMost(RAISES_PER_REQUEST_MAX, request.sections.length, 'sections');
+  node.requireLeading();
+  await node.confirmLeadership();
+  node.requireLeading();
+  requireCurrent(node, caller);
+  const owned = request.sections.map(({ section, epoch }) => {
+    const known = node.state.sections[section];
+    return known?.owner?.incarnation === caller.incarnation && known.owner.allocId === caller.allocId && BigInt(known.epoch) === epoch;
+  });
+  return { owned };
+}
+
+async function reportDeath(node: StoreNode, clock: Clock, request: ReportDeathRequest): Promise<ReportDeathResponse> {
+  const caller = callerFromWire(request);
+  node.requireLeading();
+  const { result } = await node.propose({ type: 'reportDeath', ...caller, reason: request.reason, atMs: clock.wallMs() });
+  throwRefusal(result);
+  return {};
+}
+
+/** What a renewal says of the caller's sections; what is no section of the set is left out. */
+function loadsOf({ loads }: RenewRequest): SectionLoad[] {
+  atMost(LOADS_MAX, loads.length, 'loads');
+  return loads.map(({ section, callsPerSecond }) => ({ section: toSectionId(section), callsPerSecond }));
 }
 
 async function load(node: StoreNode, request: LoadRequest): Promise<LoadResponse> {

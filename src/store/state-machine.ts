@@ -1,33 +1,19 @@
 import { assert, unreachable } from '../base/assert.js';
-import type { ErrorCode } from '../base/errors.js';
 import { SEQ_MAX, type Seq, toEpoch, toSeq } from '../model/ids.js';
-import { isSame, type Version } from '../model/version.js';
+import { waitMsOf } from '../model/lease.js';
+import { DEFAULT_POLICY } from '../model/policy.js';
+import { NO_SETS } from '../model/sets.js';
+import { isSame } from '../model/version.js';
+import { applyDrain, applyRegister, applyRemoveAlloc, applyReportDeath, applyResume } from './apply-alloc.js';
+import { applySetLease, applySetPolicy, applySetSets, applySettleWait } from './apply-settings.js';
 import type { AssignedRun, Command, RaiseItem, ReleasedRun } from './command.js';
+import { bumpVersion, noteAudit, type RaiseOutcome, type Refusal, refuse, type Result } from './result.js';
 import { type Section, sectionsIn, type StoreState } from './state.js';
+
+export type { RaiseOutcome, Refusal, Result } from './result.js';
 
 /** How far one raise may lift a section: a wrong request must not burn the number space. */
 const RAISE_MAX = 2n ** 40n;
-/** Former runs that are remembered for each AllocSvr. */
-const FORMER_MAX = 8;
-/** AllocSvrs that one set knows. */
-const ALLOCS_MAX = 10_000;
-
-/** What one section's raise became. */
-export type RaiseOutcome = { readonly type: 'raised'; readonly maxSeq: Seq } | Refusal;
-
-export interface Refusal {
-  readonly type: 'refused';
-  readonly code: ErrorCode;
-  readonly why: string;
-}
-
-export type Result =
-  | { readonly type: 'done' }
-  | { readonly type: 'raises'; readonly outcomes: readonly RaiseOutcome[] }
-  | { readonly type: 'decided'; readonly version: Version; readonly sectionCount: number }
-  | { readonly type: 'released'; readonly releasedCount: number; readonly refusedCount: number }
-  | Refusal;
-
 type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>;
 
 /**
@@ -52,7 +38,21 @@ export function apply(state: StoreState, command: Command, entryTerm: number): R
     case 'release':
       return applyRelease(state, command);
     case 'drain':
-      return applyDrain(state, command);
+      return applyDrain(state, command, entryTerm);
+    case 'resume':
+      return applyResume(state, command, entryTerm);
+    case 'reportDeath':
+      return applyReportDeath(state, command, entryTerm);
+    case 'removeAlloc':
+      return applyRemoveAlloc(state, command, entryTerm);
+    case 'setPolicy':
+      return applySetPolicy(state, command, entryTerm);
+    case 'setLease':
+      return applySetLease(state, command, entryTerm);
+    case 'settleWait':
+      return applySettleWait(state, command, entryTerm);
+    case 'setSets':
+      return applySetSets(state, command, entryTerm);
     default:
       return unreachable(command);
   }
@@ -62,7 +62,18 @@ export function apply(state: StoreState, command: Command, entryTerm: number): R
 function applyInit(state: StoreState, command: CommandOf<'init'>): Result {
   if (state.cluster !== undefined) return refuse('INVALID_ARGUMENT', `already initialised as cluster ${state.cluster.clusterId}`);
   const { clusterId, geometry, lease, raiseBy, generation, members } = command;
-  state.setCluster({ clusterId, geometry, lease, raiseBy, version: { generation, value: 1 } });
+  state.setCluster({
+    clusterId,
+    geometry,
+    lease,
+    leaseNumber: 0,
+    waitMs: waitMsOf(lease),
+    policy: DEFAULT_POLICY,
+    sets: NO_SETS,
+    auditCount: 0,
+    raiseBy,
+    version: { generation, value: 1 },
+  });
   for (const member of members) state.setMember({ ...member, wantsVote: false, replacesId: undefined, isLeaving: false });
   return { type: 'done' };
 }
@@ -80,22 +91,6 @@ function applyMember(state: StoreState, { id, name, nodeUuid, peerAddress, addre
   return { type: 'done' };
 }
 
-/** A new run supersedes the former one: from here on that one's renewals and raises are refused. What it sealed it may still release. */
-function applyRegister(state: StoreState, { allocId, incarnation, address, zone }: CommandOf<'register'>): Result {
-  const known = state.alloc(allocId);
-  if (known === undefined && state.allocs.length >= ALLOCS_MAX) return refuse('RESOURCE_EXHAUSTED', `a set has at most ${ALLOCS_MAX} AllocSvrs`);
-  if (known?.incarnation === incarnation && known.address === address && known.zone === zone) return { type: 'done' };
-  // A register that was late on the way must not bring a former run back.
-  if (known?.former.includes(incarnation)) return refuse('NOT_OWNER', `superseded: incarnation ${incarnation} of ${allocId} is a former one`);
-  const former =
-    known === undefined || known.incarnation === incarnation ? (known?.former ?? []) : [known.incarnation, ...known.former].slice(0, FORMER_MAX);
-  // A repeat by the same run changes its address at most; only a new run undoes a drain.
-  const isDraining = known?.incarnation === incarnation && known.isDraining;
-  state.setAlloc({ id: allocId, incarnation, address, zone, former, isDraining });
-  bumpVersion(state);
-  return { type: 'done' };
-}
-
 /** Gives sections to new owners: epoch + 1, base := maxSeq, and the first window in the same entry (DESIGN 3.1, Grant). */
 function applyAssign(state: StoreState, command: CommandOf<'assign'>, entryTerm: number): Result {
   const refusal = refuseDecision(state, command, entryTerm);
@@ -103,6 +98,7 @@ function applyAssign(state: StoreState, command: CommandOf<'assign'>, entryTerm:
   let sectionCount = 0;
   for (const run of command.runs) sectionCount += changeSections(state, run, (before) => grant(state, before, run, before.maxSeq));
   bumpVersion(state);
+  noteAudit(state, { ...command, kind: command.type, term: entryTerm, sectionCount });
   return { type: 'decided', version: state.version, sectionCount };
 }
 
@@ -116,6 +112,7 @@ function applyPlanMove(state: StoreState, command: CommandOf<'planMove'>, entryT
     sectionCount += changeSections(state, run, (before) => (before.owner === undefined ? undefined : { ...before, next }));
   }
   bumpVersion(state);
+  noteAudit(state, { ...command, kind: command.type, term: entryTerm, sectionCount });
   return { type: 'decided', version: state.version, sectionCount };
 }
 
@@ -142,23 +139,13 @@ function applyRelease(state: StoreState, { allocId, incarnation, generation, rel
   let refusedCount = 0;
   for (const run of releases) {
     const changed = changeSections(state, run, (before) =>
-      mayRelease(before, { allocId, incarnation }, run) ? released(state, before, run.trueMax) : undefined,
+      mayRelease(before, { allocId, incarnation }, run) ? released(state, before, run) : undefined,
     );
     releasedCount += changed;
     refusedCount += run.sectionCount - changed;
   }
   if (releasedCount > 0) bumpVersion(state);
   return { type: 'released', releasedCount, refusedCount };
-}
-
-/** The run keeps what it has until it releases it. Repeating it changes nothing. */
-function applyDrain(state: StoreState, { allocId, incarnation }: CommandOf<'drain'>): Result {
-  const alloc = state.alloc(allocId);
-  if (alloc?.incarnation !== incarnation) return refuse('NOT_OWNER', `superseded: incarnation ${incarnation} is not the newest of ${allocId}`);
-  if (alloc.isDraining) return { type: 'done' };
-  state.setAlloc({ ...alloc, isDraining: true });
-  bumpVersion(state);
-  return { type: 'done' };
 }
 
 /** A decision counts only under the leader that made it, and only on the state that it was made on. */
@@ -204,14 +191,20 @@ function refuseRaise(
 
 function mayRelease({ owner, epoch, base, maxSeq }: Section, caller: { allocId: string; incarnation: string }, run: ReleasedRun): boolean {
   const isOwner = owner?.allocId === caller.allocId && owner.incarnation === caller.incarnation;
-  return isOwner && epoch === run.epoch && base <= run.trueMax && run.trueMax <= maxSeq;
+  // A digest is that of one section's counters.
+  const isWhole = run.digest === undefined || run.sectionCount === 1;
+  return isOwner && isWhole && epoch === run.epoch && base <= run.trueMax && run.trueMax <= maxSeq;
 }
 
-/** Retires the epoch. This is the only place where maxSeq may go down: the owner said, sealed, what it really handed out. */
-function released(state: StoreState, before: Section, trueMax: Seq): Section {
-  const { next } = before;
-  if (next !== undefined && state.mayOwn(next)) return grant(state, before, next, trueMax);
-  return { owner: undefined, epoch: before.epoch, base: trueMax, maxSeq: trueMax, next: undefined };
+/**
+ * Retires the epoch. This is the only place where maxSeq may go down: the owner said, sealed, what it really handed out.
+ * Its digest is committed in the same entry, for the next epoch alone.
+ */
+function released(state: StoreState, { owner, epoch, next }: Section, { trueMax, digest }: ReleasedRun): Section {
+  assert(owner !== undefined, 'only an owner releases');
+  const handoff = digest === undefined ? undefined : { epoch, digest, from: owner.allocId };
+  const left: Section = { owner: undefined, epoch, base: trueMax, maxSeq: trueMax, next: undefined, handoff };
+  return next !== undefined && state.mayOwn(next) ? grant(state, left, next, trueMax) : left;
 }
 
 /** The one place where a section gets an owner: epoch + 1, `base`, and a first window above it. */
@@ -225,7 +218,9 @@ function grant(
   assert(cluster !== undefined, 'sections exist once the cluster is initialised');
   const room = SEQ_MAX - base;
   const maxSeq = toSeq(base + (cluster.raiseBy < room ? cluster.raiseBy : room));
-  return { owner: { allocId, incarnation }, epoch: toEpoch(before.epoch + 1), base, maxSeq, next: undefined };
+  // What epoch e left behind is for epoch e + 1; an owner that crashed left nothing.
+  const handoff = before.handoff?.epoch === before.epoch ? before.handoff : undefined;
+  return { owner: { allocId, incarnation }, epoch: toEpoch(before.epoch + 1), base, maxSeq, next: undefined, handoff };
 }
 
 /** Changes a run of sections, each by its value before; undefined leaves it. Returns how many changed. */
@@ -246,15 +241,4 @@ function changeSections(
     changedCount += 1;
   }
   return changedCount;
-}
-
-/** Whatever clients see has changed. */
-export function bumpVersion(state: StoreState): void {
-  const { cluster } = state;
-  assert(cluster !== undefined, 'the version begins with the cluster');
-  state.setCluster({ ...cluster, version: { generation: cluster.version.generation, value: cluster.version.value + 1 } });
-}
-
-export function refuse(code: ErrorCode, why: string): Refusal {
-  return { type: 'refused', code, why };
 }

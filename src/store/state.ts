@@ -1,10 +1,13 @@
 import { assert } from '../base/assert.js';
+import { optional } from '../base/errors.js';
 import { type Geometry, sectionCountOf } from '../model/geometry.js';
 import { type AllocId, type Epoch, type Incarnation, NO_SEQ, type SectionId, type Seq, toEpoch, toSectionId } from '../model/ids.js';
 import type { LeaseTerms } from '../model/lease.js';
+import type { Policy } from '../model/policy.js';
 import type { RoutingTable, SectionRun, StoreEndpoint } from '../model/routing.js';
+import type { SetMap } from '../model/sets.js';
 import { NO_VERSION, type Version } from '../model/version.js';
-import { collectRuns, type WindowRun } from '../model/window.js';
+import { collectRuns, type Handoff, type IncomingRun, isSameHandoff, type WindowRun } from '../model/window.js';
 import type { Caller, Member } from './command.js';
 
 /** Neighbouring sections that are stored in one record: a raise writes one block, a failover few. */
@@ -15,6 +18,14 @@ export interface Cluster {
   readonly clusterId: string;
   readonly geometry: Geometry;
   readonly lease: LeaseTerms;
+  /** How often the lease was changed. */
+  readonly leaseNumber: number;
+  /** How long the arbiter waits, in ms. Never less than the lease needs; more for a while after it was lowered. */
+  readonly waitMs: number;
+  readonly policy: Policy;
+  readonly sets: SetMap;
+  /** Decisions ever made. */
+  readonly auditCount: number;
   /** Default lift of one raise, and the first window of every grant. At least 1. */
   readonly raiseBy: bigint;
   readonly version: Version;
@@ -30,6 +41,8 @@ export interface Section {
   readonly maxSeq: Seq;
   /** Where a planned move takes it once the owner has released it. */
   readonly next: Caller | undefined;
+  /** What the epoch that ended last left behind: for the next epoch only, and gone after it. */
+  readonly handoff: Handoff | undefined;
 }
 
 export interface Alloc {
@@ -40,9 +53,28 @@ export interface Alloc {
   readonly zone: string;
   /** Superseded runs, newest first; only the last few. */
   readonly former: readonly Incarnation[];
-  /** This run is about to stop: it gets no further sections. */
-  readonly isDraining: boolean;
+  /** Of the newest run. draining: it gets no further sections; gone: it is dead, or was taken out. */
+  readonly state: 'joined' | 'draining' | 'gone';
+  /** Runs that their own parent saw end, newest first; only the last few. */
+  readonly dead: readonly Incarnation[];
 }
+
+/** One decision, for people. */
+export interface AuditEntry {
+  /** Counts all decisions from 1. */
+  readonly number: number;
+  /** By the wall clock of who proposed it, in ms since 1970. */
+  readonly atMs: number;
+  readonly term: number;
+  readonly kind: string;
+  readonly reason: string;
+  /** Sections that it changed. */
+  readonly sectionCount: number;
+  readonly version: Version;
+}
+
+/** Decisions that are remembered: each is kept in the place of its number. */
+export const AUDIT_MAX = 500;
 
 /** A member as the group knows it; which of them vote is Raft's own to say. */
 export interface MemberEntry extends Member {
@@ -63,7 +95,7 @@ export interface RemovedMember {
 /** Former members that are remembered, to tell them; whoever is older gets no answer instead of that one. */
 const REMOVED_MAX = 1_000;
 
-const UNTOUCHED: Section = { owner: undefined, epoch: toEpoch(0), base: NO_SEQ, maxSeq: NO_SEQ, next: undefined };
+const UNTOUCHED: Section = { owner: undefined, epoch: toEpoch(0), base: NO_SEQ, maxSeq: NO_SEQ, next: undefined, handoff: undefined };
 
 /**
  * The replicated state of a set, in memory. Changed only by apply (state-machine.ts), in log order; everything that
@@ -75,6 +107,7 @@ export class StoreState {
   readonly #members = new Map<number, MemberEntry>();
   #removed: readonly RemovedMember[] = [];
   #sections: Section[] = [];
+  readonly #audit = new Map<number, AuditEntry>();
   readonly #touched = new Set<string>();
   #table: RoutingTable | undefined;
 
@@ -119,12 +152,28 @@ export class StoreState {
 
   /** It may be given sections: the newest run of its AllocSvr, and not about to stop. */
   mayOwn(caller: Caller): boolean {
-    return this.isCurrent(caller) && this.#allocs.get(caller.allocId)?.isDraining === false;
+    return this.isCurrent(caller) && this.#allocs.get(caller.allocId)?.state === 'joined';
   }
 
-  /** This run is the newest of its AllocSvr. */
+  /** This run is the newest of its AllocSvr, and not gone. */
   isCurrent({ allocId, incarnation }: Caller): boolean {
-    return this.#allocs.get(allocId)?.incarnation === incarnation;
+    const alloc = this.#allocs.get(allocId);
+    return alloc?.incarnation === incarnation && alloc.state !== 'gone';
+  }
+
+  /** Decisions that are remembered, oldest first. */
+  get audit(): readonly AuditEntry[] {
+    return [...this.#audit.values()].sort((one, other) => one.number - other.number);
+  }
+
+  auditIn(place: number): AuditEntry | undefined {
+    return this.#audit.get(place);
+  }
+
+  setAudit(entry: AuditEntry): void {
+    const place = entry.number % AUDIT_MAX;
+    this.#audit.set(place, entry);
+    this.#touched.add(auditKey(place));
   }
 
   setCluster(cluster: Cluster): void {
@@ -137,6 +186,11 @@ export class StoreState {
   setAlloc(alloc: Alloc): void {
     this.#allocs.set(alloc.id, alloc);
     this.#touched.add(`alloc/${alloc.id}`);
+  }
+
+  removeAlloc(id: AllocId): void {
+    this.#allocs.delete(id);
+    this.#touched.add(`alloc/${id}`);
   }
 
   setMember(member: MemberEntry): void {
@@ -190,6 +244,7 @@ export class StoreState {
       ...this.allocs.map(({ id }) => `alloc/${id}`),
       ...this.members.map(({ id }) => `member/${id}`),
       ...removed,
+      ...[...this.#audit.keys()].sort((one, other) => one - other).map(auditKey),
       ...blocks.map(blockKey),
     ];
   }
@@ -207,8 +262,34 @@ export class StoreState {
     return this.#collect(
       (one, other) => (isOwn(one) ? isOwn(other) && isAlikeWindow(one, other) : !isOwn(other)),
       (section, first, sectionCount): readonly WindowRun[] => {
-        const { epoch, base, maxSeq, next } = section;
-        return isOwn(section) ? [{ firstSection: toSectionId(first), sectionCount, epoch, base, maxSeq, leaving: next !== undefined }] : [];
+        return isOwn(section) ? [this.#windowOf(section, first, sectionCount)] : [];
+      },
+    ).flat();
+  }
+
+  #windowOf({ epoch, base, maxSeq, next, handoff }: Section, first: number, sectionCount: number): WindowRun {
+    const fromAddress = handoff && this.#allocs.get(handoff.from)?.address;
+    return {
+      firstSection: toSectionId(first),
+      sectionCount,
+      epoch,
+      base,
+      maxSeq,
+      leaving: next !== undefined,
+      ...optional('next', next?.allocId),
+      ...optional('handoff', handoff && { ...handoff, ...optional('fromAddress', fromAddress) }),
+    };
+  }
+
+  /** Sections that planned moves are to bring to one incarnation, in section order. */
+  incomingOf({ allocId, incarnation }: Caller): readonly IncomingRun[] {
+    const isComing = ({ next }: Section): boolean => next?.incarnation === incarnation && next.allocId === allocId;
+    return this.#collect(
+      (one, other) => isComing(one) === isComing(other) && (!isComing(one) || (one.epoch === other.epoch && one.owner?.incarnation === other.owner?.incarnation)),
+      ({ owner, epoch, next }, first, sectionCount): readonly IncomingRun[] => {
+        const from = owner && this.#allocs.get(owner.allocId);
+        if (from === undefined || next?.incarnation !== incarnation || next.allocId !== allocId) return [];
+        return [{ firstSection: toSectionId(first), sectionCount, epoch, from: from.id, fromAddress: from.address }];
       },
     ).flat();
   }
@@ -229,22 +310,29 @@ export class StoreState {
     readonly sectionCount: number;
     readonly holder: Incarnation | undefined;
     readonly isMoving: boolean;
+    /** Of sections that nobody owns: who has the counters that the next owner may install. */
+    readonly heir: AllocId | undefined;
   }[] {
+    const heirOf = ({ owner, handoff }: Section): AllocId | undefined => (owner === undefined ? handoff?.from : undefined);
     return this.#collect(
-      (one, other) => one.owner?.incarnation === other.owner?.incarnation && (one.next === undefined) === (other.next === undefined),
-      ({ owner, next }, firstSection, sectionCount) => ({
+      (one, other) =>
+        one.owner?.incarnation === other.owner?.incarnation &&
+        (one.next === undefined) === (other.next === undefined) &&
+        heirOf(one) === heirOf(other),
+      (section, firstSection, sectionCount) => ({
         firstSection: toSectionId(firstSection),
         sectionCount,
-        holder: owner?.incarnation,
-        isMoving: next !== undefined,
+        holder: section.owner?.incarnation,
+        isMoving: section.next !== undefined,
+        heir: heirOf(section),
       }),
     );
   }
 
   #makeTable({ version, geometry }: Cluster): RoutingTable {
-    const allocs = this.allocs;
+    const allocs = this.allocs.filter((alloc) => alloc.state !== 'gone');
     const indexOf = new Map(allocs.map(({ incarnation }, index) => [incarnation, index]));
-    // A superseded run has no index: nobody serves its sections until its lease is waited out.
+    // A superseded run, or one that is gone, has no index: nobody serves its sections until its lease is waited out.
     const allocOf = ({ owner }: Section): number | undefined => (owner === undefined ? undefined : indexOf.get(owner.incarnation));
     const runs = this.#collect(
       (one, other) => one.epoch === other.epoch && allocOf(one) === allocOf(other),
@@ -260,13 +348,21 @@ export class StoreState {
   }
 }
 
+function auditKey(place: number): string {
+  return `audit/${String(place).padStart(3, '0')}`;
+}
+
 function blockKey(number: number): string {
   return `block/${String(number).padStart(6, '0')}`;
 }
 
 function isAlikeWindow(one: Section, other: Section): boolean {
   return (
-    one.epoch === other.epoch && one.base === other.base && one.maxSeq === other.maxSeq && (one.next === undefined) === (other.next === undefined)
+    one.epoch === other.epoch &&
+    one.base === other.base &&
+    one.maxSeq === other.maxSeq &&
+    one.next?.allocId === other.next?.allocId &&
+    isSameHandoff(one.handoff, other.handoff)
   );
 }
 

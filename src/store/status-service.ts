@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Incarnation } from '../model/ids.js';
-import { versionToWire } from '../rpc/codec.js';
+import { leaseTermsToWire, versionToWire } from '../rpc/codec.js';
 import { type AllocMember, type GetStatusRequest, type GetStatusResponse, type StoreMember, type StoreStatus } from '../rpc/gen/seqsvr/v1/admin.js';
 import type { Handlers } from '../rpc/server.js';
 import type { Identity } from './data-dir.js';
@@ -91,17 +91,17 @@ function statusOf({ node, authority, advertise, peerAdvertise }: StatusParts): S
     stateHash,
     routingVersion: state.cluster === undefined ? undefined : versionToWire(state.version),
     geometry: state.cluster?.geometry,
-    lease: state.cluster?.lease,
+    lease: state.cluster && leaseTermsToWire(state.cluster.lease, state.cluster.waitMs),
     sectionCount: state.sections.length,
     unassignedCount: state.sections.length - state.allocs.reduce((sum, { incarnation }) => sum + (held.get(incarnation) ?? 0), 0),
-    allocs: state.allocs.map(({ id, address, zone, incarnation, isDraining }): AllocMember => {
+    allocs: state.allocs.map(({ id, address, zone, incarnation, state: standing }): AllocMember => {
       const heardMsAgo = authority.heardMsAgo(incarnation);
       const sectionCount = held.get(incarnation) ?? 0;
       return {
         id,
         address,
         zone,
-        state: isDraining ? (sectionCount > 0 ? 'draining' : 'gone') : 'joined',
+        state: standing === 'draining' && sectionCount === 0 ? 'gone' : standing,
         sectionCount,
         heardMsAgo: BigInt(Math.round(heardMsAgo ?? -1)),
       };

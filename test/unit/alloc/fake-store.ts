@@ -4,7 +4,8 @@ import { type Geometry, sectionCountOf } from '../../../src/model/geometry.js';
 import type { AllocId, Epoch, SectionId, Seq } from '../../../src/model/ids.js';
 import type { RoutingTable } from '../../../src/model/routing.js';
 import type { WindowRun } from '../../../src/model/window.js';
-import type { Assignment, Caller, RaiseItem, RaiseOutcome, ReleasedRun, Renewal, WatchHandlers } from '../../../src/store/client.js';
+import { NO_SETS } from '../../../src/model/sets.js';
+import type { Assignment, Caller, Draining, RaiseItem, RaiseOutcome, ReleasedRun, Renewal, WatchHandlers } from '../../../src/store/client.js';
 
 export type Kind = 'register' | 'renew' | 'raise' | 'release' | 'drain' | 'load';
 
@@ -91,7 +92,7 @@ export class FakeStore implements StorePort {
         leaving: isLeaving,
       });
     }
-    return { table, windows };
+    return { table, windows, incoming: [], sets: NO_SETS };
   }
 
   register() {
@@ -111,8 +112,8 @@ export class FakeStore implements StorePort {
   }
 
   /** Takes note, as DESIGN's drain does: `isDraining` sections are not handed out by a test after it. */
-  drain(): Promise<Assignment> {
-    return this.#answer('drain', () => this.assignment());
+  drain(): Promise<Draining> {
+    return this.#answer('drain', () => ({ assignment: this.assignment(), successorCount: 0 }));
   }
 
   release({ releases }: { readonly releases: readonly ReleasedRun[] }) {

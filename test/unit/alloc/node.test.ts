@@ -3,6 +3,7 @@ import type { AllocEvent } from '../../../src/alloc/events.js';
 import { AllocNode, type Current, type Patience, type Taken } from '../../../src/alloc/node.js';
 import { SeqError } from '../../../src/base/errors.js';
 import type { AllocId, SectionId, Slot } from '../../../src/model/ids.js';
+import { NO_SETS } from '../../../src/model/sets.js';
 import { SeededRandom } from '../seeded-random.js';
 import { VirtualClock } from '../virtual-clock.js';
 import { FakeStore, SUPERSEDED, UNKNOWN } from './fake-store.js';
@@ -130,7 +131,7 @@ describe('AllocNode', () => {
       store.assign('a', 0);
       const { table } = store.assignment();
       await node.start({ address: 'a:1' });
-      node.adopt({ table: { ...table, version: { ...table.version, value: 99 } }, windows: [] });
+      node.adopt({ table: { ...table, version: { ...table.version, value: 99 } }, windows: [], incoming: [], sets: NO_SETS });
       expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true });
     });
 
@@ -266,7 +267,7 @@ describe('AllocNode', () => {
       await started(0);
       const { windows } = store.assignment();
       store.assign('b', 0);
-      expect(() => node.adopt({ table: store.assignment().table, windows })).to.throw("but the table gives it to 'b' at epoch 2");
+      expect(() => node.adopt({ ...store.assignment(), windows })).to.throw("but the table gives it to 'b' at epoch 2");
       expect(next(0), 'as before').to.equal(1n);
     });
 
@@ -275,8 +276,8 @@ describe('AllocNode', () => {
       next(0);
       const { table, windows } = store.assignment();
       const at = (value: number, runs = table.runs) => ({ ...table, runs, version: { ...table.version, value } });
-      node.adopt({ table: at(50), windows: [] });
-      node.adopt({ table: at(51), windows });
+      node.adopt({ table: at(50), windows: [], incoming: [], sets: NO_SETS });
+      node.adopt({ table: at(51), windows, incoming: [], sets: NO_SETS });
       expect(fatal.map(({ message }) => message)).to.have.length(1);
       expect(fatal[0]!.message).to.include('whose memory we gave up');
       expect(next(0)).to.equal('UNAVAILABLE');

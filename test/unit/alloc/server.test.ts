@@ -40,7 +40,7 @@ describe('AllocServer', () => {
     return server;
   };
   const next = (uid: bigint, options = {}) =>
-    channel.call(SeqServiceService.next, { uid, count: 0, floor: 0n, routingVersion: undefined, ...options }, WAIT);
+    channel.call(SeqServiceService.next, { uid, count: 0, floor: 0n, strict: false, routingVersion: undefined, ...options }, WAIT);
   const errorOf = (call: Promise<unknown>): Promise<SeqError> =>
     call.then(
       () => expect.fail('it was not refused'),
@@ -74,20 +74,20 @@ describe('AllocServer', () => {
     expect((await next(5n, { routingVersion: routing?.version })).routing).to.equal(undefined);
     const { version } = routing!;
     expect((await next(5n, { routingVersion: { ...version, value: version!.value - 1n } })).routing).to.not.equal(undefined);
-    const route = await channel.call(RouteServiceService.getRoute, { routingVersion: undefined }, WAIT);
+    const route = await channel.call(RouteServiceService.getRoute, { routingVersion: undefined, setsVersion: 0n }, WAIT);
     expect(route.routing?.allocs.map(({ id }) => id)).to.deep.equal(['a', 'b']);
-    expect((await channel.call(RouteServiceService.getRoute, { routingVersion: version }, WAIT)).routing).to.equal(undefined);
+    expect((await channel.call(RouteServiceService.getRoute, { routingVersion: version, setsVersion: 0n }, WAIT)).routing).to.equal(undefined);
   });
 
   it('answers a batch item by item', async () => {
-    const { items } = await channel.call(SeqServiceService.nextMany, { uids: [5n, 2500n, 5n, 9_999n], routingVersion: undefined }, WAIT);
+    const { items } = await channel.call(SeqServiceService.nextMany, { uids: [5n, 2500n, 5n, 9_999n], floors: [], strict: false, routingVersion: undefined }, WAIT);
     expect(items.map(({ seq, error }) => error?.code ?? seq)).to.deep.equal([1n, 'NOT_OWNER', 2n, 'INVALID_ARGUMENT']);
     expect(items[1]!.error).to.deep.include({ redirectId: 'b', redirectAddress: 'b:1', definite: true });
   });
 
   it('tells the current number', async () => {
     await next(5n);
-    expect(await channel.call(SeqServiceService.current, { uid: 5n, floor: 0n, routingVersion: undefined }, WAIT)).to.deep.include({
+    expect(await channel.call(SeqServiceService.current, { uid: 5n, floor: 0n, strict: false, routingVersion: undefined }, WAIT)).to.deep.include({
       seq: 1n,
       exact: true,
     });
@@ -98,7 +98,7 @@ describe('AllocServer', () => {
     ['a count above the limit', () => next(5n, { count: 1_000_001 }), '1000001'],
     [
       'more uids than a batch may have',
-      () => channel.call(SeqServiceService.nextMany, { uids: Array.from({ length: 10_001 }, () => 5n), routingVersion: undefined }, WAIT),
+      () => channel.call(SeqServiceService.nextMany, { uids: Array.from({ length: 10_001 }, () => 5n), floors: [], strict: false, routingVersion: undefined }, WAIT),
       '10001',
     ],
   ];

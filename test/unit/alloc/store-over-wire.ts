@@ -1,7 +1,7 @@
 import type { Clock } from '../../../src/base/clock.js';
 import type { SeqError } from '../../../src/base/errors.js';
 import type { Epoch, SectionId, Seq } from '../../../src/model/ids.js';
-import { tableToWire, versionFromWire, windowToWire } from '../../../src/rpc/codec.js';
+import { incomingToWire, leaseTermsToWire, tableToWire, versionFromWire, windowToWire } from '../../../src/rpc/codec.js';
 import {
   type DrainRequest,
   type DrainResponse,
@@ -42,12 +42,12 @@ export function serveStore(options: {
   const implementation = {
     register: unary<RegisterRequest, RegisterResponse>('register', async () => {
       const { clusterId, geometry, raiseBy, lease } = await store.register();
-      return { clusterId, geometry: { ...geometry }, raiseBy, lease };
+      return { clusterId, geometry: { ...geometry }, raiseBy, lease: leaseTermsToWire(lease) };
     }),
     renew: unary<RenewRequest, RenewResponse>('renew', async (request) => {
       const routingVersion = request.routingVersion === undefined ? undefined : versionFromWire(request.routingVersion);
       const { lease, assignment } = await store.renewOnce({ ...CALLER, routingVersion });
-      return { lease: { ...lease }, assignment: assignment === undefined ? undefined : toWire(assignment) };
+      return { lease: leaseTermsToWire(lease), assignment: assignment === undefined ? undefined : toWire(assignment) };
     }),
     raise: unary<RaiseRequest, RaiseResponse>('raise', async ({ raises }) => {
       const asks = raises.map(({ section, epoch, to }) => ({ section: section as SectionId, epoch: Number(epoch) as Epoch, to: to as Seq }));
@@ -68,7 +68,10 @@ export function serveStore(options: {
         })),
       }),
     ),
-    drain: unary<DrainRequest, DrainResponse>('drain', async () => ({ assignment: toWire(await store.drain()) })),
+    drain: unary<DrainRequest, DrainResponse>('drain', async () => {
+      const { assignment, successorCount } = await store.drain();
+      return { assignment: toWire(assignment), successorCount };
+    }),
     load: unary<LoadRequest, LoadResponse>('load', async () => ({ assignment: toWire(await store.load()) })),
     watch: handlers.serverStream<WatchRequest, WatchResponse>((_request, stream) => {
       const refusal = options.refuse?.('watch');
@@ -85,6 +88,6 @@ export function serveStore(options: {
 
 const CALLER = { allocId: 'a', incarnation: '0'.repeat(32) } as Caller;
 
-function toWire({ table, windows }: Assignment) {
-  return { routing: tableToWire(table), windows: windows.map(windowToWire) };
+function toWire({ table, windows, incoming }: Assignment) {
+  return { routing: tableToWire(table), windows: windows.map(windowToWire), incoming: incoming.map(incomingToWire) };
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { systemClock } from '../../../src/base/clock.js';
 import { SeqError } from '../../../src/base/errors.js';
 import { arbiterPortOf } from '../../../src/cli/arbiter-port.js';
 import { toSectionId } from '../../../src/model/ids.js';
@@ -91,5 +92,5 @@ function join(store: TestReplica) {
       return { index: 1, term: 5, result: store.run(command, 5) };
     },
   };
-  return { node, port: arbiterPortOf(node as unknown as StoreNode) };
+  return { node, port: arbiterPortOf(node as unknown as StoreNode, systemClock) };
 }

@@ -167,7 +167,7 @@ describe('Channel', function () {
 });
 
 function get(channel: Channel, options: { timeoutMs?: number; signal?: AbortSignal } = {}) {
-  return channel.call(RouteServiceService.getRoute, { routingVersion: undefined }, { timeoutMs: 10_000, ...options });
+  return channel.call(RouteServiceService.getRoute, { routingVersion: undefined, setsVersion: 0n }, { timeoutMs: 10_000, ...options });
 }
 
 async function until(isTrue: () => boolean): Promise<void> {

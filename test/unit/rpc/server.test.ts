@@ -143,7 +143,7 @@ async function check(channel: Channel, service: string): Promise<Serving> {
 }
 
 function getRoute(channel: Channel, timeoutMs: number, signal?: AbortSignal) {
-  return channel.call(RouteServiceService.getRoute, { routingVersion: undefined }, { timeoutMs, signal });
+  return channel.call(RouteServiceService.getRoute, { routingVersion: undefined, setsVersion: 0n }, { timeoutMs, signal });
 }
 
 describe('quietGrpc', () => {

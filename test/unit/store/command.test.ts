@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { SeqError } from '../../../src/base/errors.js';
 import { SEQ_MAX } from '../../../src/model/ids.js';
-import { type Command, decodeCommand, encodeCommand } from '../../../src/store/command.js';
+import type { Command } from '../../../src/store/command.js';
+import { decodeCommand, encodeCommand } from '../../../src/store/command-codec.js';
 import { Command as CommandMessage } from '../../../src/rpc/gen/seqsvr/v1/log.js';
 import { INIT, run } from './fixture.js';
 
@@ -91,6 +92,7 @@ describe('command', () => {
       basedOn: { generation: 5, value: 7 },
       runs: [{ ...run('a1'), firstSection: 0 as never, sectionCount: 9 }],
       reason: 'why',
+      atMs: 1,
     });
     for (let length = 0; length < bytes.length; length += 1) expect(() => decodeCommand(bytes.slice(0, length)), `${length} bytes`).to.throw();
   });
@@ -111,8 +113,8 @@ describe('command', () => {
   });
 
   const rows: readonly (readonly [string, CommandMessage['command'], string])[] = [
-    ['a decision that is based on nothing', { $case: 'assign', value: { arbiterTerm: 1n, basedOn: undefined, runs: [], reason: '' } }, 'based on'],
-    ['a bootstrap without a geometry', { $case: 'init', value: { ...INIT, members: [], generation: 1n, geometry: undefined } }, 'geometry'],
+    ['a decision that is based on nothing', { $case: 'assign', value: { arbiterTerm: 1n, basedOn: undefined, runs: [], reason: '', atUnixMs: 0n } }, 'based on'],
+    ['a bootstrap without a geometry', { $case: 'init', value: { ...INIT, lease: undefined, members: [], generation: 1n, geometry: undefined } }, 'geometry'],
     ['a bootstrap without lease terms', { $case: 'init', value: { ...INIT, members: [], generation: 1n, lease: undefined } }, 'lease'],
     ['a seq past 2^63-1', { $case: 'raise', value: { ...run('a1'), raises: [{ section: 0, epoch: 1n, to: 2n ** 63n }] } }, '2^63-1'],
     ['an epoch past 2^53', { $case: 'raise', value: { ...run('a1'), raises: [{ section: 0, epoch: 2n ** 53n, to: 1n }] } }, 'epoch'],

@@ -1,8 +1,9 @@
+import { optional } from '../../../src/base/errors.js';
 import type { Geometry } from '../../../src/model/geometry.js';
 import { parseAllocId, parseIncarnation, type SectionId, toEpoch, toSectionId, toSeq } from '../../../src/model/ids.js';
 import { DEFAULT_LEASE_TERMS } from '../../../src/model/lease.js';
 import type { AssignedRun, Caller, Command, RaiseItem, ReleasedRun } from '../../../src/store/command.js';
-import { encodeCommand } from '../../../src/store/command.js';
+import { encodeCommand } from '../../../src/store/command-codec.js';
 import { Replica } from '../../../src/store/replica.js';
 import type { Section, StoreState } from '../../../src/store/state.js';
 import type { Result } from '../../../src/store/state-machine.js';
@@ -21,6 +22,9 @@ export const INIT: Extract<Command, { type: 'init' }> = {
   members: [],
 };
 
+/** Why tests want something. */
+export const MOTIVE = { reason: 'test', atMs: 1_750_000_000_000 };
+
 /** One run of an AllocSvr: `run('a1', 2)` is the second one. */
 export function run(id: string, number = 1): Caller {
   return { allocId: parseAllocId(id), incarnation: parseIncarnation(`${id}${'0'.repeat(30)}`.slice(0, 31).replaceAll(/[^0-9a-f]/g, '0') + number) };
@@ -34,8 +38,8 @@ export function raiseOf(number: number, epoch: number, to: bigint): RaiseItem {
   return { section: toSectionId(number), epoch: toEpoch(epoch), to: toSeq(to) };
 }
 
-export function releaseOf(firstSection: number, epoch: number, trueMax: bigint, sectionCount = 1): ReleasedRun {
-  return { firstSection: toSectionId(firstSection), sectionCount, epoch: toEpoch(epoch), trueMax: toSeq(trueMax) };
+export function releaseOf(firstSection: number, epoch: number, trueMax: bigint, sectionCount = 1, digest?: string): ReleasedRun {
+  return { firstSection: toSectionId(firstSection), sectionCount, epoch: toEpoch(epoch), trueMax: toSeq(trueMax), ...optional('digest', digest) };
 }
 
 /** One replica and the disk that its writes go to. */
@@ -98,7 +102,7 @@ export class TestReplica {
   }
 
   drain(caller: Caller): Result {
-    return this.run({ type: 'drain', ...caller });
+    return this.run({ type: 'drain', ...caller, ...MOTIVE });
   }
 
   section(number: number): Section {
@@ -106,7 +110,7 @@ export class TestReplica {
   }
 
   #decision(runs: readonly AssignedRun[]) {
-    return { arbiterTerm: 1, basedOn: this.state.version, runs, reason: 'test' };
+    return { arbiterTerm: 1, basedOn: this.state.version, runs, ...MOTIVE };
   }
 }
 

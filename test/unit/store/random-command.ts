@@ -2,7 +2,7 @@ import { parseIncarnation, type Seq, type SectionId, toEpoch } from '../../../sr
 import type { AssignedRun, Caller, Command } from '../../../src/store/command.js';
 import type { Section, StoreState } from '../../../src/store/state.js';
 import { SeededRandom } from '../seeded-random.js';
-import { INIT, run } from './fixture.js';
+import { INIT, MOTIVE, run } from './fixture.js';
 
 /**
  * A command that fits the state as it is: most of them are right, the others miss by a little (an old run, an epoch too
@@ -21,7 +21,7 @@ export function randomCommand(seed: number, state: StoreState, term: number): Co
     case 'register':
       return { type: 'register', ...caller(), address: `h:${random.below(3)}`, zone: random.pick(['', 'z1']) };
     case 'drain':
-      return { type: 'drain', ...caller() };
+      return { type: 'drain', ...caller(), ...MOTIVE };
     case 'assign':
       return { type: 'assign', ...decision(random, state, term) };
     case 'planMove':
@@ -58,7 +58,7 @@ function decision(random: SeededRandom, state: StoreState, term: number) {
     arbiterTerm: term - (random.chance(0.9) ? 0 : 1),
     basedOn: { generation: state.version.generation, value: Math.max(0, value) },
     runs,
-    reason: 'random',
+    ...MOTIVE,
   };
 }
 

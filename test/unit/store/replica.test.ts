@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { SeqError } from '../../../src/base/errors.js';
-import { encodeCommand } from '../../../src/store/command.js';
+import { encodeCommand } from '../../../src/store/command-codec.js';
 import { DamageError } from '../../../src/store/damage.js';
 import { confChangeOf } from '../../../src/store/membership-change.js';
 import { type AppliedEntry, Replica } from '../../../src/store/replica.js';
-import { dump, INIT, raiseOf, releaseOf, run, TestReplica } from './fixture.js';
+import { MOTIVE, dump, INIT, raiseOf, releaseOf, run, TestReplica } from './fixture.js';
 
 const A = run('a1');
 
@@ -103,7 +103,7 @@ describe('replica', () => {
       other.replica.restore(records!);
       expect(dump(other.state)).to.deep.equal(dump(one.state));
       expect(other.replica.hash).to.equal(one.replica.hash);
-      const entry = { index: 900, term: 1, type: 'normal' as const, data: encodeCommand({ type: 'drain', ...A }) };
+      const entry = { index: 900, term: 1, type: 'normal' as const, data: encodeCommand({ type: 'drain', ...A, ...MOTIVE }) };
       for (const each of [one, other]) each.replica.apply(entry);
       expect(other.replica.hash).to.equal(one.replica.hash);
     });

@@ -12,7 +12,8 @@ function randomSection(random: SeededRandom): Section {
   const owner = random.pick([undefined, run('a1'), run('another-alloc'), run('a1', 2)]);
   const base = toSeq(random.pick([0n, 1n, 128n, SEQ_MAX - 1n]));
   const maxSeq = toSeq(base + random.pick([0n, 1n]));
-  return { owner, epoch: toEpoch(random.pick([0, 1, 300])), base, maxSeq, next: random.pick([undefined, undefined, run('a2')]) };
+  const handoff = random.pick([undefined, undefined, { epoch: toEpoch(299), digest: 'ab'.repeat(32), from: run('a2').allocId }]);
+  return { owner, epoch: toEpoch(random.pick([0, 1, 300])), base, maxSeq, next: random.pick([undefined, undefined, run('a2')]), handoff };
 }
 
 function plain(sections: readonly Section[]): Uint8Array {
@@ -21,7 +22,7 @@ function plain(sections: readonly Section[]): Uint8Array {
     count: sections.length,
     isAlike: same,
     make: (first, sectionCount) => {
-      const { owner, epoch, base, maxSeq, next } = sections[first]!;
+      const { owner, epoch, base, maxSeq, next, handoff } = sections[first]!;
       return {
         sectionCount,
         allocId: owner?.allocId ?? '',
@@ -31,6 +32,9 @@ function plain(sections: readonly Section[]): Uint8Array {
         maxSeq,
         nextAllocId: next?.allocId ?? '',
         nextIncarnation: next?.incarnation ?? '',
+        handoffEpoch: BigInt(handoff?.epoch ?? 0),
+        handoffDigest: Buffer.from(handoff?.digest ?? '', 'hex'),
+        handoffAllocId: handoff?.from ?? '',
       };
     },
   });

@@ -47,7 +47,7 @@ describe('StoreServer', function () {
       heartbeatMs: 20,
       electionMinMs: 60,
       build: { version: 'test', pid: 1 },
-      makeArbiter: (node) => new Arbiter({ port: arbiterPortOf(node), clock: systemClock, onFatal: (error) => fatal.push(error) }),
+      makeArbiter: (node) => new Arbiter({ port: arbiterPortOf(node, systemClock), clock: systemClock, onFatal: (error) => fatal.push(error) }),
       clock: systemClock,
       random: systemRandom,
       observe: () => undefined,
@@ -63,7 +63,7 @@ describe('StoreServer', function () {
     const { maxSeq, hash } = await use(server, async (channel) => {
       await eventually(() => channel.call(Store.register, { ...A, address: 'a1:7000', zone: '', clusterId: '' }, CALL));
       const windows = await eventually(async () => {
-        const { assignment } = await channel.call(Store.renew, { ...A, routingVersion: undefined }, CALL);
+        const { assignment } = await channel.call(Store.renew, { ...A, routingVersion: undefined, loads: [] }, CALL);
         expect(assignment?.windows.length).to.equal(1);
         return assignment!.windows;
       });
@@ -95,7 +95,7 @@ describe('StoreServer', function () {
     const stopped: string[] = [];
     const server = await start({
       makeArbiter: (node) => {
-        const arbiter = new Arbiter({ port: arbiterPortOf(node), clock: systemClock, onFatal: (error) => fatal.push(error) });
+        const arbiter = new Arbiter({ port: arbiterPortOf(node, systemClock), clock: systemClock, onFatal: (error) => fatal.push(error) });
         const stop = arbiter.stop.bind(arbiter);
         arbiter.stop = () => {
           stopped.push('arbiter');

@@ -82,7 +82,7 @@ describe('StoreService', () => {
     watchers = new Watchers({ assignmentOf: (caller) => assignmentOf(storeNode, caller), version: () => node.state.version });
     const bugs = (error: unknown): void => expect.fail(String(error));
     const handlers = new Handlers({ clock: systemClock, onBug: bugs, routingVersion: () => node.state.cluster?.version });
-    const services = [storeService({ node: storeNode, authority, watchers, handlers }), storeRouteService(storeNode, handlers)];
+    const services = [storeService({ node: storeNode, authority, watchers, handlers, clock: systemClock }), storeRouteService(storeNode, handlers)];
     server = await GrpcServer.start({ address: '127.0.0.1:0', services, clock: systemClock });
     channel = new Channel({ address: server.address, clock: systemClock });
   });
@@ -92,14 +92,14 @@ describe('StoreService', () => {
     server.cut();
   });
 
-  const renew = (ask: object = {}) => channel.call(Store.renew, { ...A, routingVersion: undefined, ...ask }, CALL);
+  const renew = (ask: object = {}) => channel.call(Store.renew, { ...A, routingVersion: undefined, loads: [], ...ask }, CALL);
   const register = (ask: object = {}) => channel.call(Store.register, { ...A, address: 'a1:7000', zone: '', clusterId: '', ...ask }, CALL);
   const raise = (raises: readonly { section: number; epoch: bigint; to: bigint }[], ask: object = {}) =>
     channel.call(Store.raise, { ...A, raises: [...raises], ...ask }, CALL);
   const release = (run0: object = {}, ask: object = {}) =>
     channel.call(
       Store.release,
-      { ...A, generation: BigInt(GENERATION), releases: [{ firstSection: 0, sectionCount: 1, epoch: 1n, trueMax: 5n, ...run0 }], ...ask },
+      { ...A, generation: BigInt(GENERATION), releases: [{ firstSection: 0, sectionCount: 1, epoch: 1n, trueMax: 5n, digest: Buffer.alloc(0), ...run0 }], ...ask },
       CALL,
     );
 
@@ -285,7 +285,7 @@ describe('StoreService', () => {
   });
 
   describe('getRoute', () => {
-    const route = (version = NO_VERSION) => channel.call(RouteServiceService.getRoute, { routingVersion: versionToWire(version) }, CALL);
+    const route = (version = NO_VERSION) => channel.call(RouteServiceService.getRoute, { routingVersion: versionToWire(version), setsVersion: 0n }, CALL);
 
     it('gives the table to whoever has an older one, from any node', async () => {
       node.isLeading = false;

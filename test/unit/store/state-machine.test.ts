@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { isNewer } from '../../../src/model/version.js';
 import type { Command } from '../../../src/store/command.js';
-import { dump, GENERATION, INIT, raiseOf, releaseOf, run, section, show, TestReplica } from './fixture.js';
+import { MOTIVE, dump, GENERATION, INIT, raiseOf, releaseOf, run, section, show, TestReplica } from './fixture.js';
 
 const A = run('a1');
 const B = run('a2');
@@ -21,11 +21,11 @@ describe('state machine: init', () => {
     const commands: readonly Command[] = [
       { type: 'register', ...A, address: 'h:1', zone: '' },
       MEMBER,
-      { type: 'assign', arbiterTerm: 1, basedOn: { generation: 0, value: 0 }, runs: [], reason: '' },
-      { type: 'planMove', arbiterTerm: 1, basedOn: { generation: 0, value: 0 }, runs: [], reason: '' },
+      { type: 'assign', arbiterTerm: 1, basedOn: { generation: 0, value: 0 }, runs: [], ...MOTIVE },
+      { type: 'planMove', arbiterTerm: 1, basedOn: { generation: 0, value: 0 }, runs: [], ...MOTIVE },
       { type: 'raise', ...A, raises: [] },
       { type: 'release', ...A, generation: 0, releases: [] },
-      { type: 'drain', ...A },
+      { type: 'drain', ...A, ...MOTIVE },
     ];
     for (const command of commands) expectRefused(store, () => store.run(command), 'UNAVAILABLE', 'not initialised');
     store.run(INIT);
@@ -305,7 +305,7 @@ describe('state machine: drain', () => {
     const store = TestReplica.with(A, B);
     store.assign(A, 0, 2);
     expect(store.drain(A)).to.deep.equal({ type: 'done' });
-    expect(store.state.alloc(A.allocId)?.isDraining).to.equal(true);
+    expect(store.state.alloc(A.allocId)?.state).to.equal('draining');
     for (const type of ['assign', 'planMove'] as const)
       expectRefused(store, () => store.run(decision(store, type, 1)), 'INVALID_ARGUMENT', 'draining');
     expect(store.raise(A, raiseOf(0, 1, 150n))).to.deep.equal({ type: 'raises', outcomes: [{ type: 'raised', maxSeq: 150n }] });
@@ -328,7 +328,7 @@ describe('state machine: drain', () => {
     expect(store.drain(A)).to.deep.equal({ type: 'done' });
     expect(dump(store.state)).to.deep.equal(before);
     store.register(A, 'a1:7999');
-    expect(store.state.alloc(A.allocId)?.isDraining).to.equal(true);
+    expect(store.state.alloc(A.allocId)?.state).to.equal('draining');
     store.register(LATER_A);
     expect(store.state.mayOwn(LATER_A)).to.equal(true);
   });
@@ -341,7 +341,7 @@ describe('state machine: drain', () => {
 });
 
 function decision(store: TestReplica, type: 'assign' | 'planMove', arbiterTerm: number): Extract<Command, { type: 'assign' | 'planMove' }> {
-  return { type, arbiterTerm, basedOn: store.state.version, runs: [{ ...A, firstSection: section(0), sectionCount: 1 }], reason: 'test' };
+  return { type, arbiterTerm, basedOn: store.state.version, runs: [{ ...A, firstSection: section(0), sectionCount: 1 }], ...MOTIVE };
 }
 
 function expectNoChange(store: TestReplica, act: () => void): void {

@@ -115,7 +115,7 @@ function tableFor(id: string, { generation, value }: Version): Assignment {
     runs: [],
     stores: [],
   };
-  return { routing, windows: [] };
+  return { routing, windows: [], incoming: [] };
 }
 
 function nameIn({ assignment }: WatchResponse): string {

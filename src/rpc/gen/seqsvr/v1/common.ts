@@ -73,6 +73,64 @@ export interface SectionRun {
   epoch: bigint;
 }
 
+/** What changed from one table to a newer one: small where the table is large. */
+export interface RoutingDelta {
+  /** The table that it changes; the receiver has exactly this one, or drops the delta. Never absent. */
+  basedOn?:
+    | Version
+    | undefined;
+  /** The version that it makes. Never absent. */
+  version?:
+    | Version
+    | undefined;
+  /** AllocSvrs that are new or have changed, by id. */
+  allocs: AllocEndpoint[];
+  /** Ids of AllocSvrs that are gone. */
+  goneAllocIds: string[];
+  /** Sections that have changed, in section order; the others stay. */
+  runs: ChangedRun[];
+  /** True: `stores` replaces those of the table. */
+  hasStores: boolean;
+  /** Every StoreSvr of the set, when has_stores. */
+  stores: StoreEndpoint[];
+}
+
+/** Neighbouring sections that changed, with one owner and one epoch now. */
+export interface ChangedRun {
+  /** Sections between the end of the run before (or section 0) and the first of these. */
+  skipped: number;
+  /** How many sections. Never 0. */
+  sectionCount: number;
+  /** The owner: 1 + its index among the AllocSvrs of the new table, which lie in id order. 0: nobody owns them now. */
+  alloc: number;
+  /** Counts the owners of these sections. */
+  epoch: bigint;
+}
+
+/** All sets that a client can reach from any of them. Every set keeps a copy; one home set decides. */
+export interface SetMap {
+  /** Grows by 1 with each change. 0: there is only the set that answers. */
+  version: bigint;
+  /** In uid order; ranges never overlap and never move. */
+  sets: SetEntry[];
+  /** The name of the set that decides on changes. */
+  home: string;
+}
+
+/** One set: a uid range with its own StoreSvrs and AllocSvrs. */
+export interface SetEntry {
+  /** Its name, unique in the map. */
+  name: string;
+  /** First uid, inclusive. */
+  firstUid: bigint;
+  /** Last uid, inclusive. */
+  lastUid: bigint;
+  /** host:port of some of its nodes, at least one. */
+  seeds: string[];
+  /** The cluster that serves it, 32 hex digits. */
+  clusterId: string;
+}
+
 /**
  * Rides in the trailer `seqsvr-error-bin` of every error that this system makes, and in the items of a batch.
  * An error without it came from gRPC itself or from something in between, and says nothing about what was done.
@@ -515,6 +573,375 @@ export const SectionRun: MessageFns<SectionRun> = {
             }
 
             message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRoutingDelta(): RoutingDelta {
+  return {
+    basedOn: undefined,
+    version: undefined,
+    allocs: [],
+    goneAllocIds: [],
+    runs: [],
+    hasStores: false,
+    stores: [],
+  };
+}
+
+export const RoutingDelta: MessageFns<RoutingDelta> = {
+  encode(message: RoutingDelta, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.basedOn !== undefined) {
+      Version.encode(message.basedOn, writer.uint32(10).fork()).join();
+    }
+    if (message.version !== undefined) {
+      Version.encode(message.version, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.allocs) {
+      AllocEndpoint.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.goneAllocIds) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.runs) {
+      ChangedRun.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.hasStores !== false) {
+      writer.uint32(48).bool(message.hasStores);
+    }
+    for (const v of message.stores) {
+      StoreEndpoint.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RoutingDelta {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoutingDelta();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.basedOn = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.allocs.push(AllocEndpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.goneAllocIds.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.runs.push(ChangedRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.hasStores = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.stores.push(StoreEndpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChangedRun(): ChangedRun {
+  return { skipped: 0, sectionCount: 0, alloc: 0, epoch: 0n };
+}
+
+export const ChangedRun: MessageFns<ChangedRun> = {
+  encode(message: ChangedRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.skipped !== 0) {
+      writer.uint32(8).uint32(message.skipped);
+    }
+    if (message.sectionCount !== 0) {
+      writer.uint32(16).uint32(message.sectionCount);
+    }
+    if (message.alloc !== 0) {
+      writer.uint32(24).uint32(message.alloc);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangedRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangedRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.skipped = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sectionCount = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.alloc = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetMap(): SetMap {
+  return { version: 0n, sets: [], home: "" };
+}
+
+export const SetMap: MessageFns<SetMap> = {
+  encode(message: SetMap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0n) {
+      if (BigInt.asUintN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.version);
+    }
+    for (const v of message.sets) {
+      SetEntry.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.home !== "") {
+      writer.uint32(26).string(message.home);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetMap {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetMap();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sets.push(SetEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.home = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetEntry(): SetEntry {
+  return { name: "", firstUid: 0n, lastUid: 0n, seeds: [], clusterId: "" };
+}
+
+export const SetEntry: MessageFns<SetEntry> = {
+  encode(message: SetEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.firstUid !== 0n) {
+      if (BigInt.asUintN(64, message.firstUid) !== message.firstUid) {
+        throw new globalThis.Error("value provided for field message.firstUid of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.firstUid);
+    }
+    if (message.lastUid !== 0n) {
+      if (BigInt.asUintN(64, message.lastUid) !== message.lastUid) {
+        throw new globalThis.Error("value provided for field message.lastUid of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.lastUid);
+    }
+    for (const v of message.seeds) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(42).string(message.clusterId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.firstUid = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastUid = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.seeds.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.clusterId = reader.string();
             continue;
           }
         }

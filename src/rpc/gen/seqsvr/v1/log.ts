@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Geometry, Version } from "./common.js";
+import { Geometry, SetMap, Version } from "./common.js";
 import { LeaseTerms, Raise, ReleasedRun } from "./store.js";
 
 /** One entry of the Raft log. A command that a node does not know stops that node: skipping it would fork the state. */
@@ -36,6 +36,27 @@ export interface Command {
     | //
     /** Marks an AllocSvr as one that is about to stop. */
     { $case: "drain"; value: DrainCommand }
+    | //
+    /** Takes that mark away. */
+    { $case: "resume"; value: ResumeCommand }
+    | //
+    /** Says that a run has ended. */
+    { $case: "reportDeath"; value: ReportDeathCommand }
+    | //
+    /** Takes an AllocSvr out of the set. */
+    { $case: "removeAlloc"; value: RemoveAllocCommand }
+    | //
+    /** Changes the placement policy. */
+    { $case: "setPolicy"; value: SetPolicyCommand }
+    | //
+    /** Changes the lease. */
+    { $case: "setLease"; value: SetLeaseCommand }
+    | //
+    /** Lets the wait follow a lease that was lowered. */
+    { $case: "settleWait"; value: SettleWaitCommand }
+    | //
+    /** Changes the set map. */
+    { $case: "setSets"; value: SetSetsCommand }
     | undefined;
 }
 
@@ -145,6 +166,8 @@ export interface AssignCommand {
   runs: AssignedRun[];
   /** Why, for the audit trail. */
   reason: string;
+  /** When it was decided by the leader's wall clock, in ms since 1970. For people only. */
+  atUnixMs: bigint;
 }
 
 export interface AssignedRun {
@@ -179,6 +202,8 @@ export interface PlanMoveCommand {
   runs: AssignedRun[];
   /** Why, for the audit trail. */
   reason: string;
+  /** When it was decided by the leader's wall clock, in ms since 1970. For people only. */
+  atUnixMs: bigint;
 }
 
 export interface ReleaseCommand {
@@ -198,6 +223,102 @@ export interface DrainCommand {
   allocId: string;
   /** Its newest run, 32 hex digits. */
   incarnation: string;
+  /** Who wants it and why, for the audit trail. */
+  reason: string;
+  /** When, in ms since 1970. For people only. */
+  atUnixMs: bigint;
+}
+
+/** The newest run may be given sections again. */
+export interface ResumeCommand {
+  /** The AllocSvr. */
+  allocId: string;
+  /** Who wants it and why, for the audit trail. */
+  reason: string;
+  /** When, in ms since 1970. For people only. */
+  atUnixMs: bigint;
+}
+
+/** The process of a run has ended, as its own parent saw: nothing of it has to be waited for. */
+export interface ReportDeathCommand {
+  /** The AllocSvr. */
+  allocId: string;
+  /** The run that ended, 32 hex digits. */
+  incarnation: string;
+  /** Who saw it and how it ended, for the audit trail. */
+  reason: string;
+  /** When, in ms since 1970. For people only. */
+  atUnixMs: bigint;
+}
+
+/** Takes an AllocSvr out of the set until it registers anew; its lease is waited out. */
+export interface RemoveAllocCommand {
+  /** The AllocSvr. */
+  allocId: string;
+  /** Who wants it and why, for the audit trail. */
+  reason: string;
+  /** When, in ms since 1970. For people only. */
+  atUnixMs: bigint;
+}
+
+/** Where sections are placed, and when nothing is moved. */
+export interface Policy {
+  /** balanced or primary-standby. */
+  placement: string;
+  /** AllocSvrs that idle until they are needed; only with primary-standby. */
+  standbys: string[];
+  /** True: the arbiter decides nothing by itself. */
+  isPaused: boolean;
+  /** Sections on their way by planned moves at the same time. Never 0. */
+  movesInFlightMax: number;
+  /** When more than this share of the AllocSvrs is silent, in percent, nothing moves. 100: never. */
+  silentShareMaxPercent: number;
+}
+
+export interface SetPolicyCommand {
+  /** Never absent. */
+  policy?:
+    | Policy
+    | undefined;
+  /** Who wants it and why, for the audit trail. */
+  reason: string;
+  /** When, in ms since 1970. For people only. */
+  atUnixMs: bigint;
+}
+
+export interface SetLeaseCommand {
+  /** The new arithmetic; its wait_ms is not looked at. Never absent. */
+  lease?:
+    | LeaseTerms
+    | undefined;
+  /** Who wants it and why, for the audit trail. */
+  reason: string;
+  /** When, in ms since 1970. For people only. */
+  atUnixMs: bigint;
+}
+
+/** Refused unless arbiter_term is the entry's own term: one leader has waited one former wait since the lease was lowered. */
+export interface SettleWaitCommand {
+  /** The Raft term of the leader that waited. Never 0. */
+  arbiterTerm: bigint;
+  /** Which lease it waited for: refused when it was changed again meanwhile. */
+  leaseNumber: bigint;
+}
+
+/** Compare-and-set: refused unless the map that is there has the version it is based on. */
+export interface SetSetsCommand {
+  /** The version that it is based on. 0: there is none yet. */
+  basedOn: bigint;
+  /** The new map. Never absent. */
+  sets?:
+    | SetMap
+    | undefined;
+  /** True: a copy of what the home set decided; any newer version is taken. */
+  isCopy: boolean;
+  /** Who wants it and why, for the audit trail. */
+  reason: string;
+  /** When, in ms since 1970. For people only. */
+  atUnixMs: bigint;
 }
 
 /** Neighbouring sections, as stored. One record holds one block of sections, run by run. */
@@ -223,6 +344,12 @@ export interface SectionRecord {
   nextAllocId: string;
   /** The run of the next owner, 32 hex digits. Empty: no move is planned. */
   nextIncarnation: string;
+  /** The epoch whose counters may be installed. 0: none. */
+  handoffEpoch: bigint;
+  /** SHA-256 of these counters. Empty: there are none. */
+  handoffDigest: Buffer;
+  /** The AllocSvr that has them. Empty: there are none. */
+  handoffAllocId: string;
 }
 
 /** A member as stored. Its first five fields are those of MemberCommand. */
@@ -282,8 +409,10 @@ export interface AllocRecord {
   zone: string;
   /** Superseded runs, newest first; only the last few. */
   former: string[];
-  /** This run is about to stop: it gets no further sections. */
-  isDraining: boolean;
+  /** joined, draining (it gets no further sections) or gone. */
+  state: string;
+  /** Runs that were reported dead, newest first; only the last few. */
+  dead: string[];
 }
 
 /** Everything of the state but its sections, AllocSvrs and members. */
@@ -304,6 +433,36 @@ export interface ClusterRecord {
     | undefined;
   /** How far one raise lifts max_seq by default. Never 0. */
   raiseBy: bigint;
+  /** Where sections are placed. Never absent. */
+  policy?:
+    | Policy
+    | undefined;
+  /** Absent: there is only this set. */
+  sets?:
+    | SetMap
+    | undefined;
+  /** Decisions that were ever made: the number of the next one in the audit trail is one more. */
+  auditCount: bigint;
+  /** How often the lease was changed. */
+  leaseNumber: bigint;
+}
+
+/** One decision, for people. The state keeps the last ones, each in the place of its number. */
+export interface AuditRecord {
+  /** Counts all decisions from 1. */
+  number: bigint;
+  /** When, by the wall clock of who proposed it, in ms since 1970. */
+  atUnixMs: bigint;
+  /** The Raft term of its entry. */
+  term: bigint;
+  /** What was done: assign, planMove, drain, and so on. */
+  kind: string;
+  /** Why, and who wanted it. */
+  reason: string;
+  /** Sections that it changed. 0: none. */
+  sectionCount: number;
+  /** The routing version after it. Never absent. */
+  version?: Version | undefined;
 }
 
 function createBaseCommand(): Command {
@@ -336,6 +495,27 @@ export const Command: MessageFns<Command> = {
         break;
       case "drain":
         DrainCommand.encode(message.command.value, writer.uint32(66).fork()).join();
+        break;
+      case "resume":
+        ResumeCommand.encode(message.command.value, writer.uint32(74).fork()).join();
+        break;
+      case "reportDeath":
+        ReportDeathCommand.encode(message.command.value, writer.uint32(82).fork()).join();
+        break;
+      case "removeAlloc":
+        RemoveAllocCommand.encode(message.command.value, writer.uint32(90).fork()).join();
+        break;
+      case "setPolicy":
+        SetPolicyCommand.encode(message.command.value, writer.uint32(98).fork()).join();
+        break;
+      case "setLease":
+        SetLeaseCommand.encode(message.command.value, writer.uint32(106).fork()).join();
+        break;
+      case "settleWait":
+        SettleWaitCommand.encode(message.command.value, writer.uint32(114).fork()).join();
+        break;
+      case "setSets":
+        SetSetsCommand.encode(message.command.value, writer.uint32(122).fork()).join();
         break;
     }
     return writer;
@@ -416,6 +596,62 @@ export const Command: MessageFns<Command> = {
             }
 
             message.command = { $case: "drain", value: DrainCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.command = { $case: "resume", value: ResumeCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.command = { $case: "reportDeath", value: ReportDeathCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.command = { $case: "removeAlloc", value: RemoveAllocCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.command = { $case: "setPolicy", value: SetPolicyCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.command = { $case: "setLease", value: SetLeaseCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.command = { $case: "settleWait", value: SettleWaitCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.command = { $case: "setSets", value: SetSetsCommand.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1006,7 +1242,7 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
 };
 
 function createBaseAssignCommand(): AssignCommand {
-  return { arbiterTerm: 0n, basedOn: undefined, runs: [], reason: "" };
+  return { arbiterTerm: 0n, basedOn: undefined, runs: [], reason: "", atUnixMs: 0n };
 }
 
 export const AssignCommand: MessageFns<AssignCommand> = {
@@ -1025,6 +1261,12 @@ export const AssignCommand: MessageFns<AssignCommand> = {
     }
     if (message.reason !== "") {
       writer.uint32(34).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.atUnixMs);
     }
     return writer;
   },
@@ -1072,6 +1314,14 @@ export const AssignCommand: MessageFns<AssignCommand> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1235,7 +1485,7 @@ export const RaiseCommand: MessageFns<RaiseCommand> = {
 };
 
 function createBasePlanMoveCommand(): PlanMoveCommand {
-  return { arbiterTerm: 0n, basedOn: undefined, runs: [], reason: "" };
+  return { arbiterTerm: 0n, basedOn: undefined, runs: [], reason: "", atUnixMs: 0n };
 }
 
 export const PlanMoveCommand: MessageFns<PlanMoveCommand> = {
@@ -1254,6 +1504,12 @@ export const PlanMoveCommand: MessageFns<PlanMoveCommand> = {
     }
     if (message.reason !== "") {
       writer.uint32(34).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.atUnixMs);
     }
     return writer;
   },
@@ -1301,6 +1557,14 @@ export const PlanMoveCommand: MessageFns<PlanMoveCommand> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1399,7 +1663,7 @@ export const ReleaseCommand: MessageFns<ReleaseCommand> = {
 };
 
 function createBaseDrainCommand(): DrainCommand {
-  return { allocId: "", incarnation: "" };
+  return { allocId: "", incarnation: "", reason: "", atUnixMs: 0n };
 }
 
 export const DrainCommand: MessageFns<DrainCommand> = {
@@ -1409,6 +1673,15 @@ export const DrainCommand: MessageFns<DrainCommand> = {
     }
     if (message.incarnation !== "") {
       writer.uint32(18).string(message.incarnation);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.atUnixMs);
     }
     return writer;
   },
@@ -1440,6 +1713,637 @@ export const DrainCommand: MessageFns<DrainCommand> = {
             }
 
             message.incarnation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseResumeCommand(): ResumeCommand {
+  return { allocId: "", reason: "", atUnixMs: 0n };
+}
+
+export const ResumeCommand: MessageFns<ResumeCommand> = {
+  encode(message: ResumeCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allocId !== "") {
+      writer.uint32(10).string(message.allocId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.atUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allocId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReportDeathCommand(): ReportDeathCommand {
+  return { allocId: "", incarnation: "", reason: "", atUnixMs: 0n };
+}
+
+export const ReportDeathCommand: MessageFns<ReportDeathCommand> = {
+  encode(message: ReportDeathCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allocId !== "") {
+      writer.uint32(10).string(message.allocId);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.atUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportDeathCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportDeathCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allocId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveAllocCommand(): RemoveAllocCommand {
+  return { allocId: "", reason: "", atUnixMs: 0n };
+}
+
+export const RemoveAllocCommand: MessageFns<RemoveAllocCommand> = {
+  encode(message: RemoveAllocCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allocId !== "") {
+      writer.uint32(10).string(message.allocId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.atUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveAllocCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveAllocCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allocId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePolicy(): Policy {
+  return { placement: "", standbys: [], isPaused: false, movesInFlightMax: 0, silentShareMaxPercent: 0 };
+}
+
+export const Policy: MessageFns<Policy> = {
+  encode(message: Policy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.placement !== "") {
+      writer.uint32(10).string(message.placement);
+    }
+    for (const v of message.standbys) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.isPaused !== false) {
+      writer.uint32(24).bool(message.isPaused);
+    }
+    if (message.movesInFlightMax !== 0) {
+      writer.uint32(32).uint32(message.movesInFlightMax);
+    }
+    if (message.silentShareMaxPercent !== 0) {
+      writer.uint32(40).uint32(message.silentShareMaxPercent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Policy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.placement = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.standbys.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isPaused = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.movesInFlightMax = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.silentShareMaxPercent = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetPolicyCommand(): SetPolicyCommand {
+  return { policy: undefined, reason: "", atUnixMs: 0n };
+}
+
+export const SetPolicyCommand: MessageFns<SetPolicyCommand> = {
+  encode(message: SetPolicyCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policy !== undefined) {
+      Policy.encode(message.policy, writer.uint32(10).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.atUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetPolicyCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetPolicyCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.policy = Policy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetLeaseCommand(): SetLeaseCommand {
+  return { lease: undefined, reason: "", atUnixMs: 0n };
+}
+
+export const SetLeaseCommand: MessageFns<SetLeaseCommand> = {
+  encode(message: SetLeaseCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      LeaseTerms.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.atUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetLeaseCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetLeaseCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = LeaseTerms.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSettleWaitCommand(): SettleWaitCommand {
+  return { arbiterTerm: 0n, leaseNumber: 0n };
+}
+
+export const SettleWaitCommand: MessageFns<SettleWaitCommand> = {
+  encode(message: SettleWaitCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arbiterTerm !== 0n) {
+      if (BigInt.asUintN(64, message.arbiterTerm) !== message.arbiterTerm) {
+        throw new globalThis.Error("value provided for field message.arbiterTerm of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.arbiterTerm);
+    }
+    if (message.leaseNumber !== 0n) {
+      if (BigInt.asUintN(64, message.leaseNumber) !== message.leaseNumber) {
+        throw new globalThis.Error("value provided for field message.leaseNumber of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.leaseNumber);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SettleWaitCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettleWaitCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.arbiterTerm = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.leaseNumber = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetSetsCommand(): SetSetsCommand {
+  return { basedOn: 0n, sets: undefined, isCopy: false, reason: "", atUnixMs: 0n };
+}
+
+export const SetSetsCommand: MessageFns<SetSetsCommand> = {
+  encode(message: SetSetsCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.basedOn !== 0n) {
+      if (BigInt.asUintN(64, message.basedOn) !== message.basedOn) {
+        throw new globalThis.Error("value provided for field message.basedOn of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.basedOn);
+    }
+    if (message.sets !== undefined) {
+      SetMap.encode(message.sets, writer.uint32(18).fork()).join();
+    }
+    if (message.isCopy !== false) {
+      writer.uint32(24).bool(message.isCopy);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.atUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetSetsCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetSetsCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.basedOn = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sets = SetMap.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isCopy = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1511,6 +2415,9 @@ function createBaseSectionRecord(): SectionRecord {
     maxSeq: 0n,
     nextAllocId: "",
     nextIncarnation: "",
+    handoffEpoch: 0n,
+    handoffDigest: Buffer.alloc(0),
+    handoffAllocId: "",
   };
 }
 
@@ -1548,6 +2455,18 @@ export const SectionRecord: MessageFns<SectionRecord> = {
     }
     if (message.nextIncarnation !== "") {
       writer.uint32(66).string(message.nextIncarnation);
+    }
+    if (message.handoffEpoch !== 0n) {
+      if (BigInt.asUintN(64, message.handoffEpoch) !== message.handoffEpoch) {
+        throw new globalThis.Error("value provided for field message.handoffEpoch of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.handoffEpoch);
+    }
+    if (message.handoffDigest.length !== 0) {
+      writer.uint32(82).bytes(message.handoffDigest);
+    }
+    if (message.handoffAllocId !== "") {
+      writer.uint32(90).string(message.handoffAllocId);
     }
     return writer;
   },
@@ -1627,6 +2546,30 @@ export const SectionRecord: MessageFns<SectionRecord> = {
             }
 
             message.nextIncarnation = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.handoffEpoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.handoffDigest = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.handoffAllocId = reader.string();
             continue;
           }
         }
@@ -1981,7 +2924,7 @@ export const StateRecord: MessageFns<StateRecord> = {
 };
 
 function createBaseAllocRecord(): AllocRecord {
-  return { id: "", incarnation: "", address: "", zone: "", former: [], isDraining: false };
+  return { id: "", incarnation: "", address: "", zone: "", former: [], state: "", dead: [] };
 }
 
 export const AllocRecord: MessageFns<AllocRecord> = {
@@ -2001,8 +2944,11 @@ export const AllocRecord: MessageFns<AllocRecord> = {
     for (const v of message.former) {
       writer.uint32(42).string(v!);
     }
-    if (message.isDraining !== false) {
-      writer.uint32(48).bool(message.isDraining);
+    if (message.state !== "") {
+      writer.uint32(50).string(message.state);
+    }
+    for (const v of message.dead) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -2061,11 +3007,19 @@ export const AllocRecord: MessageFns<AllocRecord> = {
             continue;
           }
           case 6: {
-            if (tag !== 48) {
+            if (tag !== 50) {
               break;
             }
 
-            message.isDraining = reader.bool();
+            message.state = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dead.push(reader.string());
             continue;
           }
         }
@@ -2082,7 +3036,17 @@ export const AllocRecord: MessageFns<AllocRecord> = {
 };
 
 function createBaseClusterRecord(): ClusterRecord {
-  return { clusterId: "", routingVersion: undefined, geometry: undefined, lease: undefined, raiseBy: 0n };
+  return {
+    clusterId: "",
+    routingVersion: undefined,
+    geometry: undefined,
+    lease: undefined,
+    raiseBy: 0n,
+    policy: undefined,
+    sets: undefined,
+    auditCount: 0n,
+    leaseNumber: 0n,
+  };
 }
 
 export const ClusterRecord: MessageFns<ClusterRecord> = {
@@ -2104,6 +3068,24 @@ export const ClusterRecord: MessageFns<ClusterRecord> = {
         throw new globalThis.Error("value provided for field message.raiseBy of type uint64 too large");
       }
       writer.uint32(40).uint64(message.raiseBy);
+    }
+    if (message.policy !== undefined) {
+      Policy.encode(message.policy, writer.uint32(50).fork()).join();
+    }
+    if (message.sets !== undefined) {
+      SetMap.encode(message.sets, writer.uint32(58).fork()).join();
+    }
+    if (message.auditCount !== 0n) {
+      if (BigInt.asUintN(64, message.auditCount) !== message.auditCount) {
+        throw new globalThis.Error("value provided for field message.auditCount of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.auditCount);
+    }
+    if (message.leaseNumber !== 0n) {
+      if (BigInt.asUintN(64, message.leaseNumber) !== message.leaseNumber) {
+        throw new globalThis.Error("value provided for field message.leaseNumber of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.leaseNumber);
     }
     return writer;
   },
@@ -2159,6 +3141,159 @@ export const ClusterRecord: MessageFns<ClusterRecord> = {
             }
 
             message.raiseBy = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.policy = Policy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.sets = SetMap.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.auditCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.leaseNumber = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAuditRecord(): AuditRecord {
+  return { number: 0n, atUnixMs: 0n, term: 0n, kind: "", reason: "", sectionCount: 0, version: undefined };
+}
+
+export const AuditRecord: MessageFns<AuditRecord> = {
+  encode(message: AuditRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0n) {
+      if (BigInt.asUintN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.number);
+    }
+    if (message.atUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.atUnixMs) !== message.atUnixMs) {
+        throw new globalThis.Error("value provided for field message.atUnixMs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.atUnixMs);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.term);
+    }
+    if (message.kind !== "") {
+      writer.uint32(34).string(message.kind);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.sectionCount !== 0) {
+      writer.uint32(48).uint32(message.sectionCount);
+    }
+    if (message.version !== undefined) {
+      Version.encode(message.version, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atUnixMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sectionCount = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.version = Version.decode(reader, reader.uint32());
             continue;
           }
         }

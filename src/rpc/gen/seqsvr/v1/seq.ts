@@ -18,7 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { ErrorDetail, RoutingTable, Version } from "./common.js";
+import { ErrorDetail, RoutingDelta, RoutingTable, SetMap, Version } from "./common.js";
 
 export interface NextRequest {
   /** The user key. */
@@ -28,7 +28,15 @@ export interface NextRequest {
   /** The highest number the caller has seen for this uid: the answer is above it or an error. 0: none. */
   floor: bigint;
   /** The caller's table version. Absent: it has none and gets one. */
-  routingVersion?: Version | undefined;
+  routingVersion?:
+    | Version
+    | undefined;
+  /** The newest table version that the caller heard of, if newer than its own: a node that has not seen it yet waits for it. */
+  heardVersion?:
+    | Version
+    | undefined;
+  /** True: ownership is confirmed by a quorum of StoreSvrs after this request came, so that no clock is trusted. */
+  strict: boolean;
 }
 
 export interface NextResponse {
@@ -38,29 +46,51 @@ export interface NextResponse {
   last: bigint;
   /** The epoch of the section that they were taken in: never goes back for a section within a generation. */
   epoch: bigint;
-  /** The newest table. Absent: the caller's is as new. */
-  routing?: RoutingTable | undefined;
+  /** The newest table. Absent: the caller's is as new, or a delta does. */
+  routing?:
+    | RoutingTable
+    | undefined;
+  /** What makes the caller's table the newest. Absent: it is, or the whole table comes. */
+  routingDelta?: RoutingDelta | undefined;
 }
 
 export interface NextManyRequest {
   /** The user keys, at most 10,000; a uid may repeat and gets a number each time. */
   uids: bigint[];
   /** The caller's table version. Absent: it has none and gets one. */
-  routingVersion?: Version | undefined;
+  routingVersion?:
+    | Version
+    | undefined;
+  /** For each uid the highest number that the caller has seen, 0: none. Empty: none for any. */
+  floors: bigint[];
+  /** As in NextRequest. */
+  heardVersion?:
+    | Version
+    | undefined;
+  /** As in NextRequest. */
+  strict: boolean;
 }
 
 export interface NextManyResponse {
   /** One for each uid asked, in the order asked. */
   items: NextManyItem[];
-  /** The newest table. Absent: the caller's is as new. */
-  routing?: RoutingTable | undefined;
+  /** The newest table. Absent: the caller's is as new, or a delta does. */
+  routing?:
+    | RoutingTable
+    | undefined;
+  /** What makes the caller's table the newest. Absent: it is, or the whole table comes. */
+  routingDelta?: RoutingDelta | undefined;
 }
 
 export interface NextManyItem {
   /** The number handed out. 0: none was, see `error`. */
   seq: bigint;
   /** Why not. Absent when `seq` is set. */
-  error?: ErrorDetail | undefined;
+  error?:
+    | ErrorDetail
+    | undefined;
+  /** The epoch of the section that it was taken in. 0: none was. */
+  epoch: bigint;
 }
 
 export interface CurrentRequest {
@@ -69,7 +99,15 @@ export interface CurrentRequest {
   /** The highest number the caller has seen for this uid. 0: none. */
   floor: bigint;
   /** The caller's table version. Absent: it has none and gets one. */
-  routingVersion?: Version | undefined;
+  routingVersion?:
+    | Version
+    | undefined;
+  /** As in NextRequest. */
+  heardVersion?:
+    | Version
+    | undefined;
+  /** As in NextRequest. */
+  strict: boolean;
 }
 
 export interface CurrentResponse {
@@ -79,22 +117,64 @@ export interface CurrentResponse {
   exact: boolean;
   /** The epoch of the section. */
   epoch: bigint;
-  /** The newest table. Absent: the caller's is as new. */
-  routing?: RoutingTable | undefined;
+  /** The newest table. Absent: the caller's is as new, or a delta does. */
+  routing?:
+    | RoutingTable
+    | undefined;
+  /** What makes the caller's table the newest. Absent: it is, or the whole table comes. */
+  routingDelta?: RoutingDelta | undefined;
+}
+
+export interface AdvanceRequest {
+  /** The user key. */
+  uid: bigint;
+  /** The counter is lifted to it, at most 2^40 above where it stands; one that stands higher stays. Never 0. */
+  to: bigint;
+  /** The caller's table version. Absent: it has none and gets one. */
+  routingVersion?:
+    | Version
+    | undefined;
+  /** As in NextRequest. */
+  heardVersion?: Version | undefined;
+}
+
+export interface AdvanceResponse {
+  /** Where the counter stands now: at or above `to`. */
+  seq: bigint;
+  /** The epoch of the section. */
+  epoch: bigint;
+  /** The newest table. Absent: the caller's is as new, or a delta does. */
+  routing?:
+    | RoutingTable
+    | undefined;
+  /** What makes the caller's table the newest. Absent: it is, or the whole table comes. */
+  routingDelta?: RoutingDelta | undefined;
 }
 
 export interface GetRouteRequest {
   /** The caller's table version. Absent: it has none. */
-  routingVersion?: Version | undefined;
+  routingVersion?:
+    | Version
+    | undefined;
+  /** The version of the caller's set map. 0: it has none. */
+  setsVersion: bigint;
 }
 
 export interface GetRouteResponse {
-  /** The newest table this node knows. Absent: the caller's is as new. */
-  routing?: RoutingTable | undefined;
+  /** The newest table this node knows. Absent: the caller's is as new, or a delta does. */
+  routing?:
+    | RoutingTable
+    | undefined;
+  /** What makes the caller's table the newest. Absent: it is, or the whole table comes. */
+  routingDelta?:
+    | RoutingDelta
+    | undefined;
+  /** All sets. Absent: the caller's map is as new, or there is only this set. */
+  sets?: SetMap | undefined;
 }
 
 function createBaseNextRequest(): NextRequest {
-  return { uid: 0n, count: 0, floor: 0n, routingVersion: undefined };
+  return { uid: 0n, count: 0, floor: 0n, routingVersion: undefined, heardVersion: undefined, strict: false };
 }
 
 export const NextRequest: MessageFns<NextRequest> = {
@@ -116,6 +196,12 @@ export const NextRequest: MessageFns<NextRequest> = {
     }
     if (message.routingVersion !== undefined) {
       Version.encode(message.routingVersion, writer.uint32(34).fork()).join();
+    }
+    if (message.heardVersion !== undefined) {
+      Version.encode(message.heardVersion, writer.uint32(42).fork()).join();
+    }
+    if (message.strict !== false) {
+      writer.uint32(48).bool(message.strict);
     }
     return writer;
   },
@@ -165,6 +251,22 @@ export const NextRequest: MessageFns<NextRequest> = {
             message.routingVersion = Version.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.heardVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.strict = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -179,7 +281,7 @@ export const NextRequest: MessageFns<NextRequest> = {
 };
 
 function createBaseNextResponse(): NextResponse {
-  return { first: 0n, last: 0n, epoch: 0n, routing: undefined };
+  return { first: 0n, last: 0n, epoch: 0n, routing: undefined, routingDelta: undefined };
 }
 
 export const NextResponse: MessageFns<NextResponse> = {
@@ -204,6 +306,9 @@ export const NextResponse: MessageFns<NextResponse> = {
     }
     if (message.routing !== undefined) {
       RoutingTable.encode(message.routing, writer.uint32(34).fork()).join();
+    }
+    if (message.routingDelta !== undefined) {
+      RoutingDelta.encode(message.routingDelta, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -253,6 +358,14 @@ export const NextResponse: MessageFns<NextResponse> = {
             message.routing = RoutingTable.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.routingDelta = RoutingDelta.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -267,7 +380,7 @@ export const NextResponse: MessageFns<NextResponse> = {
 };
 
 function createBaseNextManyRequest(): NextManyRequest {
-  return { uids: [], routingVersion: undefined };
+  return { uids: [], routingVersion: undefined, floors: [], heardVersion: undefined, strict: false };
 }
 
 export const NextManyRequest: MessageFns<NextManyRequest> = {
@@ -284,6 +397,22 @@ export const NextManyRequest: MessageFns<NextManyRequest> = {
     }
     if (message.routingVersion !== undefined) {
       Version.encode(message.routingVersion, writer.uint32(18).fork()).join();
+    }
+    if (message.floors.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.floors) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field floors of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.heardVersion !== undefined) {
+      Version.encode(message.heardVersion, writer.uint32(34).fork()).join();
+    }
+    if (message.strict !== false) {
+      writer.uint32(40).bool(message.strict);
     }
     return writer;
   },
@@ -327,6 +456,40 @@ export const NextManyRequest: MessageFns<NextManyRequest> = {
             message.routingVersion = Version.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag === 24) {
+              message.floors.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.floors.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.heardVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.strict = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -341,7 +504,7 @@ export const NextManyRequest: MessageFns<NextManyRequest> = {
 };
 
 function createBaseNextManyResponse(): NextManyResponse {
-  return { items: [], routing: undefined };
+  return { items: [], routing: undefined, routingDelta: undefined };
 }
 
 export const NextManyResponse: MessageFns<NextManyResponse> = {
@@ -351,6 +514,9 @@ export const NextManyResponse: MessageFns<NextManyResponse> = {
     }
     if (message.routing !== undefined) {
       RoutingTable.encode(message.routing, writer.uint32(18).fork()).join();
+    }
+    if (message.routingDelta !== undefined) {
+      RoutingDelta.encode(message.routingDelta, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -384,6 +550,14 @@ export const NextManyResponse: MessageFns<NextManyResponse> = {
             message.routing = RoutingTable.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.routingDelta = RoutingDelta.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -398,7 +572,7 @@ export const NextManyResponse: MessageFns<NextManyResponse> = {
 };
 
 function createBaseNextManyItem(): NextManyItem {
-  return { seq: 0n, error: undefined };
+  return { seq: 0n, error: undefined, epoch: 0n };
 }
 
 export const NextManyItem: MessageFns<NextManyItem> = {
@@ -411,6 +585,12 @@ export const NextManyItem: MessageFns<NextManyItem> = {
     }
     if (message.error !== undefined) {
       ErrorDetail.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.epoch);
     }
     return writer;
   },
@@ -444,6 +624,14 @@ export const NextManyItem: MessageFns<NextManyItem> = {
             message.error = ErrorDetail.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -458,7 +646,7 @@ export const NextManyItem: MessageFns<NextManyItem> = {
 };
 
 function createBaseCurrentRequest(): CurrentRequest {
-  return { uid: 0n, floor: 0n, routingVersion: undefined };
+  return { uid: 0n, floor: 0n, routingVersion: undefined, heardVersion: undefined, strict: false };
 }
 
 export const CurrentRequest: MessageFns<CurrentRequest> = {
@@ -477,6 +665,12 @@ export const CurrentRequest: MessageFns<CurrentRequest> = {
     }
     if (message.routingVersion !== undefined) {
       Version.encode(message.routingVersion, writer.uint32(26).fork()).join();
+    }
+    if (message.heardVersion !== undefined) {
+      Version.encode(message.heardVersion, writer.uint32(34).fork()).join();
+    }
+    if (message.strict !== false) {
+      writer.uint32(40).bool(message.strict);
     }
     return writer;
   },
@@ -518,6 +712,22 @@ export const CurrentRequest: MessageFns<CurrentRequest> = {
             message.routingVersion = Version.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.heardVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.strict = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -532,7 +742,7 @@ export const CurrentRequest: MessageFns<CurrentRequest> = {
 };
 
 function createBaseCurrentResponse(): CurrentResponse {
-  return { seq: 0n, exact: false, epoch: 0n, routing: undefined };
+  return { seq: 0n, exact: false, epoch: 0n, routing: undefined, routingDelta: undefined };
 }
 
 export const CurrentResponse: MessageFns<CurrentResponse> = {
@@ -554,6 +764,9 @@ export const CurrentResponse: MessageFns<CurrentResponse> = {
     }
     if (message.routing !== undefined) {
       RoutingTable.encode(message.routing, writer.uint32(34).fork()).join();
+    }
+    if (message.routingDelta !== undefined) {
+      RoutingDelta.encode(message.routingDelta, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -603,6 +816,184 @@ export const CurrentResponse: MessageFns<CurrentResponse> = {
             message.routing = RoutingTable.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.routingDelta = RoutingDelta.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAdvanceRequest(): AdvanceRequest {
+  return { uid: 0n, to: 0n, routingVersion: undefined, heardVersion: undefined };
+}
+
+export const AdvanceRequest: MessageFns<AdvanceRequest> = {
+  encode(message: AdvanceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uid !== 0n) {
+      if (BigInt.asUintN(64, message.uid) !== message.uid) {
+        throw new globalThis.Error("value provided for field message.uid of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.uid);
+    }
+    if (message.to !== 0n) {
+      if (BigInt.asUintN(64, message.to) !== message.to) {
+        throw new globalThis.Error("value provided for field message.to of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.to);
+    }
+    if (message.routingVersion !== undefined) {
+      Version.encode(message.routingVersion, writer.uint32(26).fork()).join();
+    }
+    if (message.heardVersion !== undefined) {
+      Version.encode(message.heardVersion, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdvanceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdvanceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.uid = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.to = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.routingVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.heardVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAdvanceResponse(): AdvanceResponse {
+  return { seq: 0n, epoch: 0n, routing: undefined, routingDelta: undefined };
+}
+
+export const AdvanceResponse: MessageFns<AdvanceResponse> = {
+  encode(message: AdvanceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seq !== 0n) {
+      if (BigInt.asUintN(64, message.seq) !== message.seq) {
+        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.seq);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.routing !== undefined) {
+      RoutingTable.encode(message.routing, writer.uint32(26).fork()).join();
+    }
+    if (message.routingDelta !== undefined) {
+      RoutingDelta.encode(message.routingDelta, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdvanceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdvanceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.seq = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.routing = RoutingTable.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.routingDelta = RoutingDelta.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -617,13 +1008,19 @@ export const CurrentResponse: MessageFns<CurrentResponse> = {
 };
 
 function createBaseGetRouteRequest(): GetRouteRequest {
-  return { routingVersion: undefined };
+  return { routingVersion: undefined, setsVersion: 0n };
 }
 
 export const GetRouteRequest: MessageFns<GetRouteRequest> = {
   encode(message: GetRouteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.routingVersion !== undefined) {
       Version.encode(message.routingVersion, writer.uint32(10).fork()).join();
+    }
+    if (message.setsVersion !== 0n) {
+      if (BigInt.asUintN(64, message.setsVersion) !== message.setsVersion) {
+        throw new globalThis.Error("value provided for field message.setsVersion of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.setsVersion);
     }
     return writer;
   },
@@ -649,6 +1046,14 @@ export const GetRouteRequest: MessageFns<GetRouteRequest> = {
             message.routingVersion = Version.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.setsVersion = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -663,13 +1068,19 @@ export const GetRouteRequest: MessageFns<GetRouteRequest> = {
 };
 
 function createBaseGetRouteResponse(): GetRouteResponse {
-  return { routing: undefined };
+  return { routing: undefined, routingDelta: undefined, sets: undefined };
 }
 
 export const GetRouteResponse: MessageFns<GetRouteResponse> = {
   encode(message: GetRouteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.routing !== undefined) {
       RoutingTable.encode(message.routing, writer.uint32(10).fork()).join();
+    }
+    if (message.routingDelta !== undefined) {
+      RoutingDelta.encode(message.routingDelta, writer.uint32(18).fork()).join();
+    }
+    if (message.sets !== undefined) {
+      SetMap.encode(message.sets, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -693,6 +1104,22 @@ export const GetRouteResponse: MessageFns<GetRouteResponse> = {
             }
 
             message.routing = RoutingTable.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.routingDelta = RoutingDelta.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sets = SetMap.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -746,6 +1173,16 @@ export const SeqServiceService = {
     responseSerialize: (value: CurrentResponse): Buffer => Buffer.from(CurrentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CurrentResponse => CurrentResponse.decode(value),
   },
+  /** Lifts the counter of a uid to a number, forward only: the next number is above it. Repeating it changes nothing. */
+  advance: {
+    path: "/seqsvr.v1.SeqService/Advance" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AdvanceRequest): Buffer => Buffer.from(AdvanceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AdvanceRequest => AdvanceRequest.decode(value),
+    responseSerialize: (value: AdvanceResponse): Buffer => Buffer.from(AdvanceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AdvanceResponse => AdvanceResponse.decode(value),
+  },
 } as const;
 
 export interface SeqServiceServer extends UntypedServiceImplementation {
@@ -755,6 +1192,8 @@ export interface SeqServiceServer extends UntypedServiceImplementation {
   nextMany: handleUnaryCall<NextManyRequest, NextManyResponse>;
   /** The last number handed out for a uid. Allocates nothing. */
   current: handleUnaryCall<CurrentRequest, CurrentResponse>;
+  /** Lifts the counter of a uid to a number, forward only: the next number is above it. Repeating it changes nothing. */
+  advance: handleUnaryCall<AdvanceRequest, AdvanceResponse>;
 }
 
 export interface SeqServiceClient extends Client {
@@ -802,6 +1241,22 @@ export interface SeqServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CurrentResponse) => void,
+  ): ClientUnaryCall;
+  /** Lifts the counter of a uid to a number, forward only: the next number is above it. Repeating it changes nothing. */
+  advance(
+    request: AdvanceRequest,
+    callback: (error: ServiceError | null, response: AdvanceResponse) => void,
+  ): ClientUnaryCall;
+  advance(
+    request: AdvanceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AdvanceResponse) => void,
+  ): ClientUnaryCall;
+  advance(
+    request: AdvanceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AdvanceResponse) => void,
   ): ClientUnaryCall;
 }
 

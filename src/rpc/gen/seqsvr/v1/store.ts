@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { ErrorDetail, Geometry, RoutingTable, Version } from "./common.js";
+import { ErrorDetail, Geometry, RoutingTable, SetMap, Version } from "./common.js";
 
 export interface RegisterRequest {
   /** The AllocSvr's name, unique within the set. */
@@ -56,6 +56,11 @@ export interface LeaseTerms {
   driftPpm: number;
   /** What the arbiter adds to its wait, in ms. */
   marginMs: number;
+  /**
+   * How long the arbiter waits after the last renewal it could have answered, in ms. It follows from the other three, but
+   * for a while after the lease was lowered it is still that of the former lease. Never 0.
+   */
+  waitMs: number;
 }
 
 export interface RenewRequest {
@@ -64,7 +69,18 @@ export interface RenewRequest {
   /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
   incarnation: string;
   /** The caller's table version. Absent: none. */
-  routingVersion?: Version | undefined;
+  routingVersion?:
+    | Version
+    | undefined;
+  /** The hottest sections of the caller, at most 1,000. Those that are not named count as idle. */
+  loads: SectionLoad[];
+}
+
+export interface SectionLoad {
+  /** The section, counted from 0 within the set. */
+  section: number;
+  /** Calls a second, measured over the last seconds. */
+  callsPerSecond: number;
 }
 
 export interface RenewResponse {
@@ -84,6 +100,39 @@ export interface Assignment {
     | undefined;
   /** The windows of every section that the incarnation owns in this table, in section order. */
   windows: WindowRun[];
+  /** Sections that a planned move is to bring to this incarnation, in section order: it may copy their counters in advance. */
+  incoming: IncomingRun[];
+  /** All sets. Absent: there is only this one. */
+  sets?: SetMap | undefined;
+}
+
+/** Neighbouring sections of one owner that a planned move is to bring. */
+export interface IncomingRun {
+  /** The first of these sections, counted from 0 within the set. */
+  firstSection: number;
+  /** Never 0. */
+  sectionCount: number;
+  /** The epoch of the present owner. Never 0. */
+  epoch: bigint;
+  /** The present owner. */
+  fromAllocId: string;
+  /** host:port of the present owner. */
+  fromAddress: string;
+}
+
+/**
+ * The counters that the former owner of a section left behind: whoever opens the next epoch may install them, once, before its
+ * first answer, if they have this digest.
+ */
+export interface Handoff {
+  /** The epoch that ended. Never 0. */
+  epoch: bigint;
+  /** SHA-256 of the counters, 32 bytes. */
+  digest: Buffer;
+  /** The AllocSvr that has them. */
+  fromAllocId: string;
+  /** host:port of it, as of its newest run. Empty: it is not registered any more. */
+  fromAddress: string;
 }
 
 /** Neighbouring sections of one owner with equal numbers. */
@@ -98,8 +147,14 @@ export interface WindowRun {
   base: bigint;
   /** Committed ceiling: numbers up to it, inclusive, may be handed out. */
   maxSeq: bigint;
-  /** The sections are wanted elsewhere: seal them and release them. */
+  /** The sections are wanted elsewhere: hand them over, seal them and release them. */
   leaving: boolean;
+  /** The counters that may be installed. Absent: none; every counter begins at base. */
+  handoff?:
+    | Handoff
+    | undefined;
+  /** The AllocSvr that is to have them, when leaving. */
+  nextAllocId: string;
 }
 
 export interface WatchRequest {
@@ -167,6 +222,8 @@ export interface ReleasedRun {
   epoch: bigint;
   /** The highest number handed out in the section, or its base: base <= true_max <= max_seq. */
   trueMax: bigint;
+  /** SHA-256 of the counters, 32 bytes, of one section alone. Empty: there is nothing to hand over. */
+  digest: Buffer;
 }
 
 export interface ReleaseResponse {
@@ -185,7 +242,11 @@ export interface DrainRequest {
 
 export interface DrainResponse {
   /** The newest table, and what the caller must still seal and release. */
-  assignment?: Assignment | undefined;
+  assignment?:
+    | Assignment
+    | undefined;
+  /** AllocSvrs that could take over: joined, and heard of within their lease. 0: whatever the caller has goes to nobody. */
+  successorCount: number;
 }
 
 export interface LoadRequest {
@@ -198,6 +259,39 @@ export interface LoadRequest {
 export interface LoadResponse {
   /** The current table with every window of the caller. Never absent. */
   assignment?: Assignment | undefined;
+}
+
+export interface ConfirmRequest {
+  /** The AllocSvr's name, unique within the set. */
+  allocId: string;
+  /** 128 random bits of the AllocSvr's process start, 32 hex digits. */
+  incarnation: string;
+  /** What it believes to own, at most 10,000. */
+  sections: OwnedSection[];
+}
+
+export interface OwnedSection {
+  /** The section, counted from 0 within the set. */
+  section: number;
+  /** The epoch that the caller owns it in. */
+  epoch: bigint;
+}
+
+export interface ConfirmResponse {
+  /** For each section asked, in the order asked: true when the caller owns it in that epoch. */
+  owned: boolean[];
+}
+
+export interface ReportDeathRequest {
+  /** The AllocSvr whose process ended. */
+  allocId: string;
+  /** The run that ended, as fixed when it was spawned, 32 hex digits. */
+  incarnation: string;
+  /** Who saw it and how it ended, for the audit trail. */
+  reason: string;
+}
+
+export interface ReportDeathResponse {
 }
 
 function createBaseRegisterRequest(): RegisterRequest {
@@ -373,7 +467,7 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
 };
 
 function createBaseLeaseTerms(): LeaseTerms {
-  return { leaseMs: 0, driftPpm: 0, marginMs: 0 };
+  return { leaseMs: 0, driftPpm: 0, marginMs: 0, waitMs: 0 };
 }
 
 export const LeaseTerms: MessageFns<LeaseTerms> = {
@@ -386,6 +480,9 @@ export const LeaseTerms: MessageFns<LeaseTerms> = {
     }
     if (message.marginMs !== 0) {
       writer.uint32(24).uint32(message.marginMs);
+    }
+    if (message.waitMs !== 0) {
+      writer.uint32(32).uint32(message.waitMs);
     }
     return writer;
   },
@@ -427,6 +524,14 @@ export const LeaseTerms: MessageFns<LeaseTerms> = {
             message.marginMs = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.waitMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -441,7 +546,7 @@ export const LeaseTerms: MessageFns<LeaseTerms> = {
 };
 
 function createBaseRenewRequest(): RenewRequest {
-  return { allocId: "", incarnation: "", routingVersion: undefined };
+  return { allocId: "", incarnation: "", routingVersion: undefined, loads: [] };
 }
 
 export const RenewRequest: MessageFns<RenewRequest> = {
@@ -454,6 +559,9 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     }
     if (message.routingVersion !== undefined) {
       Version.encode(message.routingVersion, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.loads) {
+      SectionLoad.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -493,6 +601,71 @@ export const RenewRequest: MessageFns<RenewRequest> = {
             }
 
             message.routingVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.loads.push(SectionLoad.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSectionLoad(): SectionLoad {
+  return { section: 0, callsPerSecond: 0 };
+}
+
+export const SectionLoad: MessageFns<SectionLoad> = {
+  encode(message: SectionLoad, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.section !== 0) {
+      writer.uint32(8).uint32(message.section);
+    }
+    if (message.callsPerSecond !== 0) {
+      writer.uint32(16).uint32(message.callsPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SectionLoad {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSectionLoad();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.section = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.callsPerSecond = reader.uint32();
             continue;
           }
         }
@@ -566,7 +739,7 @@ export const RenewResponse: MessageFns<RenewResponse> = {
 };
 
 function createBaseAssignment(): Assignment {
-  return { routing: undefined, windows: [] };
+  return { routing: undefined, windows: [], incoming: [], sets: undefined };
 }
 
 export const Assignment: MessageFns<Assignment> = {
@@ -576,6 +749,12 @@ export const Assignment: MessageFns<Assignment> = {
     }
     for (const v of message.windows) {
       WindowRun.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.incoming) {
+      IncomingRun.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.sets !== undefined) {
+      SetMap.encode(message.sets, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -609,6 +788,197 @@ export const Assignment: MessageFns<Assignment> = {
             message.windows.push(WindowRun.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.incoming.push(IncomingRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sets = SetMap.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIncomingRun(): IncomingRun {
+  return { firstSection: 0, sectionCount: 0, epoch: 0n, fromAllocId: "", fromAddress: "" };
+}
+
+export const IncomingRun: MessageFns<IncomingRun> = {
+  encode(message: IncomingRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.firstSection !== 0) {
+      writer.uint32(8).uint32(message.firstSection);
+    }
+    if (message.sectionCount !== 0) {
+      writer.uint32(16).uint32(message.sectionCount);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.epoch);
+    }
+    if (message.fromAllocId !== "") {
+      writer.uint32(34).string(message.fromAllocId);
+    }
+    if (message.fromAddress !== "") {
+      writer.uint32(42).string(message.fromAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IncomingRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIncomingRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.firstSection = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sectionCount = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fromAllocId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.fromAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHandoff(): Handoff {
+  return { epoch: 0n, digest: Buffer.alloc(0), fromAllocId: "", fromAddress: "" };
+}
+
+export const Handoff: MessageFns<Handoff> = {
+  encode(message: Handoff, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.epoch);
+    }
+    if (message.digest.length !== 0) {
+      writer.uint32(18).bytes(message.digest);
+    }
+    if (message.fromAllocId !== "") {
+      writer.uint32(26).string(message.fromAllocId);
+    }
+    if (message.fromAddress !== "") {
+      writer.uint32(34).string(message.fromAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Handoff {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandoff();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fromAllocId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fromAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -623,7 +993,16 @@ export const Assignment: MessageFns<Assignment> = {
 };
 
 function createBaseWindowRun(): WindowRun {
-  return { firstSection: 0, sectionCount: 0, epoch: 0n, base: 0n, maxSeq: 0n, leaving: false };
+  return {
+    firstSection: 0,
+    sectionCount: 0,
+    epoch: 0n,
+    base: 0n,
+    maxSeq: 0n,
+    leaving: false,
+    handoff: undefined,
+    nextAllocId: "",
+  };
 }
 
 export const WindowRun: MessageFns<WindowRun> = {
@@ -654,6 +1033,12 @@ export const WindowRun: MessageFns<WindowRun> = {
     }
     if (message.leaving !== false) {
       writer.uint32(48).bool(message.leaving);
+    }
+    if (message.handoff !== undefined) {
+      Handoff.encode(message.handoff, writer.uint32(58).fork()).join();
+    }
+    if (message.nextAllocId !== "") {
+      writer.uint32(66).string(message.nextAllocId);
     }
     return writer;
   },
@@ -717,6 +1102,22 @@ export const WindowRun: MessageFns<WindowRun> = {
             }
 
             message.leaving = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.handoff = Handoff.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.nextAllocId = reader.string();
             continue;
           }
         }
@@ -1177,7 +1578,7 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
 };
 
 function createBaseReleasedRun(): ReleasedRun {
-  return { firstSection: 0, sectionCount: 0, epoch: 0n, trueMax: 0n };
+  return { firstSection: 0, sectionCount: 0, epoch: 0n, trueMax: 0n, digest: Buffer.alloc(0) };
 }
 
 export const ReleasedRun: MessageFns<ReleasedRun> = {
@@ -1199,6 +1600,9 @@ export const ReleasedRun: MessageFns<ReleasedRun> = {
         throw new globalThis.Error("value provided for field message.trueMax of type uint64 too large");
       }
       writer.uint32(32).uint64(message.trueMax);
+    }
+    if (message.digest.length !== 0) {
+      writer.uint32(42).bytes(message.digest);
     }
     return writer;
   },
@@ -1246,6 +1650,14 @@ export const ReleasedRun: MessageFns<ReleasedRun> = {
             }
 
             message.trueMax = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.digest = Buffer.from(reader.bytes());
             continue;
           }
         }
@@ -1376,13 +1788,16 @@ export const DrainRequest: MessageFns<DrainRequest> = {
 };
 
 function createBaseDrainResponse(): DrainResponse {
-  return { assignment: undefined };
+  return { assignment: undefined, successorCount: 0 };
 }
 
 export const DrainResponse: MessageFns<DrainResponse> = {
   encode(message: DrainResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.assignment !== undefined) {
       Assignment.encode(message.assignment, writer.uint32(10).fork()).join();
+    }
+    if (message.successorCount !== 0) {
+      writer.uint32(16).uint32(message.successorCount);
     }
     return writer;
   },
@@ -1406,6 +1821,14 @@ export const DrainResponse: MessageFns<DrainResponse> = {
             }
 
             message.assignment = Assignment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.successorCount = reader.uint32();
             continue;
           }
         }
@@ -1524,6 +1947,297 @@ export const LoadResponse: MessageFns<LoadResponse> = {
   },
 };
 
+function createBaseConfirmRequest(): ConfirmRequest {
+  return { allocId: "", incarnation: "", sections: [] };
+}
+
+export const ConfirmRequest: MessageFns<ConfirmRequest> = {
+  encode(message: ConfirmRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allocId !== "") {
+      writer.uint32(10).string(message.allocId);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    for (const v of message.sections) {
+      OwnedSection.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allocId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sections.push(OwnedSection.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOwnedSection(): OwnedSection {
+  return { section: 0, epoch: 0n };
+}
+
+export const OwnedSection: MessageFns<OwnedSection> = {
+  encode(message: OwnedSection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.section !== 0) {
+      writer.uint32(8).uint32(message.section);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OwnedSection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwnedSection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.section = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseConfirmResponse(): ConfirmResponse {
+  return { owned: [] };
+}
+
+export const ConfirmResponse: MessageFns<ConfirmResponse> = {
+  encode(message: ConfirmResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owned.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.owned) {
+        writer.bool(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.owned.push(reader.bool());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.owned.push(reader.bool());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReportDeathRequest(): ReportDeathRequest {
+  return { allocId: "", incarnation: "", reason: "" };
+}
+
+export const ReportDeathRequest: MessageFns<ReportDeathRequest> = {
+  encode(message: ReportDeathRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allocId !== "") {
+      writer.uint32(10).string(message.allocId);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportDeathRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportDeathRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allocId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReportDeathResponse(): ReportDeathResponse {
+  return {};
+}
+
+export const ReportDeathResponse: MessageFns<ReportDeathResponse> = {
+  encode(_: ReportDeathResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportDeathResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportDeathResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Durable state for AllocSvrs. Every call names the incarnation: one run of an AllocSvr process. */
 export type StoreServiceService = typeof StoreServiceService;
 export const StoreServiceService = {
@@ -1600,6 +2314,29 @@ export const StoreServiceService = {
     responseSerialize: (value: LoadResponse): Buffer => Buffer.from(LoadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LoadResponse => LoadResponse.decode(value),
   },
+  /**
+   * Says which of some sections this incarnation still owns, confirmed by a quorum in a round that began after this request
+   * was received: what STRICT calls rest on.
+   */
+  confirm: {
+    path: "/seqsvr.v1.StoreService/Confirm" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmRequest): Buffer => Buffer.from(ConfirmRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmRequest => ConfirmRequest.decode(value),
+    responseSerialize: (value: ConfirmResponse): Buffer => Buffer.from(ConfirmResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmResponse => ConfirmResponse.decode(value),
+  },
+  /** A supervisor saw the process of an incarnation end: its lease need not be waited out. Answered after commit. */
+  reportDeath: {
+    path: "/seqsvr.v1.StoreService/ReportDeath" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportDeathRequest): Buffer => Buffer.from(ReportDeathRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportDeathRequest => ReportDeathRequest.decode(value),
+    responseSerialize: (value: ReportDeathResponse): Buffer => Buffer.from(ReportDeathResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportDeathResponse => ReportDeathResponse.decode(value),
+  },
 } as const;
 
 export interface StoreServiceServer extends UntypedServiceImplementation {
@@ -1620,6 +2357,13 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   drain: handleUnaryCall<DrainRequest, DrainResponse>;
   /** Reads the windows of the sections that this incarnation owns, confirmed by a quorum. */
   load: handleUnaryCall<LoadRequest, LoadResponse>;
+  /**
+   * Says which of some sections this incarnation still owns, confirmed by a quorum in a round that began after this request
+   * was received: what STRICT calls rest on.
+   */
+  confirm: handleUnaryCall<ConfirmRequest, ConfirmResponse>;
+  /** A supervisor saw the process of an incarnation end: its lease need not be waited out. Answered after commit. */
+  reportDeath: handleUnaryCall<ReportDeathRequest, ReportDeathResponse>;
 }
 
 export interface StoreServiceClient extends Client {
@@ -1725,6 +2469,41 @@ export interface StoreServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: LoadResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says which of some sections this incarnation still owns, confirmed by a quorum in a round that began after this request
+   * was received: what STRICT calls rest on.
+   */
+  confirm(
+    request: ConfirmRequest,
+    callback: (error: ServiceError | null, response: ConfirmResponse) => void,
+  ): ClientUnaryCall;
+  confirm(
+    request: ConfirmRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmResponse) => void,
+  ): ClientUnaryCall;
+  confirm(
+    request: ConfirmRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmResponse) => void,
+  ): ClientUnaryCall;
+  /** A supervisor saw the process of an incarnation end: its lease need not be waited out. Answered after commit. */
+  reportDeath(
+    request: ReportDeathRequest,
+    callback: (error: ServiceError | null, response: ReportDeathResponse) => void,
+  ): ClientUnaryCall;
+  reportDeath(
+    request: ReportDeathRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportDeathResponse) => void,
+  ): ClientUnaryCall;
+  reportDeath(
+    request: ReportDeathRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportDeathResponse) => void,
   ): ClientUnaryCall;
 }
 
