@@ -27,12 +27,7 @@ export function arbiterPortOf(node: StoreNode, clock: Clock): ArbiterPort {
 }
 
 /** Resolves with the fate of the entry; a refusal by apply is a fate, and the state shows it. */
-async function propose(
-  node: StoreNode,
-  clock: Clock,
-  type: 'assign' | 'planMove',
-  { arbiterTerm, basedOn, moves, reason }: Decision,
-): Promise<void> {
+async function propose(node: StoreNode, clock: Clock, type: 'assign' | 'planMove', { arbiterTerm, basedOn, moves, reason }: Decision): Promise<void> {
   // What does not fit into one entry is decided anew on the next version.
   const runs = moves
     .slice(0, RUNS_PER_DECISION_MAX)

@@ -61,7 +61,9 @@ export class Attempts {
 
   next(address: string, request: { readonly uid: Uid; readonly count: number }, scope: AttemptScope): Promise<SeqRange> {
     return this.#inTurn(address, [request.uid], scope, async (options) => {
-      const reply = await this.#pool.to(address).call(SeqService.next, { ...request, floor: 0n, strict: false, routingVersion: this.#version() }, options);
+      const reply = await this.#pool
+        .to(address)
+        .call(SeqService.next, { ...request, floor: 0n, strict: false, routingVersion: this.#version() }, options);
       this.#absorbQuietly(address, reply.routing);
       return rangeOf(reply, request.count);
     });
@@ -70,7 +72,9 @@ export class Attempts {
   /** An item for each uid, in the order asked. */
   nextMany(address: string, uids: Uid[], scope: AttemptScope): Promise<(Seq | SeqError)[]> {
     return this.#inTurn(address, uids, scope, async (options) => {
-      const reply = await this.#pool.to(address).call(SeqService.nextMany, { uids, floors: [], strict: false, routingVersion: this.#version() }, options);
+      const reply = await this.#pool
+        .to(address)
+        .call(SeqService.nextMany, { uids, floors: [], strict: false, routingVersion: this.#version() }, options);
       this.#absorbQuietly(address, reply.routing);
       if (reply.items.length !== uids.length) throw protocol(`${reply.items.length} items for ${uids.length} uids`);
       return reply.items.map((item) => (item.error === undefined ? handedOut(item.seq) : atAddress(errorFromDetail(item.error), address)));
@@ -79,7 +83,9 @@ export class Attempts {
 
   current(address: string, uid: Uid, scope: AttemptScope): Promise<CurrentSeq> {
     return this.#inTurn(address, [uid], scope, async (options) => {
-      const reply = await this.#pool.to(address).call(SeqService.current, { uid, floor: 0n, strict: false, routingVersion: this.#version() }, options);
+      const reply = await this.#pool
+        .to(address)
+        .call(SeqService.current, { uid, floor: 0n, strict: false, routingVersion: this.#version() }, options);
       this.#absorbQuietly(address, reply.routing);
       return { seq: seqFromWire(reply.seq), exact: reply.exact };
     });

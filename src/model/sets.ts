@@ -35,7 +35,8 @@ export function parseSetMap({ version, home, sets }: SetMap): SetMap {
   const sorted = [...sets].sort((one, other) => (one.firstUid < other.firstUid ? -1 : 1));
   for (const [index, set] of sorted.entries()) {
     const before = sorted[index - 1];
-    if (before !== undefined && before.lastUid >= set.firstUid) throw invalid(`the ranges of ${before.name} and ${set.name} overlap at uid ${set.firstUid}`);
+    if (before !== undefined && before.lastUid >= set.firstUid)
+      throw invalid(`the ranges of ${before.name} and ${set.name} overlap at uid ${set.firstUid}`);
   }
   for (const key of ['name', 'clusterId'] as const) {
     if (new Set(sets.map((set) => set[key])).size !== sets.length) throw invalid(`every ${key} must be there once`);

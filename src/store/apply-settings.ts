@@ -43,7 +43,8 @@ export function applySetSets(state: StoreState, command: CommandOf<'setSets'>, e
   const own = sets.sets.find((set) => set.clusterId === clusterId);
   if (own === undefined || own.firstUid !== geometry.firstUid || own.lastUid !== geometry.lastUid)
     return refuse('INVALID_ARGUMENT', `the map must have cluster ${clusterId} with uids ${geometry.firstUid}..${geometry.lastUid}`);
-  if (!isCopy && own.name !== sets.home) return refuse('INVALID_ARGUMENT', `only the home set ${sets.home} decides on the set map, and this is ${own.name}`);
+  if (!isCopy && own.name !== sets.home)
+    return refuse('INVALID_ARGUMENT', `only the home set ${sets.home} decides on the set map, and this is ${own.name}`);
   try {
     checkSetChange(before, parseSetMap(sets));
   } catch (error) {

@@ -169,7 +169,10 @@ export class StoreClient {
    * Which of these the caller still owns, in the order asked: confirmed by a quorum in a round that began after the leader
    * received this. At most RAISES_PER_REQUEST_MAX.
    */
-  async confirm({ allocId, incarnation, sections }: Caller & { readonly sections: readonly OwnedSection[] }, call: StoreCall): Promise<readonly boolean[]> {
+  async confirm(
+    { allocId, incarnation, sections }: Caller & { readonly sections: readonly OwnedSection[] },
+    call: StoreCall,
+  ): Promise<readonly boolean[]> {
     assert(sections.length <= RAISES_PER_REQUEST_MAX, 'a confirm request is within its limit');
     const request = { allocId, incarnation, sections: sections.map(({ section, epoch }) => ({ section, epoch: BigInt(epoch) })) };
     const { owned } = await this.#retry('confirm', (channel, options) => channel.call(StoreServiceService.confirm, request, options), call);

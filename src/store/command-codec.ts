@@ -144,11 +144,21 @@ function fromWire(wire: Wire): Command {
       return { type: 'setLease', lease: leaseTermsFromWire(wire.value.lease), ...motiveFromWire(wire.value) };
     case 'settleWait': {
       const { arbiterTerm, leaseNumber } = wire.value;
-      return { type: 'settleWait', arbiterTerm: numberFromWire(arbiterTerm, 'arbiter term'), leaseNumber: numberFromWire(leaseNumber, 'lease number') };
+      return {
+        type: 'settleWait',
+        arbiterTerm: numberFromWire(arbiterTerm, 'arbiter term'),
+        leaseNumber: numberFromWire(leaseNumber, 'lease number'),
+      };
     }
     case 'setSets': {
       const { basedOn, sets, isCopy } = wire.value;
-      return { type: 'setSets', basedOn: numberFromWire(basedOn, 'set map version'), sets: setMapFromWire(sets), isCopy, ...motiveFromWire(wire.value) };
+      return {
+        type: 'setSets',
+        basedOn: numberFromWire(basedOn, 'set map version'),
+        sets: setMapFromWire(sets),
+        isCopy,
+        ...motiveFromWire(wire.value),
+      };
     }
     default:
       return unreachable(wire);

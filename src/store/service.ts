@@ -129,7 +129,12 @@ async function register(node: StoreNode, request: RegisterRequest): Promise<Regi
   }
   const { result } = await node.propose({ type: 'register', ...caller, address: request.address, zone: request.zone });
   throwRefusal(result);
-  return { clusterId: cluster.clusterId, geometry: cluster.geometry, raiseBy: cluster.raiseBy, lease: leaseTermsToWire(cluster.lease, cluster.waitMs) };
+  return {
+    clusterId: cluster.clusterId,
+    geometry: cluster.geometry,
+    raiseBy: cluster.raiseBy,
+    lease: leaseTermsToWire(cluster.lease, cluster.waitMs),
+  };
 }
 
 /**

@@ -285,7 +285,8 @@ export class StoreState {
   incomingOf({ allocId, incarnation }: Caller): readonly IncomingRun[] {
     const isComing = ({ next }: Section): boolean => next?.incarnation === incarnation && next.allocId === allocId;
     return this.#collect(
-      (one, other) => isComing(one) === isComing(other) && (!isComing(one) || (one.epoch === other.epoch && one.owner?.incarnation === other.owner?.incarnation)),
+      (one, other) =>
+        isComing(one) === isComing(other) && (!isComing(one) || (one.epoch === other.epoch && one.owner?.incarnation === other.owner?.incarnation)),
       ({ owner, epoch, next }, first, sectionCount): readonly IncomingRun[] => {
         const from = owner && this.#allocs.get(owner.allocId);
         if (from === undefined || next?.incarnation !== incarnation || next.allocId !== allocId) return [];

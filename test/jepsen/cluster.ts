@@ -191,7 +191,9 @@ export class TestCluster {
 
   /** The sections that a node owns, by the table that `teller` has. */
   async sectionsOf(owner: string, teller: string): Promise<SectionId[]> {
-    const { routing } = await this.#pool.to(this.addressOf(teller)).call(RouteServiceService.getRoute, { setsVersion: 0n }, { timeoutMs: ASK_LIMIT_MS });
+    const { routing } = await this.#pool
+      .to(this.addressOf(teller))
+      .call(RouteServiceService.getRoute, { setsVersion: 0n }, { timeoutMs: ASK_LIMIT_MS });
     const index = new RoutingIndex(tableFromWire(routing ?? fail(`${teller} has no table`)));
     const count = index.table.runs.reduce((sum, { sectionCount }) => sum + sectionCount, 0);
     return Array.from({ length: count }, (_, section) => section as SectionId).filter((section) => index.ownerOf(section).alloc?.id === owner);

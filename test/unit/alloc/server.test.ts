@@ -80,7 +80,11 @@ describe('AllocServer', () => {
   });
 
   it('answers a batch item by item', async () => {
-    const { items } = await channel.call(SeqServiceService.nextMany, { uids: [5n, 2500n, 5n, 9_999n], floors: [], strict: false, routingVersion: undefined }, WAIT);
+    const { items } = await channel.call(
+      SeqServiceService.nextMany,
+      { uids: [5n, 2500n, 5n, 9_999n], floors: [], strict: false, routingVersion: undefined },
+      WAIT,
+    );
     expect(items.map(({ seq, error }) => error?.code ?? seq)).to.deep.equal([1n, 'NOT_OWNER', 2n, 'INVALID_ARGUMENT']);
     expect(items[1]!.error).to.deep.include({ redirectId: 'b', redirectAddress: 'b:1', definite: true });
   });
@@ -98,7 +102,12 @@ describe('AllocServer', () => {
     ['a count above the limit', () => next(5n, { count: 1_000_001 }), '1000001'],
     [
       'more uids than a batch may have',
-      () => channel.call(SeqServiceService.nextMany, { uids: Array.from({ length: 10_001 }, () => 5n), floors: [], strict: false, routingVersion: undefined }, WAIT),
+      () =>
+        channel.call(
+          SeqServiceService.nextMany,
+          { uids: Array.from({ length: 10_001 }, () => 5n), floors: [], strict: false, routingVersion: undefined },
+          WAIT,
+        ),
       '10001',
     ],
   ];

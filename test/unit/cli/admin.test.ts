@@ -98,7 +98,9 @@ describe('a node with an admin port', function () {
       store = await serveStore(storeConfig(join(folder, 'data')), storeContext);
       alloc = await serveAlloc(allocConfig(store.address), allocContext);
       const channel = new Channel({ address: alloc.address, clock });
-      await eventually(() => channel.call(SeqServiceService.next, { uid: 5n, count: 3, floor: 0n, strict: false, routingVersion: undefined }, { timeoutMs: 2_000 }));
+      await eventually(() =>
+        channel.call(SeqServiceService.next, { uid: 5n, count: 3, floor: 0n, strict: false, routingVersion: undefined }, { timeoutMs: 2_000 }),
+      );
       channel.close();
     });
     after(async () => {

@@ -34,10 +34,10 @@ describe('arbiter port', () => {
       ['a2', B.incarnation],
     ]);
     expect(view.holdings).to.deep.equal([
-      { firstSection: 0, sectionCount: 15, holder: A.incarnation, isMoving: false },
-      { firstSection: 15, sectionCount: 5, holder: A.incarnation, isMoving: true },
-      { firstSection: 20, sectionCount: 10, holder: B.incarnation, isMoving: false },
-      { firstSection: 30, sectionCount: 40, holder: undefined, isMoving: false },
+      { firstSection: 0, sectionCount: 15, holder: A.incarnation, isMoving: false, heir: undefined },
+      { firstSection: 15, sectionCount: 5, holder: A.incarnation, isMoving: true, heir: undefined },
+      { firstSection: 20, sectionCount: 10, holder: B.incarnation, isMoving: false, heir: undefined },
+      { firstSection: 30, sectionCount: 40, holder: undefined, isMoving: false, heir: undefined },
     ]);
   });
 
@@ -59,7 +59,9 @@ describe('arbiter port', () => {
       const moves = [{ firstSection: toSectionId(3), sectionCount: 4, to: view.allocs[0]! }];
       await port[kind]({ arbiterTerm: view.term, basedOn: view.version, moves, reason: 'why' });
       const runs = [{ firstSection: 3, sectionCount: 4, ...A }];
-      expect(node.proposed).to.deep.equal([{ type: kind, arbiterTerm: 5, basedOn: view.version, runs, reason: 'why' }]);
+      const [proposed] = node.proposed;
+      expect(proposed).to.deep.include({ type: kind, arbiterTerm: 5, basedOn: view.version, runs, reason: 'why' });
+      expect(proposed).to.have.property('atMs').that.is.above(1_700_000_000_000);
     });
   }
 

@@ -15,7 +15,7 @@ describe('Channel', function () {
 
   it('answers', async () => {
     const channel = channelTo((await serve(() => ({}))).address);
-    expect(await get(channel)).to.deep.equal({ routing: undefined });
+    expect(await get(channel)).to.deep.equal({ routing: undefined, routingDelta: undefined, sets: undefined });
   });
 
   it('brings a SeqError of the server along as it was thrown', async () => {
@@ -52,7 +52,7 @@ describe('Channel', function () {
     expect(door.acceptedCount).to.equal(1);
     skewMs = 2_000;
     await errorOf(get(channel, { timeoutMs: 50 }));
-    expect(await get(channel)).to.deep.equal({ routing: undefined });
+    expect(await get(channel)).to.deep.equal({ routing: undefined, routingDelta: undefined, sets: undefined });
     expect(door.acceptedCount).to.equal(2);
   });
 
@@ -72,13 +72,15 @@ describe('Channel', function () {
     door.isWalled = false;
     skewMs += 2_000;
     await errorOf(get(channel, { timeoutMs: 50 }));
-    expect(await get(channel)).to.deep.equal({ routing: undefined });
+    expect(await get(channel)).to.deep.equal({ routing: undefined, routingDelta: undefined, sets: undefined });
     expect(door.acceptedCount).to.equal(3);
   });
 
   it('cuts no call when it drops a stuck connection: neither one that waits there nor one on the wire', async () => {
     const answers: (() => void)[] = [];
-    const server = await serve(() => new Promise((resolve) => void answers.push(() => resolve({ routing: undefined }))));
+    const server = await serve(
+      () => new Promise((resolve) => void answers.push(() => resolve({ routing: undefined, routingDelta: undefined, sets: undefined }))),
+    );
     const next = await serve(() => ({}));
     const door = await opened({ swallowed: 0, target: server.address });
     let skewMs = 0;
@@ -95,10 +97,10 @@ describe('Channel', function () {
     await errorOf(get(channel, { timeoutMs: 50 }));
     door.isWalled = false;
     door.target = next.address;
-    expect(await get(channel)).to.deep.equal({ routing: undefined });
+    expect(await get(channel)).to.deep.equal({ routing: undefined, routingDelta: undefined, sets: undefined });
     expect(door.acceptedCount).to.equal(3);
     for (const answer of answers) answer();
-    expect(await onWire).to.deep.equal({ routing: undefined });
+    expect(await onWire).to.deep.equal({ routing: undefined, routingDelta: undefined, sets: undefined });
     await closed;
     abort.abort();
     expect(await waiting).to.include({ code: 'ABORTED' });
@@ -114,7 +116,7 @@ describe('Channel', function () {
     expect(error).to.include({ code: 'UNAVAILABLE', definite: false });
     expect(tookMs).to.be.below(4_000);
     await serve(() => ({}), first.address);
-    expect(await untilAnswered(channel)).to.deep.equal({ routing: undefined });
+    expect(await untilAnswered(channel)).to.deep.equal({ routing: undefined, routingDelta: undefined, sets: undefined });
   });
 
   it('gives up for an AbortSignal: certainly not sent before, perhaps done during', async () => {

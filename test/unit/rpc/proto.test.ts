@@ -5,7 +5,9 @@ import protobuf from 'protobufjs';
 import * as health from '../../../src/rpc/gen/grpc/health/v1/health.js';
 import * as admin from '../../../src/rpc/gen/seqsvr/v1/admin.js';
 import * as common from '../../../src/rpc/gen/seqsvr/v1/common.js';
+import * as handoff from '../../../src/rpc/gen/seqsvr/v1/handoff.js';
 import * as log from '../../../src/rpc/gen/seqsvr/v1/log.js';
+import * as placement from '../../../src/rpc/gen/seqsvr/v1/placement.js';
 import * as raft from '../../../src/rpc/gen/seqsvr/v1/raft.js';
 import * as seq from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import * as store from '../../../src/rpc/gen/seqsvr/v1/store.js';
@@ -18,7 +20,9 @@ const GENERATED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'grpc/health/v1/health.proto': health,
   'seqsvr/v1/admin.proto': admin,
   'seqsvr/v1/common.proto': common,
+  'seqsvr/v1/handoff.proto': handoff,
   'seqsvr/v1/log.proto': log,
+  'seqsvr/v1/placement.proto': placement,
   'seqsvr/v1/raft.proto': raft,
   'seqsvr/v1/seq.proto': seq,
   'seqsvr/v1/store.proto': store,

@@ -14,10 +14,12 @@ const text = fc.string({ unit: 'binary', maxLength: 20 });
 const hex = fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }).map((value) => value.toString(16).padStart(32, '0'));
 const caller = { allocId: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/), incarnation: hex };
 const version = fc.record({ generation: safe, value: safe });
+const LEASE_WIRE = { ...INIT.lease, waitMs: 1 };
+const motive = { reason: text, atMs: safe };
 const decision = {
   arbiterTerm: safe,
   basedOn: version,
-  reason: text,
+  ...motive,
   runs: fc.array(fc.record({ ...caller, firstSection: index, sectionCount: index }), { maxLength: 5 }),
 };
 const geometry = fc
@@ -30,6 +32,23 @@ const lease = fc.record({
   leaseMs: fc.integer({ min: 50, max: 600_000 }),
   driftPpm: fc.integer({ min: 0, max: 200_000 }),
   marginMs: fc.integer({ min: 0, max: 60_000 }),
+});
+
+const digest = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex'));
+const policy = fc.record({
+  placement: fc.constant('balanced'),
+  standbys: fc.constant([]),
+  isPaused: fc.boolean(),
+  movesInFlightMax: fc.integer({ min: 1, max: 20_000 }),
+  silentShareMaxPercent: fc.integer({ min: 1, max: 100 }),
+});
+const sets = fc.record({
+  version: fc.integer({ min: 1, max: 1_000_000 }),
+  home: fc.constant('main'),
+  sets: fc.constant([
+    { name: 'main', firstUid: 0n, lastUid: 9n, seeds: ['h:1', 'h:2'], clusterId: 'a'.repeat(32) },
+    { name: 'more', firstUid: 10n, lastUid: 2n ** 64n - 1n, seeds: ['i:1'], clusterId: 'b'.repeat(32) },
+  ]),
 });
 
 const member = { id: index, name: text, nodeUuid: hex, peerAddress: text, address: text };
@@ -47,13 +66,24 @@ const anyCommand = fc.oneof(
   fc.record({ type: fc.constant('member'), ...member }),
   fc.record({ type: fc.constant('register'), ...caller, address: text, zone: text }),
   fc.record({ type: fc.constantFrom('assign', 'planMove'), ...decision }),
-  fc.record({ type: fc.constant('drain'), ...caller }),
+  fc.record({ type: fc.constantFrom('drain', 'reportDeath'), ...caller, ...motive }),
+  fc.record({ type: fc.constantFrom('resume', 'removeAlloc'), allocId: caller.allocId, ...motive }),
+  fc.record({ type: fc.constant('setPolicy'), policy, ...motive }),
+  fc.record({ type: fc.constant('setLease'), lease, ...motive }),
+  fc.record({ type: fc.constant('settleWait'), arbiterTerm: safe, leaseNumber: safe }),
+  fc.record({ type: fc.constant('setSets'), basedOn: safe, isCopy: fc.boolean(), sets, ...motive }),
   fc.record({ type: fc.constant('raise'), ...caller, raises: fc.array(fc.record({ section: index, epoch: safe, to: seq }), { maxLength: 5 }) }),
   fc.record({
     type: fc.constant('release'),
     ...caller,
     generation: safe,
-    releases: fc.array(fc.record({ firstSection: index, sectionCount: index, epoch: safe, trueMax: seq }), { maxLength: 5 }),
+    releases: fc.array(
+      fc.record(
+        { firstSection: index, sectionCount: index, epoch: safe, trueMax: seq, digest },
+        { requiredKeys: ['firstSection', 'sectionCount', 'epoch', 'trueMax'] },
+      ),
+      { maxLength: 5 },
+    ),
   }),
 ) as unknown as fc.Arbitrary<Command>;
 
@@ -113,8 +143,16 @@ describe('command', () => {
   });
 
   const rows: readonly (readonly [string, CommandMessage['command'], string])[] = [
-    ['a decision that is based on nothing', { $case: 'assign', value: { arbiterTerm: 1n, basedOn: undefined, runs: [], reason: '', atUnixMs: 0n } }, 'based on'],
-    ['a bootstrap without a geometry', { $case: 'init', value: { ...INIT, lease: undefined, members: [], generation: 1n, geometry: undefined } }, 'geometry'],
+    [
+      'a decision that is based on nothing',
+      { $case: 'assign', value: { arbiterTerm: 1n, basedOn: undefined, runs: [], reason: '', atUnixMs: 0n } },
+      'based on',
+    ],
+    [
+      'a bootstrap without a geometry',
+      { $case: 'init', value: { ...INIT, lease: LEASE_WIRE, members: [], generation: 1n, geometry: undefined } },
+      'geometry',
+    ],
     ['a bootstrap without lease terms', { $case: 'init', value: { ...INIT, members: [], generation: 1n, lease: undefined } }, 'lease'],
     ['a seq past 2^63-1', { $case: 'raise', value: { ...run('a1'), raises: [{ section: 0, epoch: 1n, to: 2n ** 63n }] } }, '2^63-1'],
     ['an epoch past 2^53', { $case: 'raise', value: { ...run('a1'), raises: [{ section: 0, epoch: 2n ** 53n, to: 1n }] } }, 'epoch'],

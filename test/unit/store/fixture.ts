@@ -121,6 +121,6 @@ export function show({ owner, epoch, base, maxSeq, next }: Section): string {
 }
 
 /** The whole state as plain values: two states are equal when this is. */
-export function dump({ cluster, allocs, members, sections }: StoreState) {
-  return { cluster, allocs, members, sections: [...sections] };
+export function dump({ cluster, allocs, members, removed, audit, sections }: StoreState) {
+  return { cluster, allocs, members, removed, audit, sections: [...sections] };
 }

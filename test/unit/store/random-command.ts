@@ -11,7 +11,24 @@ import { INIT, MOTIVE, run } from './fixture.js';
 export function randomCommand(seed: number, state: StoreState, term: number): Command {
   const random = new SeededRandom(seed);
   const caller = (): Caller => run(`a${1 + random.below(4)}`, 1 + random.below(3));
-  switch (random.pick(['register', 'assign', 'assign', 'planMove', 'raise', 'raise', 'release', 'release', 'member', 'drain', 'init'] as const)) {
+  switch (
+    random.pick([
+      'register',
+      'assign',
+      'assign',
+      'planMove',
+      'raise',
+      'raise',
+      'release',
+      'release',
+      'member',
+      'drain',
+      'resume',
+      'reportDeath',
+      'removeAlloc',
+      'init',
+    ] as const)
+  ) {
     case 'init':
       return { ...INIT, raiseBy: 7n };
     case 'member': {
@@ -22,6 +39,12 @@ export function randomCommand(seed: number, state: StoreState, term: number): Co
       return { type: 'register', ...caller(), address: `h:${random.below(3)}`, zone: random.pick(['', 'z1']) };
     case 'drain':
       return { type: 'drain', ...caller(), ...MOTIVE };
+    case 'resume':
+      return { type: 'resume', allocId: caller().allocId, ...MOTIVE };
+    case 'reportDeath':
+      return { type: 'reportDeath', ...caller(), ...MOTIVE };
+    case 'removeAlloc':
+      return { type: 'removeAlloc', allocId: caller().allocId, ...MOTIVE };
     case 'assign':
       return { type: 'assign', ...decision(random, state, term) };
     case 'planMove':
@@ -37,7 +60,14 @@ export function randomCommand(seed: number, state: StoreState, term: number): Co
       const { id, section } = anySection(random, state);
       const inside = section.base + BigInt(random.below(Number(section.maxSeq - section.base) + 1));
       const trueMax = random.chance(0.85) ? inside : section.maxSeq + 1n;
-      const release = { firstSection: id, sectionCount: 1 + random.below(4), epoch: nearly(random, section.epoch), trueMax: trueMax as Seq };
+      const digest = random.chance(0.4) ? { digest: random.pick(['ab', 'cd']).repeat(32) } : {};
+      const release = {
+        firstSection: id,
+        sectionCount: 1 + random.below(4),
+        epoch: nearly(random, section.epoch),
+        trueMax: trueMax as Seq,
+        ...digest,
+      };
       const generation = INIT.generation + (random.chance(0.95) ? 0 : 1);
       return { type: 'release', ...ownerOf(random, state, id, caller), generation, releases: [release] };
     }

@@ -22,7 +22,14 @@ describe('forced recovery', () => {
   it('lifts every section that ever had an owner above what it had, with a new epoch and nobody to serve it', () => {
     const { state } = used();
     expect(recoverState(state, recovery)).to.equal(2);
-    expect(state.sections[0]).to.deep.equal({ owner: undefined, epoch: 2, base: 1_005_000n, maxSeq: 1_005_000n, next: undefined });
+    expect(state.sections[0]).to.deep.equal({
+      owner: undefined,
+      epoch: 2,
+      base: 1_005_000n,
+      maxSeq: 1_005_000n,
+      next: undefined,
+      handoff: undefined,
+    });
     expect(state.sections[2], 'nobody ever had a number of it').to.include({ epoch: 0, maxSeq: 0n });
   });
 

@@ -67,7 +67,9 @@ describe('StoreServer', function () {
         expect(assignment?.windows.length).to.equal(1);
         return assignment!.windows;
       });
-      expect(windows).to.deep.equal([{ firstSection: 0, sectionCount: 70, epoch: 1n, base: 0n, maxSeq: 100n, leaving: false }]);
+      expect(windows).to.deep.equal([
+        { firstSection: 0, sectionCount: 70, epoch: 1n, base: 0n, maxSeq: 100n, leaving: false, nextAllocId: '', handoff: undefined },
+      ]);
       const { outcomes } = await channel.call(Store.raise, { ...A, raises: [{ section: 7, epoch: 1n, to: 4_000n }] }, CALL);
       return { maxSeq: outcomes[0]?.maxSeq, hash: await hashOf(channel) };
     });

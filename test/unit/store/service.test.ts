@@ -99,7 +99,12 @@ describe('StoreService', () => {
   const release = (run0: object = {}, ask: object = {}) =>
     channel.call(
       Store.release,
-      { ...A, generation: BigInt(GENERATION), releases: [{ firstSection: 0, sectionCount: 1, epoch: 1n, trueMax: 5n, digest: Buffer.alloc(0), ...run0 }], ...ask },
+      {
+        ...A,
+        generation: BigInt(GENERATION),
+        releases: [{ firstSection: 0, sectionCount: 1, epoch: 1n, trueMax: 5n, digest: Buffer.alloc(0), ...run0 }],
+        ...ask,
+      },
       CALL,
     );
 
@@ -107,8 +112,10 @@ describe('StoreService', () => {
     it("answers with the committed lease and, when the caller's table is older, the newest with its windows", async () => {
       node.store.assign(A, 0, 70);
       const { lease, assignment } = await renew();
-      expect(lease).to.deep.equal(INIT.lease);
-      expect(assignment?.windows).to.deep.equal([{ firstSection: 0, sectionCount: 70, epoch: 1n, base: 0n, maxSeq: 100n, leaving: false }]);
+      expect(lease).to.deep.equal({ ...INIT.lease, waitMs: 3161 });
+      expect(assignment?.windows).to.deep.equal([
+        { firstSection: 0, sectionCount: 70, epoch: 1n, base: 0n, maxSeq: 100n, leaving: false, nextAllocId: '', handoff: undefined },
+      ]);
       expect((await renew({ routingVersion: versionToWire(node.state.version) })).assignment).to.equal(undefined);
       expect(authority.heardOf).to.deep.equal([A.incarnation, A.incarnation]);
     });
@@ -169,7 +176,7 @@ describe('StoreService', () => {
         clusterId: CLUSTER_ID,
         geometry: GEOMETRY,
         raiseBy: INIT.raiseBy,
-        lease: INIT.lease,
+        lease: { ...INIT.lease, waitMs: 3161 },
       });
       expect(node.state.isCurrent(run('a2'))).to.equal(true);
     });
@@ -285,7 +292,8 @@ describe('StoreService', () => {
   });
 
   describe('getRoute', () => {
-    const route = (version = NO_VERSION) => channel.call(RouteServiceService.getRoute, { routingVersion: versionToWire(version), setsVersion: 0n }, CALL);
+    const route = (version = NO_VERSION) =>
+      channel.call(RouteServiceService.getRoute, { routingVersion: versionToWire(version), setsVersion: 0n }, CALL);
 
     it('gives the table to whoever has an older one, from any node', async () => {
       node.isLeading = false;

@@ -75,6 +75,8 @@ function checkStep(
     expect(after.epoch, 'epochs never go back').to.be.at.least(was.epoch);
     if (command.type !== 'release') expect(after.maxSeq >= was.maxSeq, 'maxSeq goes back in release only').to.equal(true);
     expect(after.base >= was.base, 'base never goes back').to.equal(true);
+    if (after.handoff !== undefined)
+      expect(after.handoff.epoch, 'what an epoch left behind is for the next one alone').to.equal(after.epoch - (after.owner === undefined ? 0 : 1));
     if (after.owner !== was.owner) expect(command.type, 'only assign and release change an owner').to.match(/^(assign|release)$/);
     if (after.epoch !== was.epoch || after.owner !== was.owner) {
       expect(version.value, 'a change that clients see has a version').to.be.greaterThan(before.cluster!.version.value);
