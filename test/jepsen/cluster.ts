@@ -28,7 +28,15 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** Where a node runs, when not simply on loopback. */
+export interface Place {
+  readonly host: string;
+  readonly prefix?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export interface ClusterOptions {
+  readonly placeOf?: (name: string) => Place;
   readonly stores?: number;
   readonly allocs?: number;
   /** Laid over the config of every store: the keys of a config file. */
@@ -44,6 +52,7 @@ export class TestCluster {
   readonly #pool = new ChannelPool({ clock: systemClock });
   readonly #storeNames: string[];
   readonly #storeConfig: Readonly<Record<string, unknown>>;
+  readonly #placeOf: (name: string) => Place;
   readonly clusterId = randomBytes(16).toString('hex');
   readonly allocNames: readonly string[];
   #founders: readonly object[] = [];
@@ -51,6 +60,7 @@ export class TestCluster {
   private constructor(options: ClusterOptions) {
     this.#storeNames = namesOf('store', options.stores ?? 3);
     this.#storeConfig = options.storeConfig ?? {};
+    this.#placeOf = options.placeOf ?? (() => ({ host: '127.0.0.1' }));
     this.allocNames = namesOf('alloc', options.allocs ?? 3);
   }
 
@@ -244,13 +254,13 @@ export class TestCluster {
 
   async #layOut({ storeConfig, allocConfig }: ClusterOptions): Promise<void> {
     const ports = await freePorts(this.storeNames.length * 2 + this.allocNames.length);
-    const addressOf = (at: number): string => `127.0.0.1:${ports[at]}`;
+    const addressOf = (name: string, at: number): string => `${this.#placeOf(name).host}:${ports[at]}`;
     const cluster = this.clusterId;
     const members = this.storeNames.map((name, at) => ({
       id: at + 1,
       name,
-      address: addressOf(at),
-      peerAddress: addressOf(at + this.storeNames.length),
+      address: addressOf(name, at),
+      peerAddress: addressOf(name, at + this.storeNames.length),
     }));
     this.#founders = members;
     mkdirSync(join(this.#folder, 'logs'));
@@ -259,7 +269,7 @@ export class TestCluster {
       this.#add(name, address, { ...own, ...storeConfig });
     }
     for (const [at, name] of this.allocNames.entries()) {
-      const listen = addressOf(at + this.storeNames.length * 2);
+      const listen = addressOf(name, at + this.storeNames.length * 2);
       this.#add(name, listen, { role: 'alloc', name, listen, stores: members.map(({ address }) => address), ...allocConfig });
     }
   }
@@ -269,7 +279,7 @@ export class TestCluster {
     // JSON is YAML.
     writeFileSync(configFile, JSON.stringify(config, undefined, 2));
     this.#addresses.set(name, address);
-    this.#nodes.set(name, new NodeProcess({ name, configFile, logFolder: join(this.#folder, 'logs') }));
+    this.#nodes.set(name, new NodeProcess({ name, configFile, logFolder: join(this.#folder, 'logs'), ...this.#placeOf(name) }));
   }
 
   #status(name: string) {

@@ -13,14 +13,25 @@ export class NodeProcess {
   readonly name: string;
   readonly #configFile: string;
   readonly #logFolder: string;
+  readonly #prefix: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
   #isReady = false;
   #runCount = 0;
 
-  constructor(options: { readonly name: string; readonly configFile: string; readonly logFolder: string }) {
+  /** `prefix`: what is put before its command, such as a network namespace; it must replace itself by the program. */
+  constructor(options: {
+    readonly name: string;
+    readonly configFile: string;
+    readonly logFolder: string;
+    readonly prefix?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  }) {
     this.name = options.name;
     this.#configFile = options.configFile;
     this.#logFolder = options.logFolder;
+    this.#prefix = options.prefix ?? [];
+    this.#env = options.env ?? {};
   }
 
   /** Resolves once it says that it serves. Its output goes to a log of this run. */
@@ -30,9 +41,10 @@ export class NodeProcess {
     this.#runCount++;
     const log = openSync(this.#logFile, 'w');
     // A process with a supervisor ends when that one is gone, so that nothing outlives a test run that was killed.
-    const child = spawn(process.execPath, [PROGRAM, 'start', '--config', this.#configFile], {
+    const [command, ...args] = [...this.#prefix, process.execPath, PROGRAM, 'start', '--config', this.#configFile];
+    const child = spawn(command, args, {
       stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, SEQSVR_SUPERVISED: '1' },
+      env: { ...process.env, ...this.#env, SEQSVR_SUPERVISED: '1' },
     });
     closeSync(log);
     this.#process = child;
