@@ -146,6 +146,11 @@ export class TestCluster {
     await this.#node(name).stop('SIGKILL');
   }
 
+  /** SIGTERM: a clean stop. Resolves with the exit code once the process is gone. */
+  stop(name: string): Promise<number | string | null> {
+    return this.#node(name).stop('SIGTERM');
+  }
+
   /** Sends a signal and waits for nothing: SIGSTOP pauses the process, SIGCONT lets it go on. */
   signal(name: string, signal: NodeJS.Signals): void {
     process.kill(this.#node(name).pid ?? fail(`${name} does not run`), signal);
