@@ -1,10 +1,12 @@
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Incarnation } from '../model/ids.js';
-import type { Version } from '../model/version.js';
+import { waitMsOf } from '../model/lease.js';
+import { isSame, type Version } from '../model/version.js';
+import { nextStep, type Step } from './decide.js';
 import { Health } from './health.js';
-import { planAssignment, planRebalance, type Situation } from './plan.js';
-import type { ClusterView, Move } from './view.js';
+import { Loads, type SectionLoad } from './loads.js';
+import { type ClusterView, type Move, movingCountOf, type Situation } from './view.js';
 
 /** On a fresh set, time without a newcomer before sections are dealt out, in ms: so that all who start together get some. */
 const SETTLE_MS = 500;
@@ -14,6 +16,8 @@ const SETTLE_MAX_MS = 3_000;
 const REBALANCE_QUIET_MS = 2_000;
 /** Rest after a decision, in ms: a decision that is refused again and again must not spin. */
 const DECIDED_PAUSE_MS = 5;
+/** Planned moves of which none was done for this long, in ms, are called off. */
+const STUCK_AFTER_MS = 10_000;
 /** The longest time between two looks, in ms. */
 const LOOK_EVERY_MS = 500;
 
@@ -32,6 +36,17 @@ export interface ArbiterPort {
   /** Resolves when the fate of the entry is known, whatever it is: applied, refused, or the term is over. */
   assign(decision: Decision): Promise<void>;
   planMove(decision: Decision): Promise<void>;
+  /** The wait may follow the lease, which is no longer than it: this leader has waited the former one out. */
+  settleWait(settled: { readonly arbiterTerm: number; readonly leaseNumber: number }): Promise<void>;
+}
+
+export interface ArbiterOptions {
+  readonly port: ArbiterPort;
+  readonly clock: Clock;
+  /** Hears what a decision failed with that is no SeqError: a bug, and the process must end. */
+  readonly onFatal: (error: unknown) => void;
+  /** Hears each time that something holds decisions back, or no longer does. */
+  readonly onHeld?: (why: string | undefined) => void;
 }
 
 /**
@@ -39,28 +54,35 @@ export interface ArbiterPort {
  * of the silent to the living, but only after their lease is surely over.
  */
 export class Arbiter {
-  readonly #port: ArbiterPort;
+  readonly #options: ArbiterOptions;
   readonly #clock: Clock;
-  readonly #onFatal: (error: unknown) => void;
   /** Undefined while this node does not lead. */
   #health: Health | undefined;
+  #loads = new Loads();
   /** Runs that are being disowned: their renewals are not answered until the fate of the decision is known. */
   #disowned: ReadonlySet<Incarnation> = new Set();
   #isDeciding = false;
   #decidedAtMs = Number.NEGATIVE_INFINITY;
+  /** The last decision was one of several: the next need not wait for quiet. */
+  #goesOn = false;
+  /** Since when moves are under way and nothing has changed. */
+  #stuck: { readonly version: Version; readonly sinceMs: number } | undefined;
+  #heldBy: string | undefined;
+  /** Since when this leader knows the lease that is shorter than the wait. */
+  #shortened: { readonly leaseNumber: number; readonly sinceMs: number } | undefined;
   #cancelLook: () => void = () => undefined;
 
-  /** `onFatal` hears what a decision failed with that is no SeqError: a bug, and the process must end. */
-  constructor({ port, clock, onFatal }: { port: ArbiterPort; clock: Clock; onFatal: (error: unknown) => void }) {
-    this.#port = port;
-    this.#clock = clock;
-    this.#onFatal = onFatal;
+  constructor(options: ArbiterOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
   }
 
   /** This node leads and has applied an entry of its own term. */
   lead(): void {
     this.#health = new Health(this.#clock.now());
+    this.#loads = new Loads();
     this.#disowned = new Set();
+    this.#shortened = undefined;
     this.#look();
   }
 
@@ -75,15 +97,37 @@ export class Arbiter {
     return this.#health !== undefined && !this.#disowned.has(incarnation);
   }
 
-  /** A renewal of this run is being answered, in this very turn. */
-  heard(incarnation: Incarnation): void {
+  /** A renewal of this run is being answered, in this very turn. `loads`: its hottest sections, as it says. */
+  heard(incarnation: Incarnation, loads: readonly SectionLoad[] = []): void {
     const isNew = this.#health?.heardMsAgo(incarnation, this.#clock.now()) === undefined;
     this.#health?.heard(incarnation, this.#clock.now());
+    this.#loads.note(incarnation, loads);
     if (isNew) this.wake();
   }
 
   heardMsAgo(incarnation: Incarnation): number | undefined {
     return this.#health?.heardMsAgo(incarnation, this.#clock.now());
+  }
+
+  /** Milliseconds until a run's lease is surely over; 0: it is. Undefined while this node does not lead. */
+  waitLeftMs(incarnation: Incarnation): number | undefined {
+    const view = this.#options.port.view();
+    return view === undefined ? undefined : this.#health?.leftMs(incarnation, this.#clock.now(), view.waitMs);
+  }
+
+  callsPerSecond(incarnation: Incarnation): number {
+    return this.#loads.callsPerSecond(incarnation);
+  }
+
+  /** Why nothing is decided, in words; undefined: nothing holds it back. */
+  get heldBy(): string | undefined {
+    return this.#heldBy;
+  }
+
+  /** What plans rest on at this moment; undefined while this node does not lead. For operators' plans. */
+  situation(): Situation | undefined {
+    const view = this.#options.port.view();
+    return view === undefined || this.#health === undefined ? undefined : this.#situationOf(view, this.#health);
   }
 
   /** Something changed: look in this turn and not at the next tick (DESIGN 3.3, speed comes from events). */
@@ -96,68 +140,104 @@ export class Arbiter {
     const health = this.#health;
     if (health === undefined) return;
     const nextMs = this.#isDeciding ? LOOK_EVERY_MS : this.#decide(health);
+    this.#cancelLook();
     this.#cancelLook = this.#clock.after(nextMs, () => this.#look());
   }
 
   /** Decides what must be decided now. Returns when to look again, in ms. */
   #decide(health: Health): number {
-    const view = this.#port.view();
+    const view = this.#options.port.view();
     if (view === undefined) return LOOK_EVERY_MS;
     const now = this.#clock.now();
-    const holders = new Set(view.holdings.flatMap(({ holder }) => holder ?? []));
-    health.keepOnly(new Set([...holders, ...view.allocs.map(({ incarnation }) => incarnation)]));
-    const waits = [...holders].map((holder) => ({ holder, leftMs: health.leftMs(holder, now, view.lease) }));
-    const situation: Situation = {
-      view,
-      living: new Set(view.allocs.map(({ incarnation }) => incarnation).filter((incarnation) => health.isLiving(incarnation, now, view.lease))),
-      expired: new Set(waits.filter(({ leftMs }) => leftMs === 0).map(({ holder }) => holder)),
-    };
-    if (holders.size === 0) {
-      // A fresh set: whoever starts at the same time should get a share.
-      const settleMs = situation.living.size === view.allocs.length ? SETTLE_MS : SETTLE_MAX_MS;
-      if (health.quietMs(now) < settleMs) return Math.min(LOOK_EVERY_MS, Math.max(1, settleMs - health.quietMs(now)));
-    }
-
-    const moves = planAssignment(situation);
-    if (moves.length > 0) this.#propose('assign', view, moves, reasonOf(situation), situation.expired);
-    else if (health.quietMs(now) >= REBALANCE_QUIET_MS && this.#clock.nowMs() - this.#decidedAtMs >= REBALANCE_QUIET_MS) this.#rebalance(situation);
-    const soonestMs = Math.min(LOOK_EVERY_MS, ...waits.filter(({ leftMs }) => leftMs > 0).map(({ leftMs }) => leftMs));
+    const situation = this.#situationOf(view, health);
+    const settleMs = this.#settleLeftMs(situation, health);
+    if (settleMs > 0) return settleMs;
+    this.#settleWait(view);
+    const isQuiet = this.#goesOn || (health.quietMs(now) >= REBALANCE_QUIET_MS && this.#clock.nowMs() - this.#decidedAtMs >= REBALANCE_QUIET_MS);
+    const step = nextStep(situation, { isQuiet, isStuck: this.#isStuck(view) });
+    this.#hold(step.kind === 'held' ? step.why : undefined);
+    if (step.kind === 'assign' || step.kind === 'planMove') this.#propose(step, situation);
+    const waits = view.holdings.flatMap(({ holder }) => (holder === undefined ? [] : [health.leftMs(holder, now, view.waitMs)]));
+    const soonestMs = waits.reduce((least, leftMs) => (leftMs > 0 && leftMs < least ? leftMs : least), LOOK_EVERY_MS);
     return Math.max(1, Math.ceil(soonestMs));
   }
 
-  #rebalance(situation: Situation): void {
-    const moves = planRebalance(situation);
-    if (moves.length > 0) this.#propose('planMove', situation.view, moves, 'spread evenly', new Set());
+  #situationOf(view: ClusterView, health: Health): Situation {
+    const now = this.#clock.now();
+    const holders = new Set(view.holdings.flatMap(({ holder }) => holder ?? []));
+    const newest = [...view.allocs, ...view.draining].map(({ incarnation }) => incarnation);
+    const known = new Set([...holders, ...newest]);
+    health.keepOnly(known);
+    this.#loads.keepOnly(known);
+    return {
+      view,
+      living: new Set(newest.filter((incarnation) => !view.dead.has(incarnation) && health.isLiving(incarnation, now, view.lease))),
+      // Only what its own parent saw end is not waited for.
+      expired: new Set([...holders].filter((holder) => view.dead.has(holder) || health.leftMs(holder, now, view.waitMs) === 0)),
+      loads: this.#loads.map,
+    };
+  }
+
+  /** A fresh set, or one that starts as a whole: whoever starts at the same time should get a share. 0: it may begin. */
+  #settleLeftMs({ view, living }: Situation, health: Health): number {
+    if (view.holdings.some(({ holder }) => holder !== undefined)) return 0;
+    const settleMs = living.size === view.allocs.length ? SETTLE_MS : SETTLE_MAX_MS;
+    const leftMs = settleMs - health.quietMs(this.#clock.now());
+    return leftMs > 0 ? Math.min(LOOK_EVERY_MS, Math.max(1, leftMs)) : 0;
+  }
+
+  /** The lease was lowered: after one whole former wait under this leader no longer one is out. */
+  #settleWait({ term, lease, leaseNumber, waitMs }: ClusterView): void {
+    if (waitMs <= waitMsOf(lease)) {
+      this.#shortened = undefined;
+      return;
+    }
+    const nowMs = this.#clock.nowMs();
+    if (this.#shortened?.leaseNumber !== leaseNumber) this.#shortened = { leaseNumber, sinceMs: nowMs };
+    if (nowMs - this.#shortened.sinceMs < waitMs) return;
+    this.#shortened = { leaseNumber, sinceMs: nowMs };
+    this.#options.port.settleWait({ arbiterTerm: term, leaseNumber }).catch((error: unknown) => {
+      if (!(error instanceof SeqError)) this.#options.onFatal(error);
+    });
+  }
+
+  #isStuck(view: ClusterView): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (movingCountOf(view) === 0) this.#stuck = undefined;
+    else if (this.#stuck === undefined || !isSame(this.#stuck.version, view.version)) this.#stuck = { version: view.version, sinceMs: nowMs };
+    return this.#stuck !== undefined && nowMs - this.#stuck.sinceMs >= STUCK_AFTER_MS;
+  }
+
+  #hold(why: string | undefined): void {
+    if (why === this.#heldBy) return;
+    this.#heldBy = why;
+    this.#options.onHeld?.(why);
   }
 
   /**
    * In one synchronous step the waits were checked, these runs' renewals stop being answered, and the entry is proposed.
    * They are answered again only once its fate is known (DESIGN 3.3).
    */
-  #propose(kind: 'assign' | 'planMove', view: ClusterView, moves: readonly Move[], reason: string, disowned: ReadonlySet<Incarnation>): void {
-    this.#disowned = disowned;
+  #propose({ kind, moves, reason, goesOn = false }: Extract<Step, { kind: 'assign' | 'planMove' }>, { view, expired }: Situation): void {
+    if (kind === 'assign') this.#disowned = expired;
     this.#isDeciding = true;
     const decision = { arbiterTerm: view.term, basedOn: view.version, moves, reason };
     const health = this.#health;
     const decided = (): void => {
       this.#isDeciding = false;
       this.#decidedAtMs = this.#clock.nowMs();
+      this.#goesOn = goesOn;
       // Another term began meanwhile: its own look follows its own rules.
       if (health === this.#health) this.#disowned = new Set();
       if (this.#health === undefined) return;
       this.#cancelLook();
       this.#cancelLook = this.#clock.after(DECIDED_PAUSE_MS, () => this.#look());
     };
-    (kind === 'assign' ? this.#port.assign(decision) : this.#port.planMove(decision)).then(decided, (error: unknown) => {
+    const { port, onFatal } = this.#options;
+    (kind === 'assign' ? port.assign(decision) : port.planMove(decision)).then(decided, (error: unknown) => {
       // Refused here, or the term is over: a fate too. The next look decides anew.
       if (error instanceof SeqError) decided();
-      else this.#onFatal(error);
+      else onFatal(error);
     });
   }
-}
-
-function reasonOf({ view, expired }: Situation): string {
-  const silent = view.allocs.filter(({ incarnation }) => expired.has(incarnation)).map(({ id }) => id);
-  if (silent.length > 0) return `lease over: ${silent.join(', ')}`;
-  return expired.size > 0 ? 'former runs are over' : 'sections without an owner';
 }

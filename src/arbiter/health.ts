@@ -1,6 +1,6 @@
 import type { Instant } from '../base/clock.js';
 import type { Incarnation } from '../model/ids.js';
-import { type LeaseTerms, LeaseWait, shortestMs, waitMsOf } from '../model/lease.js';
+import { type LeaseTerms, LeaseWait, shortestMs } from '../model/lease.js';
 
 /**
  * Who was heard when, under one leader. The lease renewal is the heartbeat.
@@ -33,8 +33,8 @@ export class Health {
   }
 
   /** Milliseconds until its lease is surely over; 0: it is. */
-  leftMs(incarnation: Incarnation, now: Instant, terms: LeaseTerms): number {
-    return this.#waitOf(incarnation).leftMsAt(now, waitMsOf(terms));
+  leftMs(incarnation: Incarnation, now: Instant, waitMs: number): number {
+    return this.#waitOf(incarnation).leftMsAt(now, waitMs);
   }
 
   /** Milliseconds since the last answered renewal under this leader; undefined when there was none. */

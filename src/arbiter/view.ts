@@ -1,5 +1,6 @@
 import type { AllocId, Incarnation, SectionId } from '../model/ids.js';
 import type { LeaseTerms } from '../model/lease.js';
+import type { Policy } from '../model/policy.js';
 import type { Version } from '../model/version.js';
 
 /** An AllocSvr that is registered, and its newest run. */
@@ -15,8 +16,12 @@ export interface Holding {
   readonly sectionCount: number;
   /** The run that holds them, newest or superseded; undefined: nobody does. */
   readonly holder: Incarnation | undefined;
-  /** A planned move is under way. */
-  readonly isMoving: boolean;
+  /** The AllocSvr of that run. */
+  readonly holderId: AllocId | undefined;
+  /** The run that a planned move is to bring them to; undefined: none is under way. */
+  readonly next: Incarnation | undefined;
+  /** While nobody holds them: who has the counters that the next owner may install. */
+  readonly heir: AllocId | undefined;
 }
 
 /** The committed state as the planner sees it, under one leader. */
@@ -25,8 +30,17 @@ export interface ClusterView {
   readonly term: number;
   readonly version: Version;
   readonly lease: LeaseTerms;
-  /** In id order. */
+  /** Which lease it is: grows with each change. */
+  readonly leaseNumber: number;
+  /** How long to wait for a lease to be surely over, in ms. */
+  readonly waitMs: number;
+  readonly policy: Policy;
+  /** AllocSvrs that may be given sections, in id order. */
   readonly allocs: readonly Candidate[];
+  /** AllocSvrs that are about to stop, in id order. */
+  readonly draining: readonly Candidate[];
+  /** Runs that were seen to end: nothing of them is waited for. */
+  readonly dead: ReadonlySet<Incarnation>;
   /** In section order, covering the set. */
   readonly holdings: readonly Holding[];
 }
@@ -36,4 +50,25 @@ export interface Move {
   readonly firstSection: SectionId;
   readonly sectionCount: number;
   readonly to: Candidate;
+}
+
+/** How busy sections are, in calls a second; one that is not in it is idle. */
+export type LoadMap = ReadonlyMap<number, number>;
+
+/** Everything that a plan rests on. */
+export interface Situation {
+  readonly view: ClusterView;
+  /** Newest runs that were heard within their lease: they may be given sections. */
+  readonly living: ReadonlySet<Incarnation>;
+  /** Runs whose lease is surely over, or that were seen to end: their sections may be given away. */
+  readonly expired: ReadonlySet<Incarnation>;
+  readonly loads: LoadMap;
+}
+
+export function movingCountOf({ holdings }: ClusterView): number {
+  return holdings.reduce((sum, { next, sectionCount }) => sum + (next === undefined ? 0 : sectionCount), 0);
+}
+
+export function unassignedCountOf({ holdings }: ClusterView): number {
+  return holdings.reduce((sum, { holder, sectionCount }) => sum + (holder === undefined ? sectionCount : 0), 0);
 }

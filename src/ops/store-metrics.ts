@@ -10,6 +10,10 @@ const MOVE_REASONS = {
   'former runs are over': 'former_run',
   'sections without an owner': 'no_owner',
   'spread evenly': 'spread',
+  'reported dead': 'reported_dead',
+  draining: 'draining',
+  operator: 'operator',
+  'called off': 'called_off',
 } as const;
 type MoveReason = (typeof MOVE_REASONS)[keyof typeof MOVE_REASONS] | 'other';
 

@@ -102,14 +102,17 @@ function applyAssign(state: StoreState, command: CommandOf<'assign'>, entryTerm:
   return { type: 'decided', version: state.version, sectionCount };
 }
 
-/** Marks sections as wanted elsewhere. The owner stays the owner until it releases them. */
+/** Marks sections as wanted elsewhere; wanted by their very owner, a move is called off. The owner stays the owner until it releases them. */
 function applyPlanMove(state: StoreState, command: CommandOf<'planMove'>, entryTerm: number): Result {
   const refusal = refuseDecision(state, command, entryTerm);
   if (refusal !== undefined) return refusal;
   let sectionCount = 0;
   for (const { allocId, incarnation, ...run } of command.runs) {
     const next = { allocId, incarnation };
-    sectionCount += changeSections(state, run, (before) => (before.owner === undefined ? undefined : { ...before, next }));
+    sectionCount += changeSections(state, run, (before) => {
+      if (before.owner === undefined) return undefined;
+      return { ...before, next: before.owner.incarnation === incarnation ? undefined : next };
+    });
   }
   bumpVersion(state);
   noteAudit(state, { ...command, kind: command.type, term: entryTerm, sectionCount });

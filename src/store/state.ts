@@ -305,26 +305,27 @@ export class StoreState {
     });
   }
 
-  /** Who holds what, as runs: newest or superseded, and whether a planned move is under way. */
+  /** Who holds what, as runs: newest or superseded, and where planned moves take them. */
   holdings(): readonly {
     readonly firstSection: SectionId;
     readonly sectionCount: number;
     readonly holder: Incarnation | undefined;
-    readonly isMoving: boolean;
+    readonly holderId: AllocId | undefined;
+    /** The run that a planned move is to bring them to. */
+    readonly next: Incarnation | undefined;
     /** Of sections that nobody owns: who has the counters that the next owner may install. */
     readonly heir: AllocId | undefined;
   }[] {
     const heirOf = ({ owner, handoff }: Section): AllocId | undefined => (owner === undefined ? handoff?.from : undefined);
     return this.#collect(
       (one, other) =>
-        one.owner?.incarnation === other.owner?.incarnation &&
-        (one.next === undefined) === (other.next === undefined) &&
-        heirOf(one) === heirOf(other),
+        one.owner?.incarnation === other.owner?.incarnation && one.next?.incarnation === other.next?.incarnation && heirOf(one) === heirOf(other),
       (section, firstSection, sectionCount) => ({
         firstSection: toSectionId(firstSection),
         sectionCount,
         holder: section.owner?.incarnation,
-        isMoving: section.next !== undefined,
+        holderId: section.owner?.allocId,
+        next: section.next?.incarnation,
         heir: heirOf(section),
       }),
     );

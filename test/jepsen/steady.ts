@@ -35,7 +35,12 @@ export class Steady {
     this.#running = uids.map((uid, at) => this.#write(clients[at % clients.length]!, uid));
   }
 
-  static async start(options: { readonly endpoints: readonly string[]; readonly uids: readonly bigint[]; readonly history: History; readonly clients: number }) {
+  static async start(options: {
+    readonly endpoints: readonly string[];
+    readonly uids: readonly bigint[];
+    readonly history: History;
+    readonly clients: number;
+  }) {
     const { endpoints, uids, history } = options;
     const clients = await Promise.all(Array.from({ length: options.clients }, () => SeqClient.connect({ endpoints, timeoutMs: 20_000 })));
     return new Steady(clients, uids, history);

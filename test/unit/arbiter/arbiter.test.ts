@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { SeqError } from '../../../src/base/errors.js';
+import { optional, SeqError } from '../../../src/base/errors.js';
 import { Arbiter, type ArbiterPort, type Decision } from '../../../src/arbiter/arbiter.js';
 import type { Candidate, ClusterView } from '../../../src/arbiter/view.js';
 import type { Incarnation } from '../../../src/model/ids.js';
@@ -11,11 +11,13 @@ const [A, B] = [candidate('a1'), candidate('a2')];
 const [a, b] = [A.incarnation, B.incarnation];
 const WAIT_MS = waitMsOf(viewOf([], []).lease);
 const RENEW_EVERY_MS = 500;
+const LOOK_MS = 500;
 
 /** A StoreSvr that carries decisions out when the test says so. */
 class FakePort implements ArbiterPort {
   current: ClusterView | undefined;
   readonly decisions: (Decision & { readonly kind: 'assign' | 'planMove' })[] = [];
+  readonly settled: number[] = [];
   /** At once, or when `settle` is called. */
   isSlow = false;
   settle: (error?: Error) => void = () => undefined;
@@ -41,6 +43,11 @@ class FakePort implements ArbiterPort {
     return this.decisions.map(
       ({ kind, moves }) => `${kind} ${moves.map(({ firstSection, sectionCount, to }) => `${firstSection}+${sectionCount} ${to.id}`).join(' ')}`,
     );
+  }
+
+  settleWait(settled: { readonly leaseNumber: number }): Promise<void> {
+    this.settled.push(settled.leaseNumber);
+    return Promise.resolve();
   }
 
   #take(kind: 'assign' | 'planMove', decision: Decision): Promise<void> {
@@ -72,11 +79,11 @@ describe('arbiter', () => {
   let arbiter: Arbiter;
   let fatal: unknown[];
 
-  function begin(view: ClusterView): void {
+  function begin(view: ClusterView, onHeld?: (why: string | undefined) => void): void {
     clock = new VirtualClock();
     fatal = [];
     port = new FakePort(view);
-    arbiter = new Arbiter({ port, clock, onFatal: (error) => fatal.push(error) });
+    arbiter = new Arbiter({ port, clock, onFatal: (error) => fatal.push(error), ...optional('onHeld', onHeld) });
     arbiter.lead();
   }
 
@@ -312,5 +319,44 @@ describe('arbiter', () => {
     port.current = viewOf([A], holdings([2, a]));
     await pass(1_000, a);
     expect(arbiter.heardMsAgo(incarnation('a3'))).to.equal(undefined);
+  });
+
+  it('gives away what a run had that was seen to end, in the turn in which it hears of it', async () => {
+    begin(viewOf([A, B], holdings([2, a], [2, b])));
+    await pass(1_000, a, b);
+    port.current = { ...port.current!, allocs: [B], dead: new Set([a]) };
+    arbiter.wake();
+    expect(port.told).to.deep.equal(['assign 0+2 a2']);
+  });
+
+  it('waits as long as is committed, not as the lease says: it was lowered a moment ago', async () => {
+    begin(viewOf([A, B], holdings([2, a], [2, b]), { waitMs: WAIT_MS * 2, leaseNumber: 1 }));
+    await pass(WAIT_MS * 2 - 1, b);
+    expect(port.told).to.deep.equal([]);
+    await pass(1, b);
+    expect(port.told).to.deep.equal(['assign 0+2 a2']);
+  });
+
+  it('lets the wait follow a lowered lease after one whole former wait under this leader, and begins anew with another lease', async () => {
+    begin(viewOf([A, B], holdings([2, a], [2, b]), { waitMs: WAIT_MS * 2, leaseNumber: 1 }));
+    await pass(WAIT_MS * 2 - LOOK_MS, a, b);
+    expect(port.settled).to.deep.equal([]);
+    port.current = { ...port.current!, leaseNumber: 2 };
+    await pass(WAIT_MS * 2 - LOOK_MS, a, b);
+    expect(port.settled).to.deep.equal([]);
+    await pass(LOOK_MS * 3, a, b);
+    expect(port.settled).to.deep.equal([2]);
+  });
+
+  it('says why nothing is decided, once, and when that is over', async () => {
+    const told: (string | undefined)[] = [];
+    begin(viewOf([A, B], holdings([2, undefined], [2, b])), (why) => told.push(why));
+    port.current = { ...port.current!, policy: { ...port.current!.policy, isPaused: true } };
+    await pass(2_000, a, b);
+    expect(port.told).to.deep.equal([]);
+    port.current = { ...port.current, policy: { ...port.current.policy, isPaused: false } };
+    await pass(1_000, a, b);
+    expect(told).to.deep.equal(['paused by an operator', undefined]);
+    expect(port.told).to.have.length(1);
   });
 });

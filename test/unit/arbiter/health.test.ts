@@ -19,22 +19,22 @@ describe('health', () => {
 
   it('counts a run that was never heard from the moment of becoming leader, whenever it is first asked about', () => {
     clock.advance(1_000);
-    expect(health.leftMs(A, clock.now(), TERMS)).to.equal(WAIT_MS - 1_000);
+    expect(health.leftMs(A, clock.now(), WAIT_MS)).to.equal(WAIT_MS - 1_000);
     clock.advance(WAIT_MS - 1_000);
-    expect([A, B].map((run) => health.leftMs(run, clock.now(), TERMS))).to.deep.equal([0, 0]);
+    expect([A, B].map((run) => health.leftMs(run, clock.now(), WAIT_MS))).to.deep.equal([0, 0]);
   });
 
   it('counts a run that was heard from the last renewal that was answered', () => {
     clock.advance(2_000);
     health.heard(A, clock.now());
     clock.advance(WAIT_MS - 1);
-    expect([health.leftMs(A, clock.now(), TERMS), health.leftMs(B, clock.now(), TERMS)]).to.deep.equal([1, 0]);
+    expect([health.leftMs(A, clock.now(), WAIT_MS), health.leftMs(B, clock.now(), WAIT_MS)]).to.deep.equal([1, 0]);
   });
 
   it('waits longer when the lease got longer since: the terms of now count', () => {
     health.heard(A, clock.now());
     clock.advance(WAIT_MS);
-    expect(health.leftMs(A, clock.now(), { ...TERMS, leaseMs: TERMS.leaseMs * 2 })).to.be.greaterThan(TERMS.leaseMs);
+    expect(health.leftMs(A, clock.now(), waitMsOf({ ...TERMS, leaseMs: TERMS.leaseMs * 2 }))).to.be.greaterThan(TERMS.leaseMs);
   });
 
   it('calls a run living for one lease after it was heard under this leader, and never before', () => {
@@ -52,7 +52,7 @@ describe('health', () => {
       change();
       for (let step = 0; step < 40; step += 1) {
         clock.advance(100);
-        const isExpired = health.leftMs(A, clock.now(), TERMS) === 0;
+        const isExpired = health.leftMs(A, clock.now(), WAIT_MS) === 0;
         expect(isExpired && health.isLiving(A, clock.now(), TERMS)).to.equal(false);
       }
     }
@@ -83,6 +83,6 @@ describe('health', () => {
     health.heard(B, clock.now());
     health.keepOnly(new Set([A]));
     expect([A, B].map((run) => health.heardMsAgo(run, clock.now()))).to.deep.equal([0, undefined]);
-    expect(health.leftMs(A, clock.now(), TERMS)).to.equal(WAIT_MS);
+    expect(health.leftMs(A, clock.now(), WAIT_MS)).to.equal(WAIT_MS);
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { planAssignment, planRebalance, type Situation } from '../../../src/arbiter/plan.js';
-import type { Move } from '../../../src/arbiter/view.js';
+import { planAssignment, planRebalance } from '../../../src/arbiter/plan.js';
+import type { Move, Situation } from '../../../src/arbiter/view.js';
 import { SeededRandom } from '../seeded-random.js';
 import { candidate, countsAfter, holdings, incarnation, ownersAfter, viewOf } from './fixture.js';
 
@@ -166,7 +166,7 @@ interface Given {
 }
 
 function given({ allocs, held, living, expired = [] }: Given): Situation {
-  return { view: viewOf(allocs, held), living: new Set(living), expired: new Set(expired) };
+  return { view: viewOf(allocs, held), living: new Set(living), expired: new Set(expired), loads: new Map() };
 }
 
 function randomSituation(seed: number): Situation {

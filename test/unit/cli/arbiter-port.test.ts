@@ -34,10 +34,10 @@ describe('arbiter port', () => {
       ['a2', B.incarnation],
     ]);
     expect(view.holdings).to.deep.equal([
-      { firstSection: 0, sectionCount: 15, holder: A.incarnation, isMoving: false, heir: undefined },
-      { firstSection: 15, sectionCount: 5, holder: A.incarnation, isMoving: true, heir: undefined },
-      { firstSection: 20, sectionCount: 10, holder: B.incarnation, isMoving: false, heir: undefined },
-      { firstSection: 30, sectionCount: 40, holder: undefined, isMoving: false, heir: undefined },
+      { firstSection: 0, sectionCount: 15, holder: A.incarnation, holderId: A.allocId, next: undefined, heir: undefined },
+      { firstSection: 15, sectionCount: 5, holder: A.incarnation, holderId: A.allocId, next: B.incarnation, heir: undefined },
+      { firstSection: 20, sectionCount: 10, holder: B.incarnation, holderId: B.allocId, next: undefined, heir: undefined },
+      { firstSection: 30, sectionCount: 40, holder: undefined, holderId: undefined, next: undefined, heir: undefined },
     ]);
   });
 

@@ -92,14 +92,26 @@ describe('StoreMetrics', () => {
       ['seqsvr_arbiter_moves_total{reason="former_run"}', 0],
       ['seqsvr_arbiter_moves_total{reason="no_owner"}', 0],
       ['seqsvr_arbiter_moves_total{reason="spread"}', 10],
+      ['seqsvr_arbiter_moves_total{reason="reported_dead"}', 0],
+      ['seqsvr_arbiter_moves_total{reason="draining"}', 0],
+      ['seqsvr_arbiter_moves_total{reason="operator"}', 0],
+      ['seqsvr_arbiter_moves_total{reason="called_off"}', 0],
       ['seqsvr_arbiter_moves_total{reason="other"}', 10],
     ]);
   });
 
   it('has a kind for everything that the arbiter says', () => {
-    const source = readFileSync('src/arbiter/arbiter.ts', 'utf8');
-    const reasons = ['lease over: ', 'former runs are over', 'sections without an owner', 'spread evenly'];
+    const source = readFileSync('src/arbiter/decide.ts', 'utf8');
+    const reasons = [
+      'lease over: ',
+      'former runs are over',
+      'sections without an owner',
+      'spread evenly',
+      'reported dead: ',
+      'draining: ',
+      'called off: ',
+    ];
     for (const reason of reasons) expect(source).to.match(new RegExp(`['\`]${reason}`));
-    expect(reasons.map(moveReason)).to.deep.equal(['lease_over', 'former_run', 'no_owner', 'spread']);
+    expect(reasons.map(moveReason)).to.deep.equal(['lease_over', 'former_run', 'no_owner', 'spread', 'reported_dead', 'draining', 'called_off']);
   });
 });
