@@ -1,5 +1,5 @@
 import type { SeqError } from '../base/errors.js';
-import type { Epoch, Incarnation, SectionId, Seq } from '../model/ids.js';
+import type { AllocId, Epoch, Incarnation, SectionId, Seq } from '../model/ids.js';
 import type { Version } from '../model/version.js';
 
 /**
@@ -39,6 +39,25 @@ export type AllocEvent =
       readonly floor: bigint;
       readonly current: Seq;
     })
+  /** The counters of a section came from its former owner, as they were: no uid jumps. */
+  | {
+      readonly type: 'handoffInstalled';
+      readonly section: SectionId;
+      readonly epoch: Epoch;
+      readonly from: AllocId;
+      readonly pageCount: number;
+      readonly tookMs: number;
+    }
+  /** They were not to be had: every uid of the section goes on above the highest number that was handed out in it. */
+  | { readonly type: 'handoffFellBack'; readonly section: SectionId; readonly epoch: Epoch; readonly from: AllocId; readonly tookMs: number }
+  /** A stream of counters from another AllocSvr broke; it is tried again. */
+  | (Thinned & { readonly type: 'handoffBroken'; readonly address: string; readonly error: SeqError })
+  /** A clean stop with nobody to take over: the counters are in a file, for whoever opens the next epoch. */
+  | { readonly type: 'countersSaved'; readonly sectionCount: number; readonly bytes: number }
+  /** A former run of this AllocSvr left counters in its file. */
+  | { readonly type: 'countersFound'; readonly sectionCount: number }
+  /** That file cannot be believed, or there is none to write: nobody's counters are lost, but uids will jump. */
+  | { readonly type: 'countersRefused'; readonly why: string }
   | { readonly type: 'sectionsSealed'; readonly sectionCount: number }
   | { readonly type: 'sectionsReleased'; readonly releasedCount: number; readonly refusedCount: number }
   /** The store could not be told that this AllocSvr is about to stop. */

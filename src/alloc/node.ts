@@ -3,8 +3,11 @@ import { SeqError } from '../base/errors.js';
 import type { AllocId, Epoch, Incarnation, SectionId, Seq, Slot } from '../model/ids.js';
 import { toSeq } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
+import type { Version } from '../model/version.js';
 import type { Assignment, Registration } from '../store/client.js';
 import type { CurrentSeq } from './counters.js';
+import { INSTALL_LIMIT_MS } from './handoff-intake.js';
+import type { HandoffSource } from './handoff-source.js';
 import { Notices } from './notices.js';
 import { Ownership, type OwnershipOptions } from './ownership.js';
 import type { SectionAllocator } from './section-allocator.js';
@@ -15,6 +18,8 @@ const WAITERS_MAX = 20_000;
 const NOBODY_RETRY_AFTER_MS = 100;
 /** What callers of a section that is changing hands are told to wait, in ms: about one commit. */
 const MOVING_RETRY_AFTER_MS = 20;
+/** The longest that a call waits for a section that is changing hands, in ms: a little longer than counters are waited for. */
+const HOLD_MAX_MS = INSTALL_LIMIT_MS + 200;
 
 /** A call for `count` numbers of one uid. */
 export interface Ask {
@@ -96,9 +101,10 @@ export class AllocNode {
     return this.tryNext(ask, this.#clock.now()) ?? this.#nextLater(ask, patience);
   }
 
-  /** As next(), but undefined when the window must be raised first. `now`: read after the request was received. */
+  /** As next(), but undefined when the call must wait: for a raise, or for a section that is changing hands. `now`: read after the request was received. */
   tryNext({ section, slot, count, floor }: Ask, now: Instant): Taken | undefined {
     const allocator = this.#allocatorFor(section, now);
+    if (allocator === undefined) return undefined;
     if (floor > 0n) this.#checkFloor({ allocator, floor, current: allocator.current(slot).seq });
     const first = allocator.take(slot, count);
     if (first === undefined) return undefined;
@@ -106,12 +112,49 @@ export class AllocNode {
     return { first, last: toSeq(first + BigInt(count - 1)), epoch: allocator.epoch };
   }
 
-  /** The last number handed out for a uid. */
-  current({ section, slot, floor }: Omit<Ask, 'count'>): Current {
+  /** The last number handed out for a uid; later, when its section is changing hands. */
+  current(ask: Omit<Ask, 'count'>, patience: Patience): Current | Promise<Current> {
+    return this.#tryCurrent(ask) ?? this.#later(patience, async (hold) => (await hold(ask.section)) ?? this.#tryCurrent(ask));
+  }
+
+  #tryCurrent({ section, slot, floor }: Omit<Ask, 'count'>): Current | undefined {
     const allocator = this.#allocatorFor(section, this.#clock.now());
+    if (allocator === undefined) return undefined;
     const { seq, exact } = allocator.current(slot);
     this.#checkFloor({ allocator, floor, current: seq });
     return { seq, exact, epoch: allocator.epoch };
+  }
+
+  /**
+   * Lifts the counter of a uid to `to`, forward only: the next number is above it. Resolves with where it stands. Refused as
+   * next() is, and with INVALID_ARGUMENT when `to` is too far.
+   */
+  advance(ask: Pick<Ask, 'section' | 'slot'> & { readonly to: bigint }, patience: Patience): Current | Promise<Current> {
+    return (
+      this.#tryAdvance(ask) ??
+      this.#later(patience, async (hold) => {
+        await hold(ask.section);
+        const allocator = this.#allocatorFor(ask.section, this.#clock.now());
+        await allocator?.waitForAdvance({ ...ask, deadlineMs: patience.deadlineMs });
+        return this.#tryAdvance(ask);
+      })
+    );
+  }
+
+  #tryAdvance({ section, slot, to }: Pick<Ask, 'section' | 'slot'> & { readonly to: bigint }): Current | undefined {
+    const allocator = this.#allocatorFor(section, this.#clock.now());
+    const seq = allocator?.advance(slot, to);
+    return seq === undefined || allocator === undefined ? undefined : { seq, exact: true, epoch: allocator.epoch };
+  }
+
+  /** The owner's side of hand-offs. */
+  get source(): HandoffSource {
+    return this.#ownership.source;
+  }
+
+  /** Resolves once a table at least as new was adopted, or after `limitMs`; undefined: there is one. */
+  whenSeen(version: Version, limitMs: number): Promise<void> | undefined {
+    return this.#ownership.whenSeen(version, limitMs);
   }
 
   get incarnation(): Incarnation {
@@ -149,35 +192,62 @@ export class AllocNode {
     return this.#handedOutCount;
   }
 
-  async #nextLater(ask: Ask, patience: Patience): Promise<Taken> {
+  #nextLater(ask: Ask, patience: Patience): Promise<Taken> {
+    return this.#later(patience, async (hold) => {
+      await hold(ask.section);
+      const allocator = this.#allocatorFor(ask.section, this.#clock.now());
+      if (allocator === undefined) return undefined;
+      const taken = this.tryNext(ask, this.#clock.now());
+      if (taken !== undefined) return taken;
+      const { section, epoch } = allocator;
+      this.#emptyWindows.tell((leftOutCount) => this.#observe({ type: 'windowEmpty', section, epoch, leftOutCount }));
+      await allocator.waitForWindow({ slot: ask.slot, count: ask.count, deadlineMs: patience.deadlineMs });
+      if (patience.isCancelled()) throw new SeqError('ABORTED', 'the caller went away while it waited', { definite: true });
+      // What was true before the wait need not be true after it: lease, epoch and seal are asked again.
+      return this.tryNext(ask, this.#clock.now());
+    });
+  }
+
+  /** Tries again and again until there is an answer; `hold` waits while a section is changing hands. Bounded in number, and in time by the caller's patience. */
+  async #later<Answer>(
+    patience: Patience,
+    attempt: (hold: (section: SectionId) => Promise<undefined>) => Promise<Answer | undefined>,
+  ): Promise<Answer> {
     if (this.#waiterCount >= WAITERS_MAX) {
-      throw new SeqError('RESOURCE_EXHAUSTED', `${WAITERS_MAX} calls wait for raises already`, { retryAfterMs: NOBODY_RETRY_AFTER_MS });
+      throw new SeqError('RESOURCE_EXHAUSTED', `${WAITERS_MAX} calls wait already`, { retryAfterMs: NOBODY_RETRY_AFTER_MS });
     }
     this.#waiterCount += 1;
+    const holdUntilMs = Math.min(this.#clock.nowMs() + HOLD_MAX_MS, patience.deadlineMs);
     try {
       for (;;) {
-        const allocator = this.#allocatorFor(ask.section, this.#clock.now());
-        const { section, epoch } = allocator;
-        this.#emptyWindows.tell((leftOutCount) => this.#observe({ type: 'windowEmpty', section, epoch, leftOutCount }));
-        await allocator.waitForWindow({ slot: ask.slot, count: ask.count, deadlineMs: patience.deadlineMs });
+        const answer = await attempt((section) => this.#hold(section, holdUntilMs));
+        if (answer !== undefined) return answer;
         if (patience.isCancelled()) throw new SeqError('ABORTED', 'the caller went away while it waited', { definite: true });
-        // What was true before the wait need not be true after it: lease, epoch and seal are asked again.
-        const taken = this.tryNext(ask, this.#clock.now());
-        if (taken !== undefined) return taken;
       }
     } finally {
       this.#waiterCount -= 1;
     }
   }
 
-  /** The open allocator of a section that this node may serve at `now`, or throws why not. */
-  #allocatorFor(section: SectionId, now: Instant): SectionAllocator {
+  /** Waits while the section is on its way, to here or from here. Throws UNAVAILABLE when that takes too long. */
+  async #hold(section: SectionId, untilMs: number): Promise<undefined> {
+    for (;;) {
+      const leftMs = untilMs - this.#clock.nowMs();
+      const unsettled = this.#ownership.unsettled(section, Math.max(0, leftMs));
+      if (unsettled === undefined) return undefined;
+      if (leftMs <= 0) throw unavailable(`section ${section} is changing hands`, MOVING_RETRY_AFTER_MS);
+      await unsettled;
+    }
+  }
+
+  /** The open allocator of a section that this node may serve at `now`; undefined while it is changing hands; or throws why not. */
+  #allocatorFor(section: SectionId, now: Instant): SectionAllocator | undefined {
     const refusal = this.#ownership.refusalAt(now);
     if (refusal !== undefined) throw unavailable(refusal, NOBODY_RETRY_AFTER_MS);
     const allocator = this.#ownership.get(section);
-    if (allocator === undefined) throw this.#notOwner(section);
-    if (!allocator.isOpen) throw unavailable(`section ${section} is changing hands`, MOVING_RETRY_AFTER_MS);
-    return allocator;
+    if (allocator?.isOpen) return allocator;
+    if (this.#ownership.isUnsettled(section)) return undefined;
+    throw this.#notOwner(section);
   }
 
   #notOwner(section: SectionId): SeqError {

@@ -1,13 +1,12 @@
 import { assert } from '../base/assert.js';
-import type { Epoch, SectionId } from '../model/ids.js';
+import type { AllocId, Epoch, SectionId } from '../model/ids.js';
 import type { WindowRun } from '../model/window.js';
+import type { CounterPages } from './counters.js';
 import type { SectionAllocator } from './section-allocator.js';
 
 export interface Adoption {
   /** Allocators whose epoch is over. */
-  readonly lostCount: number;
-  /** Open sections that are wanted elsewhere: seal and release them. */
-  readonly leaving: readonly SectionAllocator[];
+  readonly lost: readonly SectionAllocator[];
   /** A section that the windows give us although its epoch was opened and given up before; it stays closed. */
   readonly refused: { readonly section: SectionId; readonly epoch: Epoch } | undefined;
 }
@@ -20,21 +19,45 @@ export interface Adoption {
  * for numbers above base have left; and memory of an old epoch never comes back (A -> B -> A).
  */
 export class OwnedSections {
-  readonly #open: (run: WindowRun, section: SectionId) => SectionAllocator;
+  readonly #open: (run: WindowRun, section: SectionId, installed: CounterPages | undefined) => SectionAllocator;
   /** In section order, as the newest table gave them. */
   #windows: readonly WindowRun[] = [];
   readonly #allocators = new Map<SectionId, SectionAllocator>();
   /** The highest epoch ever opened, by section: epochs only grow, so one number tells all. At most one entry a section. */
   readonly #openedEpochs = new Map<SectionId, Epoch>();
 
-  /** `open` makes the allocator of one section of a run. */
-  constructor(options: { readonly open: (run: WindowRun, section: SectionId) => SectionAllocator }) {
+  /** `open` makes the allocator of one section of a run, with the counters that were handed over, if any. */
+  constructor(options: { readonly open: (run: WindowRun, section: SectionId, installed: CounterPages | undefined) => SectionAllocator }) {
     this.#open = options.open;
   }
 
   /** The allocator of a section that we own, sealed ones included; opens it on the first call. */
   get(section: SectionId): SectionAllocator | undefined {
     return this.#allocators.get(section) ?? this.#openAt(section);
+  }
+
+  /** A section whose counters are to be installed before anything else; undefined when there is none, or they were, or never will be. */
+  awaited(section: SectionId): WindowRun | undefined {
+    const run = runAt(this.#windows, section);
+    return run?.handoff !== undefined && run.handoff.epoch === run.epoch - 1 && !this.#isOpened(section, run.epoch) ? run : undefined;
+  }
+
+  /** Every section that awaits its counters. */
+  awaitedOnes(): SectionId[] {
+    return this.#windows.flatMap(({ firstSection, sectionCount, handoff }) =>
+      handoff === undefined ? [] : range(firstSection, sectionCount).filter((section) => this.awaited(section) !== undefined),
+    );
+  }
+
+  /**
+   * Opens a section that awaited its counters: with them, or without for good. Does nothing when the epoch is no longer ours, or
+   * was opened meanwhile: an epoch is opened once.
+   */
+  install(section: SectionId, epoch: Epoch, installed: CounterPages | undefined): boolean {
+    const run = this.awaited(section);
+    if (run?.epoch !== epoch) return false;
+    this.#openWith(run, section, installed);
+    return true;
   }
 
   /** The allocators that exist: of sections that were asked for. */
@@ -45,6 +68,12 @@ export class OwnedSections {
   /** Sections that we own, asked for or not. */
   get count(): number {
     return this.#windows.reduce((sum, { sectionCount }) => sum + sectionCount, 0);
+  }
+
+  /** A planned move takes the section to this AllocSvr. */
+  isLeavingTo(section: SectionId, allocId: AllocId): boolean {
+    const run = runAt(this.#windows, section);
+    return run?.leaving === true && run.next === allocId;
   }
 
   /** The allocators of all open sections that we own. Opens those that were not asked for yet. */
@@ -62,7 +91,7 @@ export class OwnedSections {
   /** Makes the sections those of `windows`, which the newest table came with, in section order. */
   adopt(windows: readonly WindowRun[]): Adoption {
     this.#windows = windows;
-    let lostCount = 0;
+    const lost: SectionAllocator[] = [];
     for (const [section, allocator] of this.#allocators) {
       const run = runAt(windows, section);
       if (run?.epoch === allocator.epoch) {
@@ -72,16 +101,24 @@ export class OwnedSections {
       assert(run === undefined || run.epoch > allocator.epoch, 'Within a generation, `epoch` and `routingVersion` never go back');
       this.#allocators.delete(section);
       allocator.lose();
-      lostCount += 1;
+      lost.push(allocator);
     }
-    return { lostCount, leaving: this.openOnes(windows.filter(({ leaving }) => leaving)), refused: this.#firstGivenUp() };
+    return { lost, refused: this.#firstGivenUp() };
   }
 
   #openAt(section: SectionId): SectionAllocator | undefined {
     const run = runAt(this.#windows, section);
-    if (run === undefined || (this.#openedEpochs.get(section) ?? 0) >= run.epoch) return undefined;
+    if (run === undefined || this.#isOpened(section, run.epoch) || this.awaited(section) !== undefined) return undefined;
+    return this.#openWith(run, section, undefined);
+  }
+
+  #isOpened(section: SectionId, epoch: Epoch): boolean {
+    return (this.#openedEpochs.get(section) ?? 0) >= epoch;
+  }
+
+  #openWith(run: WindowRun, section: SectionId, installed: CounterPages | undefined): SectionAllocator {
     this.#openedEpochs.set(section, run.epoch);
-    const allocator = this.#open(run, section);
+    const allocator = this.#open(run, section, installed);
     this.#allocators.set(section, allocator);
     return allocator;
   }
@@ -93,6 +130,10 @@ export class OwnedSections {
     }
     return undefined;
   }
+}
+
+function range(first: SectionId, count: number): SectionId[] {
+  return Array.from({ length: count }, (_, at) => (first + at) as SectionId);
 }
 
 /** The run that holds the section: binary search, for the runs lie in section order. */

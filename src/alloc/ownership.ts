@@ -11,12 +11,19 @@ import { type Owner, RoutingIndex, type RoutingTable } from '../model/routing.js
 import { isNewer, showVersion, type Version } from '../model/version.js';
 import type { WindowRun } from '../model/window.js';
 import type { Assignment, Caller, Registration } from '../store/client.js';
+import { AdoptionWaits } from './adoption-waits.js';
+import type { CounterPages } from './counters.js';
+import { Departure } from './departure.js';
 import type { AllocEvent } from './events.js';
+import type { HandoffSource } from './handoff-source.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import type { PullCounters } from './handoff-intake.js';
+import { Handover } from './handover.js';
 import { OwnedSections, runAt } from './owned-sections.js';
 import { Raiser } from './raiser.js';
 import { register } from './register.js';
 import { Releaser } from './releaser.js';
+import type { SealedCounters } from './sealed-counters.js';
 import { SectionAllocator } from './section-allocator.js';
 import { isSuperseded, type StorePort } from './store-port.js';
 import { WatchKeeper } from './watch-keeper.js';
@@ -33,8 +40,22 @@ export interface OwnershipOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: Observer<AllocEvent>;
+  /** Fetches counters from another AllocSvr. */
+  readonly pull: PullCounters;
+  /** Where counters go on a clean stop with nobody to take over. Absent: nowhere, and uids jump then. */
+  readonly saved?: SavedCounters;
+  /** Fixed by whoever spawned this process. Absent: drawn. */
+  readonly incarnation?: Incarnation;
   /** This incarnation must not go on; the process must end. Called at most once. */
   readonly onFatal: (error: SeqError) => void;
+}
+
+/** A place for counters that survives the process. */
+export interface SavedCounters {
+  /** On disk when it resolves. Returns how many bytes it is. Rejects when it could not be written. */
+  save(sealed: readonly SealedCounters[], clusterId: string): Promise<number>;
+  /** What a former run left, or why it cannot be believed. */
+  load(clusterId: string): Promise<readonly SealedCounters[] | { readonly refused: string }>;
 }
 
 /**
@@ -47,11 +68,14 @@ export class Ownership {
   readonly #clock: Clock;
   readonly #caller: Caller;
   readonly #sections: OwnedSections;
+  readonly #handover: Handover;
   readonly #raiser: Raiser;
   readonly #releaser: Releaser;
   readonly #lease: LeaseKeeper;
   readonly #watch: WatchKeeper;
   readonly #stopped = new AbortController();
+  readonly #adoptions: AdoptionWaits;
+  readonly #departure: Departure;
   #registration: Registration | undefined;
   #index: RoutingIndex | undefined;
   #isDraining = false;
@@ -59,12 +83,24 @@ export class Ownership {
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: OwnershipOptions) {
-    const { id, store, clock, random, observe, renewEveryMs } = options;
-    this.incarnation = parseIncarnation(random.id128());
+    const { id, store, clock, random, observe, renewEveryMs, pull } = options;
+    this.incarnation = options.incarnation ?? parseIncarnation(random.id128());
     this.#options = options;
     this.#clock = clock;
     this.#caller = { allocId: id, incarnation: this.incarnation };
-    this.#sections = new OwnedSections({ open: (run, section) => this.#open(run, section) });
+    this.#sections = new OwnedSections({ open: (run, section, installed) => this.#open(run, section, installed) });
+    this.#handover = new Handover({
+      id,
+      clock,
+      random,
+      observe,
+      pull,
+      sections: this.#sections,
+      uidCountOf: (section) => this.#uidCountOf(section),
+      seal: (allocators) => this.#sealAndRelease(allocators, { handsOver: true }),
+    });
+    this.#adoptions = new AdoptionWaits({ clock, stopped: this.#stopped.signal });
+    this.#departure = this.#makeDeparture();
     const shared = { clock, random, observe, onError: (error: SeqError) => this.#judge(error) };
     this.#raiser = new Raiser({
       ...shared,
@@ -104,6 +140,8 @@ export class Ownership {
     checkRenewal({ leaseMs: registration.lease.leaseMs, renewEveryMs: this.#options.renewEveryMs });
     this.#registration = registration;
     this.#options.observe({ type: 'registered', clusterId: registration.clusterId, incarnation: this.incarnation });
+    await this.#findCounters(registration.clusterId);
+    signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       this.#onFirstLease = resolve;
       signal.addEventListener('abort', () => reject(signal.reason as SeqError), { once: true });
@@ -150,7 +188,7 @@ export class Ownership {
   refusalAt(now: Instant): string | undefined {
     const { id } = this.#options;
     if (this.#stopped.signal.aborted) return `AllocSvr '${id}' is stopped`;
-    if (this.#isDraining) return `AllocSvr '${id}' is draining`;
+    if (this.#isDraining && this.#sections.count > 0) return `AllocSvr '${id}' is draining`;
     if (!this.#lease.isValidAt(now)) return `AllocSvr '${id}' holds no valid lease`;
     if (this.#index === undefined) return `AllocSvr '${id}' has no routing table yet`;
     return undefined;
@@ -168,7 +206,8 @@ export class Ownership {
    * Takes in a table and its windows; one that is not newer than the newest seen is ignored, and a higher generation
    * ends this incarnation. Throws PROTOCOL when the two do not fit each other or the set.
    */
-  adopt({ table, windows }: Assignment): void {
+  adopt(assignment: Assignment): void {
+    const { table, windows } = assignment;
     const before = this.#version;
     if (this.#stopped.signal.aborted || (before !== undefined && !isNewer(table.version, before))) return;
     if (before !== undefined && table.version.generation > before.generation) {
@@ -177,37 +216,62 @@ export class Ownership {
     const index = new RoutingIndex(table);
     this.#check(index, windows);
     this.#index = index;
-    const { lostCount, leaving, refused } = this.#sections.adopt(windows);
+    const { lost, refused } = this.#sections.adopt(windows);
     const { version } = table;
-    this.#options.observe({ type: 'tableAdopted', version, lostCount, ownedCount: this.#sections.count });
+    this.#options.observe({ type: 'tableAdopted', version, lostCount: lost.length, ownedCount: this.#sections.count });
     if (refused !== undefined) {
       return this.#end(`table ${showVersion(version)} gives us section ${refused.section} at epoch ${refused.epoch}, whose memory we gave up`);
     }
-    this.#sealAndRelease(this.#isDraining ? this.#sections.openOnes() : leaving);
+    this.#handover.adopted(assignment, lost);
+    // What comes after the last seal goes back at once.
+    if (this.#isDraining) this.#sealAndRelease(this.#sections.openOnes(), { handsOver: false });
+    this.#adoptions.wake();
+  }
+
+  /** The owner's side of hand-offs. */
+  get source(): HandoffSource {
+    return this.#handover.source;
   }
 
   /**
-   * Tells the store that this incarnation is about to stop, so that it gets nothing more; then seals every section,
-   * releases it with its true maximum, and resolves when that is answered or after `withinMs`.
+   * A section that is on its way, to here or from here: resolves when there may be news of it, or after `limitMs`. Undefined when
+   * nothing is to be waited for. Whoever waited must check everything again.
    */
-  async drain({ withinMs }: { readonly withinMs: number }): Promise<void> {
-    await Promise.race([this.#leave(withinMs), sleep(this.#clock, withinMs, this.#stopped.signal)]);
+  unsettled(section: SectionId, limitMs: number): Promise<void> | undefined {
+    if (!this.isUnsettled(section)) return undefined;
+    const installing = this.#handover.installing(section);
+    if (installing !== undefined) return Promise.race([installing, sleep(this.#clock, limitMs, this.#stopped.signal)]);
+    return this.#adoptions.next(limitMs);
   }
 
-  async #leave(withinMs: number): Promise<void> {
-    try {
-      // Still serving: what was granted before the store took note comes back with the answer, and is released too.
-      const { assignment } = await this.#options.store.drain(this.#caller, { timeoutMs: withinMs / 2, signal: this.#stopped.signal });
-      this.adopt(assignment);
-    } catch (error) {
-      if (!SeqError.is(error)) throw error;
-      // Nobody took note: what we have can be given back all the same, or else waits for the lease.
-      this.#options.observe({ type: 'drainFailed', error });
-    }
-    this.#isDraining = true;
-    this.#lease.stop();
-    this.#sealAndRelease(this.#sections.openOnes());
-    await this.#releaser.idle();
+  /** The section is on its way: its counters to here, or it from here, sealed and not yet given to another. */
+  isUnsettled(section: SectionId): boolean {
+    if (this.#handover.installing(section) !== undefined) return true;
+    const allocator = this.#sections.get(section);
+    return allocator !== undefined && !allocator.isOpen;
+  }
+
+  /** A table at least as new as `version`: undefined when there is one; otherwise resolves when it came, or after `limitMs`. */
+  whenSeen(version: Version, limitMs: number): Promise<void> | undefined {
+    return this.#adoptions.until(() => this.#version !== undefined && !isNewer(version, this.#version), limitMs);
+  }
+
+  async #findCounters(clusterId: string): Promise<void> {
+    const found = (await this.#options.saved?.load(clusterId)) ?? [];
+    if ('refused' in found) return this.#options.observe({ type: 'countersRefused', why: found.refused });
+    if (found.length === 0) return;
+    this.#options.observe({ type: 'countersFound', sectionCount: found.length });
+    this.#handover.restore(found);
+  }
+
+  #uidCountOf(section: SectionId): number {
+    assert(this.#registration !== undefined, 'a section is asked about after registration');
+    return uidCountOf(this.#registration.geometry, section);
+  }
+
+  /** A clean stop: see Departure. Resolves when everything is answered, or after `withinMs`. */
+  async drain({ withinMs }: { readonly withinMs: number }): Promise<void> {
+    await this.#departure.run(withinMs);
   }
 
   /** Ends everything at once; nothing is released. */
@@ -215,15 +279,39 @@ export class Ownership {
     this.#stop(new SeqError('CLOSED', `AllocSvr '${this.#options.id}' was stopped`));
   }
 
+  #makeDeparture(): Departure {
+    const { clock, observe, store, saved } = this.#options;
+    return new Departure({
+      clock,
+      observe,
+      saved,
+      stopped: this.#stopped.signal,
+      sections: this.#sections,
+      adoptions: this.#adoptions,
+      clusterId: () => this.#registration?.clusterId,
+      drain: (call) => store.drain(this.#caller, call),
+      adopt: (assignment) => this.adopt(assignment),
+      onLeaving: () => {
+        this.#isDraining = true;
+        this.#lease.stop();
+      },
+      release: (sealed) => {
+        this.#sealAndRelease(sealed, { handsOver: false });
+        return this.#releaser.idle();
+      },
+      keptCount: () => this.source.keptCount,
+    });
+  }
+
   get #version(): Version | undefined {
     return this.#index?.table.version;
   }
 
-  #open({ epoch, base, maxSeq }: WindowRun, section: SectionId): SectionAllocator {
+  #open({ epoch, base, maxSeq }: WindowRun, section: SectionId, installed: CounterPages | undefined): SectionAllocator {
     assert(this.#registration !== undefined, 'a section is opened after registration');
-    const { geometry, raiseBy } = this.#registration;
-    const uidCount = uidCountOf(geometry, section);
-    return new SectionAllocator({ section, epoch, uidCount, base, maxSeq, raiseBy, clock: this.#clock, raiser: this.#raiser });
+    const { raiseBy } = this.#registration;
+    const uidCount = this.#uidCountOf(section);
+    return new SectionAllocator({ section, epoch, uidCount, base, maxSeq, raiseBy, installed, clock: this.#clock, raiser: this.#raiser });
   }
 
   #check(index: RoutingIndex, windows: readonly WindowRun[]): void {
@@ -246,9 +334,12 @@ export class Ownership {
   }
 
   /** All in one tick: after it nothing of these epochs leaves, whatever becomes of the release. */
-  #sealAndRelease(allocators: readonly SectionAllocator[]): void {
+  #sealAndRelease(allocators: readonly SectionAllocator[], { handsOver }: { readonly handsOver: boolean }): void {
     if (allocators.length === 0) return;
-    for (const allocator of allocators) allocator.seal();
+    for (const allocator of allocators) {
+      allocator.seal({ handsOver });
+      if (handsOver) this.source.keep(allocator.sealedCounters());
+    }
     this.#options.observe({ type: 'sectionsSealed', sectionCount: allocators.length });
     this.#releaser.release(allocators);
   }
@@ -278,6 +369,8 @@ export class Ownership {
     this.#watch.stop();
     this.#raiser.stop();
     this.#releaser.stop();
+    this.#handover.stop();
+    this.#adoptions.wake();
     // Whoever waits is woken and told.
     for (const allocator of this.#sections.values()) allocator.seal();
   }

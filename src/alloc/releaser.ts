@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { sleep } from '../base/clock.js';
-import { SeqError } from '../base/errors.js';
+import { optional, SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import { backoffMs, type Random } from '../base/random.js';
 import { appendRun } from '../model/window.js';
@@ -100,12 +100,17 @@ export class Releaser {
   }
 }
 
-/** Neighbouring sections with the same epoch and true maximum share one run. */
+/** Neighbouring sections with the same epoch and true maximum share one run, when they hand over no counters. */
 export function toRuns(sealed: readonly SectionAllocator[]): ReleasedRun[] {
   const runs: ReleasedRun[] = [];
-  for (const { section, epoch, trueMax } of [...sealed].sort((one, other) => one.section - other.section)) {
-    const run = { firstSection: section, sectionCount: 1, epoch, trueMax };
-    appendRun(runs, run, (last, next) => last.epoch === next.epoch && last.trueMax === next.trueMax);
+  for (const { section, epoch, trueMax, digest } of [...sealed].sort((one, other) => one.section - other.section)) {
+    const run = { firstSection: section, sectionCount: 1, epoch, trueMax, ...optional('digest', digest) };
+    // A digest is that of one section.
+    appendRun(
+      runs,
+      run,
+      (last, next) => last.epoch === next.epoch && last.trueMax === next.trueMax && last.digest === undefined && next.digest === undefined,
+    );
   }
   return runs;
 }

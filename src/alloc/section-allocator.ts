@@ -2,8 +2,10 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Epoch, SectionId, Seq, Slot } from '../model/ids.js';
-import { type CurrentSeq, SectionCounters } from './counters.js';
+import { PageHashes } from './counter-digest.js';
+import { type CounterPages, type CurrentSeq, SectionCounters } from './counters.js';
 import { Preallocator } from './preallocator.js';
+import { sealedFrom, type SealedCounters, type WirePage, wirePages } from './sealed-counters.js';
 
 /** How many calls may wait for the window of one section; more are told to come back. */
 export const WAITERS_PER_SECTION_MAX = 1_000;
@@ -23,6 +25,8 @@ export interface AllocatorOptions {
   readonly base: Seq;
   readonly maxSeq: Seq;
   readonly raiseBy: bigint;
+  /** What the former owner handed over; absent: every counter begins at base. */
+  readonly installed?: CounterPages | undefined;
   readonly clock: Clock;
   readonly raiser: RaiseDesk;
 }
@@ -43,10 +47,14 @@ export class SectionAllocator {
   readonly section: SectionId;
   readonly epoch: Epoch;
   readonly #counters: SectionCounters;
+  readonly #hashes = new PageHashes();
   readonly #prealloc: Preallocator;
   readonly #clock: Clock;
   readonly #raiser: RaiseDesk;
   #state: 'open' | 'sealed' | 'lost' = 'open';
+  #sealed: SealedCounters | undefined;
+  #isHandedOver = false;
+  #callCount = 0;
   #waiters: Waiter[] = [];
   /** What the raise in flight asks for; kept when its outcome is unknown, for the retry must be identical. */
   #raisingTo: Seq | undefined;
@@ -60,10 +68,10 @@ export class SectionAllocator {
   #dueAt: bigint;
 
   constructor(options: AllocatorOptions) {
-    const { uidCount, base, maxSeq, raiseBy, clock } = options;
+    const { uidCount, base, maxSeq, raiseBy, installed, clock } = options;
     this.section = options.section;
     this.epoch = options.epoch;
-    this.#counters = new SectionCounters({ uidCount, base, maxSeq });
+    this.#counters = new SectionCounters({ uidCount, base, maxSeq, installed });
     this.#prealloc = new Preallocator({ raiseBy, trueMax: base, nowMs: clock.nowMs() });
     this.#clock = clock;
     this.#raiser = options.raiser;
@@ -88,6 +96,11 @@ export class SectionAllocator {
     return this.#counters.trueMax;
   }
 
+  /** Calls that took numbers, since it was opened. */
+  get callCount(): number {
+    return this.#callCount;
+  }
+
   get residentUidCount(): number {
     return this.#counters.residentUidCount;
   }
@@ -100,6 +113,7 @@ export class SectionAllocator {
   take(slot: Slot, count: number): Seq | undefined {
     assert(this.#state === 'open', 'a sealed or lost epoch never serves again');
     if (!this.#isActive) this.#activate();
+    this.#callCount += 1;
     const first = this.#counters.next(slot, count);
     if (this.#counters.trueMax >= this.#dueAt) this.#nudge();
     return first;
@@ -111,8 +125,16 @@ export class SectionAllocator {
    * once when WAITERS_PER_SECTION_MAX wait already; both are definite. Throws OUT_OF_RANGE.
    */
   waitForWindow({ slot, count, deadlineMs }: { readonly slot: Slot; readonly count: number; readonly deadlineMs: number }): Promise<void> {
+    return this.#waitFor(this.#counters.neededFor(slot, count), deadlineMs);
+  }
+
+  /** As waitForWindow(), for advance(slot, to). */
+  waitForAdvance({ slot, to, deadlineMs }: { readonly slot: Slot; readonly to: bigint; readonly deadlineMs: number }): Promise<void> {
+    return this.#waitFor(this.#counters.neededForAdvance(slot, to), deadlineMs);
+  }
+
+  #waitFor(needed: Seq, deadlineMs: number): Promise<void> {
     assert(this.#state === 'open', 'a sealed or lost epoch never raises again');
-    const needed = this.#counters.neededFor(slot, count);
     if (this.#waiters.length >= WAITERS_PER_SECTION_MAX) {
       const message = `${WAITERS_PER_SECTION_MAX} calls wait for section ${this.section} already`;
       return Promise.reject(new SeqError('RESOURCE_EXHAUSTED', message, { retryAfterMs: QUEUE_FULL_RETRY_AFTER_MS }));
@@ -207,10 +229,42 @@ export class SectionAllocator {
     if (this.#state === 'open' && isWanted) this.#raiser.due(this);
   }
 
-  /** Ends serving and raising for good and returns the highest number handed out. A repeat returns the same. */
-  seal(): Seq {
-    if (this.#state === 'open') this.#end('sealed');
+  /**
+   * Ends serving and raising for good and returns the highest number handed out. `handsOver`: the counters will be there for
+   * the next owner, so the release says their digest. A repeat changes nothing: every release says the same.
+   */
+  seal({ handsOver = false } = {}): Seq {
+    if (this.#state === 'open') {
+      this.#end('sealed');
+      this.#isHandedOver = handsOver;
+    }
     return this.#counters.trueMax;
+  }
+
+  /** What the release says of the counters; undefined: nothing is handed over, or nothing was touched. */
+  get digest(): string | undefined {
+    return this.#isHandedOver ? this.sealedCounters().digest : undefined;
+  }
+
+  /** Call only when it is sealed or lost: it does not change any more. */
+  sealedCounters(): SealedCounters {
+    assert(this.#state !== 'open', 'what is sealed does not change');
+    this.#sealed ??= sealedFrom(this.section, this.epoch, this.#counters, this.#hashes);
+    return this.#sealed;
+  }
+
+  /** The touched pages as they are now. */
+  pages(): readonly WirePage[] {
+    return wirePages(this.#counters, this.#hashes);
+  }
+
+  /** Lifts a counter, forward only; undefined: the window must reach `to` first. Throws as SectionCounters.advance. */
+  advance(slot: Slot, to: bigint): Seq | undefined {
+    assert(this.#state === 'open', 'a sealed or lost epoch never serves again');
+    if (!this.#isActive) this.#activate();
+    const seq = this.#counters.advance(slot, to);
+    if (this.#counters.trueMax >= this.#dueAt) this.#nudge();
+    return seq;
   }
 
   /** The epoch is over: this memory must never serve again, also when the same owner gets the section back. */

@@ -4,16 +4,19 @@ import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
 import { isWildcard, splitAddress } from '../model/address.js';
-import { type Incarnation, parseAllocId } from '../model/ids.js';
+import { type Incarnation, parseAllocId, parseIncarnation } from '../model/ids.js';
+import { ChannelPool } from '../rpc/channel.js';
 import { Health } from '../rpc/health.js';
 import { GrpcServer, Handlers } from '../rpc/server.js';
 import { StoreClient } from '../store/client.js';
 import type { AllocEvent } from './events.js';
+import { pullOver } from './handoff-wire.js';
 import { AllocNode } from './node.js';
+import { CountersFile } from './saved-counters.js';
 import { AllocService } from './service.js';
 
-/** How long sealing and releasing may hold up a clean stop, in ms. */
-const DRAIN_LIMIT_MS = 2_000;
+/** How long a clean stop may take until all sections have moved or been given back, in ms. */
+export const DRAIN_LIMIT_MS = 20_000;
 /** How often health is brought up to date, in ms. It is advice for load balancers; calls ask the lease itself. */
 const HEALTH_EVERY_MS = 100;
 
@@ -28,6 +31,10 @@ export interface AllocServerOptions {
   readonly zone: string;
   /** `host:port` of StoreSvrs, at least one. */
   readonly stores: readonly string[];
+  /** Absolute path of a folder of its own, where counters survive a clean stop. Absent: they do not. */
+  readonly dataDir?: string;
+  /** Fixed by whoever spawned this process. Absent: drawn. */
+  readonly incarnation?: Incarnation;
   /** The pace of lease renewals, in ms; at most a quarter of the lease. */
   readonly renewEveryMs: number;
   readonly clock: Clock;
@@ -46,6 +53,7 @@ export class AllocServer {
   readonly #server: GrpcServer;
   readonly #node: AllocNode;
   readonly #store: StoreClient;
+  readonly #peers: ChannelPool;
   readonly #health: Health;
   readonly #stopHealth: () => void;
 
@@ -54,6 +62,7 @@ export class AllocServer {
     readonly server: GrpcServer;
     readonly node: AllocNode;
     readonly store: StoreClient;
+    readonly peers: ChannelPool;
     readonly health: Health;
     readonly clock: Clock;
   }) {
@@ -61,6 +70,7 @@ export class AllocServer {
     this.#server = parts.server;
     this.#node = parts.node;
     this.#store = parts.store;
+    this.#peers = parts.peers;
     this.#health = parts.health;
     const refresh = (): void => this.#health.set(this.#node.isServingAt(parts.clock.now()));
     this.#stopHealth = every(parts.clock, HEALTH_EVERY_MS, refresh);
@@ -75,14 +85,20 @@ export class AllocServer {
     const id = parseAllocId(options.id);
     if (options.advertise !== undefined) splitAddress(options.advertise);
     const store = new StoreClient({ endpoints: options.stores, clock, random });
-    const node = new AllocNode({ id, zone, renewEveryMs, store, clock, random, observe, onFatal });
+    const incarnation = options.incarnation ?? parseIncarnation(random.id128());
+    const peers = new ChannelPool({ clock });
+    const pull = pullOver(peers, { allocId: id, incarnation });
+    const saved = options.dataDir === undefined ? {} : { saved: new CountersFile(options.dataDir, id) };
+    const node = new AllocNode({ id, incarnation, zone, renewEveryMs, store, clock, random, observe, onFatal, pull, ...saved });
     const handlers = new Handlers({ clock, onBug: onFatal, routingVersion: () => node.table?.version });
     const services = new AllocService({ node, clock, version: options.version ?? '' }).services(handlers);
     const health = new Health(['seqsvr.v1.SeqService', 'seqsvr.v1.RouteService']);
     // Listens BEFORE it registers: a port in use is a plain message, and never costs a former run its place.
-    const server = await listen({ address: options.listen, services: [...services, health.service(handlers)], clock }, () => shut(node, store));
+    const server = await listen({ address: options.listen, services: [...services, health.service(handlers)], clock }, () =>
+      shut(node, store, peers),
+    );
     const address = options.advertise ?? server.address;
-    const alloc = new AllocServer({ address, server, node, store, health, clock });
+    const alloc = new AllocServer({ address, server, node, store, peers, health, clock });
     try {
       if (isWildcard(address)) {
         throw new SeqError('INVALID_ARGUMENT', `clients cannot dial ${address}: say with advertise which address they can`);
@@ -105,12 +121,12 @@ export class AllocServer {
     return this.#node.incarnation;
   }
 
-  /** Stops serving, seals every section, releases them with their true maxima, and closes; takes no more than a few seconds. */
+  /** Hands its sections over to others while it serves on, gives back what nobody takes, and closes: within DRAIN_LIMIT_MS and a little. */
   async drainAndStop(): Promise<void> {
     this.#stopHealth();
     this.#health.close();
     await this.#node.drain({ withinMs: DRAIN_LIMIT_MS });
-    shut(this.#node, this.#store);
+    shut(this.#node, this.#store, this.#peers);
     await this.#server.close();
   }
 
@@ -118,7 +134,7 @@ export class AllocServer {
   cut(): void {
     this.#stopHealth();
     this.#health.close();
-    shut(this.#node, this.#store);
+    shut(this.#node, this.#store, this.#peers);
     this.#server.cut();
   }
 }
@@ -132,7 +148,8 @@ async function listen(options: Parameters<typeof GrpcServer.start>[0], onFailure
   }
 }
 
-function shut(node: AllocNode, store: StoreClient): void {
+function shut(node: AllocNode, store: StoreClient, peers: ChannelPool): void {
   node.stop();
   store.close();
+  peers.close();
 }

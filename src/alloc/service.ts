@@ -3,10 +3,12 @@ import { SeqError } from '../base/errors.js';
 import { locate } from '../model/geometry.js';
 import { parseCount, parseUid } from '../model/ids.js';
 import { isNewer } from '../model/version.js';
-import { callerVersionFromWire, tableToWire, versionToWire } from '../rpc/codec.js';
+import { callerVersionFromWire, tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type GetStatusRequest, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import {
+  type AdvanceRequest,
+  type AdvanceResponse,
   type CurrentRequest,
   type CurrentResponse,
   type GetRouteRequest,
@@ -22,11 +24,16 @@ import {
 import { RANGE_COUNT_MAX, UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
 import type { Handlers, Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
+import { handoffService } from './handoff-wire.js';
 import { type Item, nextMany } from './next-many.js';
-import type { AllocNode, Ask, Patience, Taken } from './node.js';
+import type { AllocNode, Ask, Current, Patience, Taken } from './node.js';
 
 /** What callers are told to wait, in ms, while this node starts. */
 const STARTING_RETRY_AFTER_MS = 200;
+/** How long a call waits for a table that its caller has heard of, in ms. A caller that lies waits itself, and no longer. */
+const HEARD_WAIT_MAX_MS = 100;
+/** Calls that wait so at the same time; beyond it they are answered by the table there is. */
+const HEARD_WAITERS_MAX = 1_000;
 
 export interface ServiceOptions {
   readonly node: AllocNode;
@@ -41,7 +48,8 @@ export class AllocService {
   readonly #clock: Clock;
   readonly #version: string;
   readonly #startedAtMs: number;
-  /** The newest table as it goes over the wire; made once a version. */
+  /** Calls that wait for a table. */
+  #waitingCount = 0;
 
   constructor(options: ServiceOptions) {
     this.#node = options.node;
@@ -52,12 +60,20 @@ export class AllocService {
 
   services(handlers: Handlers): Service[] {
     return [
+      handoffService(() => this.#node.source, handlers),
       {
         definition: SeqServiceService,
         implementation: {
-          next: handlers.unary<NextRequest, NextResponse>((request, context) => this.#next(request, context)),
-          nextMany: handlers.unary<NextManyRequest, NextManyResponse>((request, context) => this.#nextMany(request, context)),
-          current: handlers.unary<CurrentRequest, CurrentResponse>((request) => this.#current(request)),
+          next: handlers.unary<NextRequest, NextResponse>((request, context) => this.#seen(request, context, () => this.#next(request, context))),
+          nextMany: handlers.unary<NextManyRequest, NextManyResponse>((request, context) =>
+            this.#seen(request, context, () => this.#nextMany(request, context)),
+          ),
+          current: handlers.unary<CurrentRequest, CurrentResponse>((request, context) =>
+            this.#seen(request, context, () => this.#current(request, context)),
+          ),
+          advance: handlers.unary<AdvanceRequest, AdvanceResponse>((request, context) =>
+            this.#seen(request, context, () => this.#advance(request, context)),
+          ),
         },
       },
       {
@@ -100,9 +116,40 @@ export class AllocService {
     return { seq: item.first, epoch: BigInt(item.epoch), error: undefined };
   }
 
-  #current(request: CurrentRequest): CurrentResponse {
-    const { seq, exact, epoch } = this.#node.current({ ...this.#placeOf(request.uid), floor: request.floor });
-    return { seq, exact, epoch: BigInt(epoch), routing: this.#tableFor(request.routingVersion) };
+  #current(request: CurrentRequest, patience: Patience): CurrentResponse | Promise<CurrentResponse> {
+    const toResponse = ({ seq, exact, epoch }: Current): CurrentResponse => ({
+      seq,
+      exact,
+      epoch: BigInt(epoch),
+      routing: this.#tableFor(request.routingVersion),
+    });
+    const current = this.#node.current({ ...this.#placeOf(request.uid), floor: request.floor }, patience);
+    return current instanceof Promise ? current.then(toResponse) : toResponse(current);
+  }
+
+  #advance(request: AdvanceRequest, patience: Patience): AdvanceResponse | Promise<AdvanceResponse> {
+    if (request.to === 0n) throw new SeqError('INVALID_ARGUMENT', 'a counter is lifted to a number in [1, 2^63-1], got 0');
+    const toResponse = ({ seq, epoch }: Current): AdvanceResponse => ({
+      seq,
+      epoch: BigInt(epoch),
+      routing: this.#tableFor(request.routingVersion),
+    });
+    const advanced = this.#node.advance({ ...this.#placeOf(request.uid), to: request.to }, patience);
+    return advanced instanceof Promise ? advanced.then(toResponse) : toResponse(advanced);
+  }
+
+  /** Who has heard of a newer table than this node has seen comes from there: that table is on its way, and worth a short wait. */
+  #seen<Response>(
+    request: { readonly heardVersion?: common.Version | undefined },
+    patience: Patience,
+    answer: () => Response | Promise<Response>,
+  ): Response | Promise<Response> {
+    if (request.heardVersion === undefined) return answer();
+    const limitMs = Math.min(HEARD_WAIT_MAX_MS, patience.deadlineMs - this.#clock.nowMs());
+    const seen = this.#waitingCount >= HEARD_WAITERS_MAX ? undefined : this.#node.whenSeen(versionFromWire(request.heardVersion), limitMs);
+    if (seen === undefined) return answer();
+    this.#waitingCount += 1;
+    return seen.finally(() => (this.#waitingCount -= 1)).then(answer);
   }
 
   #getRoute(request: GetRouteRequest): GetRouteResponse {

@@ -79,6 +79,8 @@ export interface AllocConfig {
   /** Addresses of stores to begin with. */
   readonly stores: readonly string[];
   readonly renewEveryMs: number;
+  /** Absolute: where counters survive a clean stop of everything. Undefined: they do not, and uids jump then. */
+  readonly dataDir: string | undefined;
   /** Where metrics and probes are read over HTTP. Undefined: nowhere. */
   readonly adminListen: string | undefined;
 }
@@ -166,6 +168,7 @@ const allocSchema = z.strictObject({
     if (ms < 10 || ms > 60_000) throw fields.invalid(`must be 10ms to 1m, got ${String(raw)}`);
     return ms;
   }),
+  dataDir: fields.pathField.optional(),
   adminListen: fields.listenField.optional(),
 });
 
@@ -263,6 +266,7 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     zone: raw.zone,
     stores: raw.stores,
     renewEveryMs: raw.renewEvery,
+    dataDir: raw.dataDir === undefined ? undefined : resolve(raw.dataDir),
     adminListen: raw.adminListen,
   };
 }

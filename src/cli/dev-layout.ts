@@ -111,7 +111,7 @@ export function configOf(
   const listen = addressOf(node.name);
   const config =
     node.role === 'alloc'
-      ? { role: 'alloc', name: node.name, listen, stores: stores.map(({ name }) => addressOf(name)) }
+      ? { role: 'alloc', name: node.name, listen, dataDir: cluster.dataDir, stores: stores.map(({ name }) => addressOf(name)) }
       : {
           role: 'store',
           name: node.name,

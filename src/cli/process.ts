@@ -7,7 +7,7 @@ import { EXIT, exitCodeOf, headline } from './exit.js';
 /** Set by the dev supervisor in its children. */
 export const SUPERVISED_ENV = 'SEQSVR_SUPERVISED';
 /** How long a clean stop may take, in ms; after it the process ends anyway. A kill -9 loses nothing, so this is courtesy. */
-export const STOP_LIMIT_MS = 8_000;
+export const STOP_LIMIT_MS = 25_000;
 /**
  * A SIGTERM to the whole process group (a service manager, `timeout`) reaches stores and AllocSvrs at once. A supervised
  * store waits this long for its supervisor's word, in ms, so that the AllocSvrs can give their sections back first.

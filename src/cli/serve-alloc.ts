@@ -22,6 +22,10 @@ const LEVELS = {
   drainFailed: 'warn',
   releaseFailed: 'warn',
   floorAboveCurrent: 'error',
+  handoffInstalled: 'debug',
+  handoffFellBack: 'warn',
+  handoffBroken: 'warn',
+  countersRefused: 'warn',
   fatal: 'fatal',
 } as const satisfies { readonly [Type in AllocEvent['type']]?: LogLevel };
 
@@ -43,6 +47,7 @@ async function startAlloc(config: AllocConfig, context: ProcessContext, telemetr
     zone: config.zone,
     stores: [...config.stores],
     renewEveryMs: config.renewEveryMs,
+    ...optional('dataDir', config.dataDir),
     clock: context.clock,
     random: context.random,
     observe: telemetry === undefined ? logEvent : observeAll(logEvent, telemetry.observe),

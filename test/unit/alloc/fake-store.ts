@@ -90,6 +90,7 @@ export class FakeStore implements StorePort {
         base: base as Seq,
         maxSeq: maxSeq as Seq,
         leaving: isLeaving,
+        ...(isLeaving ? { next: 'b' as AllocId } : {}),
       });
     }
     return { table, windows, incoming: [], sets: NO_SETS };
@@ -124,7 +125,11 @@ export class FakeStore implements StorePort {
         for (let section: number = firstSection; section < firstSection + sectionCount; section++) {
           const state = this.sections[section]!;
           const isFit = state.owner === 'a' && state.epoch === epoch && state.base <= trueMax && trueMax <= state.maxSeq;
-          if (isFit) this.sections[section] = { owner: undefined, epoch, base: trueMax, maxSeq: trueMax, isLeaving: false };
+          // A planned successor gets it in the same entry.
+          const after = state.isLeaving
+            ? { owner: 'b', epoch: epoch + 1, maxSeq: trueMax + this.raiseBy }
+            : { owner: undefined, epoch, maxSeq: trueMax };
+          if (isFit) this.sections[section] = { ...after, base: trueMax, isLeaving: false };
           if (isFit) releasedCount += 1;
           else refusedCount += 1;
         }

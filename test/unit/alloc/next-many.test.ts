@@ -29,6 +29,7 @@ describe('nextMany', () => {
       zone: '',
       renewEveryMs: 500,
       store,
+      pull: () => Promise.resolve(),
       clock,
       random: new SeededRandom(1),
       observe: () => {},

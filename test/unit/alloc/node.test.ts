@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { AllocEvent } from '../../../src/alloc/events.js';
 import { AllocNode, type Current, type Patience, type Taken } from '../../../src/alloc/node.js';
 import { SeqError } from '../../../src/base/errors.js';
-import type { AllocId, SectionId, Slot } from '../../../src/model/ids.js';
+import type { AllocId, Epoch, SectionId, Slot } from '../../../src/model/ids.js';
 import { NO_SETS } from '../../../src/model/sets.js';
 import { SeededRandom } from '../seeded-random.js';
 import { VirtualClock } from '../virtual-clock.js';
@@ -21,6 +21,7 @@ describe('AllocNode', () => {
       zone: '',
       renewEveryMs,
       store,
+      pull: () => Promise.resolve(),
       clock,
       random: new SeededRandom(1),
       observe: (event) => events.push(event),
@@ -61,7 +62,16 @@ describe('AllocNode', () => {
       throw error;
     }
   };
-  const current = (section: number, slot = 0): Current => node.current({ section: section as SectionId, slot: slot as Slot, floor: 0n });
+  const current = (section: number, slot = 0): Current => {
+    const answer = node.current({ section: section as SectionId, slot: slot as Slot, floor: 0n }, patience());
+    if (answer instanceof Promise) throw new Error('it waits');
+    return answer;
+  };
+  /** AllocSvr b fetches the counters, as the successor of a planned move does. */
+  const handOver = (section: number, allocId = 'b', epoch = 1): Promise<void> => {
+    const sections = [{ section: section as SectionId, epoch: epoch as Epoch, has: new Map() }];
+    return node.source.pull({ allocId: allocId as AllocId, sections }, { write: () => Promise.resolve(), isCancelled: () => false });
+  };
   const typesOf = () => events.map(({ type }) => type);
 
   beforeEach(() => {
@@ -458,6 +468,7 @@ describe('AllocNode', () => {
         if (kind === 'release') {
           store.planMove(0);
           store.push();
+          void handOver(0);
         }
         await clock.elapse(600);
         expect(fatal.map(({ code }) => code)).to.deep.equal(['NOT_OWNER']);
@@ -476,6 +487,7 @@ describe('AllocNode', () => {
         if (kind === 'release') {
           store.planMove(0);
           store.push();
+          void handOver(0);
         }
         await clock.elapse(600);
         expect(fatal).to.deep.equal([]);
@@ -484,24 +496,32 @@ describe('AllocNode', () => {
   });
 
   describe('a planned move', () => {
-    it('seals in one tick and releases the true maximum', async () => {
+    it('serves until its successor has a copy, then seals in one tick and releases the true maximum with the digest', async () => {
       await started(0, 1);
       next(0, { count: 42 });
       store.planMove(0);
       store.push();
-      expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true, retryAfterMs: 20 });
+      expect(next(0), 'served until the successor has a copy').to.equal(43n);
+      await handOver(0);
+      const called = later(0, {}, 5_000);
       expect(next(1)).to.equal(1n);
       await clock.settle();
-      expect(store.releases).to.deep.equal([[{ firstSection: 0, sectionCount: 1, epoch: 1, trueMax: 42n }]]);
+      const [run] = store.releases[0]!;
+      expect(run).to.deep.include({ firstSection: 0, sectionCount: 1, epoch: 1, trueMax: 43n });
+      expect(run!.digest).to.match(/^[0-9a-f]{64}$/);
+      await clock.elapse(2_000);
+      expect(await called, 'a call waits for the table that names the successor').to.equal('NOT_OWNER');
     });
 
     it('sends callers to the new owner once the table says so', async () => {
       await started(0);
       store.planMove(0);
       store.push();
-      await clock.settle();
+      await handOver(0);
+      const called = later(0);
       store.assign('b', 0);
       store.push();
+      expect(await called, 'who waited is told').to.equal('NOT_OWNER');
       expect(refusal(0)).to.deep.include({ code: 'NOT_OWNER', redirect: { id: 'b', address: 'b:1' } });
     });
 
@@ -511,10 +531,13 @@ describe('AllocNode', () => {
       store.failures.set('release', UNKNOWN);
       store.planMove(0);
       store.push();
+      await handOver(0);
+      const called = later(0, {}, 5_000);
       await clock.elapse(3000);
-      expect(next(0)).to.equal('UNAVAILABLE');
+      expect(await called).to.equal('UNAVAILABLE');
       expect(store.releases.length).to.be.greaterThan(2);
-      expect(new Set(store.releases.map(([run]) => run!.trueMax))).to.deep.equal(new Set([42n]));
+      expect(new Set(store.releases.map(([run]) => `${run!.trueMax} ${run!.digest}`)).size).to.equal(1);
+      expect(store.releases[0]![0]).to.include({ trueMax: 42n });
     });
 
     it('is done when a repeated release is refused because the first one got through', async () => {
@@ -522,6 +545,7 @@ describe('AllocNode', () => {
       store.lost.add('release');
       store.planMove(0);
       store.push();
+      await handOver(0);
       await clock.settle();
       store.lost.clear();
       await clock.elapse(100);
@@ -537,18 +561,22 @@ describe('AllocNode', () => {
       // A release below base is impossible.
       store.sections[0]!.base = 50n;
       store.push();
+      await handOver(0);
       await clock.settle();
       expect(fatal.map(({ message }) => message)).to.deep.equal(['the release of section 0 at epoch 1 was refused, yet it is ours']);
     });
 
     it('wakes who waits for a raise: the caller is told to come back', async () => {
       await started(0);
-      store.held.add('raise');
+      store.failures.set('raise', UNKNOWN);
       next(0, { count: 100 });
       const waiting = later(0);
       await clock.settle();
       store.planMove(0);
       store.push();
+      store.failures.set('release', UNKNOWN);
+      await handOver(0);
+      await clock.elapse(2_000);
       expect(await waiting).to.equal('UNAVAILABLE');
     });
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { OwnedSections } from '../../../src/alloc/owned-sections.js';
 import { SectionAllocator } from '../../../src/alloc/section-allocator.js';
-import type { Epoch, SectionId, Seq, Slot } from '../../../src/model/ids.js';
+import type { AllocId, Epoch, SectionId, Seq, Slot } from '../../../src/model/ids.js';
 import type { WindowRun } from '../../../src/model/window.js';
 import { VirtualClock } from '../virtual-clock.js';
 
@@ -9,10 +9,10 @@ function run(
   firstSection: number,
   sectionCount: number,
   epoch: number,
-  options: { base?: bigint; maxSeq?: bigint; leaving?: boolean } = {},
+  options: { base?: bigint; maxSeq?: bigint; leaving?: boolean } & Pick<WindowRun, 'next' | 'handoff'> = {},
 ): WindowRun {
-  const { base = 0n, maxSeq = base + 100n, leaving = false } = options;
-  return { firstSection: firstSection as SectionId, sectionCount, epoch: epoch as Epoch, base: base as Seq, maxSeq: maxSeq as Seq, leaving };
+  const { base = 0n, maxSeq = base + 100n, leaving = false, ...more } = options;
+  return { firstSection: firstSection as SectionId, sectionCount, epoch: epoch as Epoch, base: base as Seq, maxSeq: maxSeq as Seq, leaving, ...more };
 }
 
 describe('OwnedSections', () => {
@@ -22,8 +22,18 @@ describe('OwnedSections', () => {
   beforeEach(() => {
     const clock = new VirtualClock();
     sections = new OwnedSections({
-      open: ({ epoch, base, maxSeq }, section) =>
-        new SectionAllocator({ section, epoch, base, maxSeq, uidCount: 10, raiseBy: 100n, clock, raiser: { due: () => {}, active: () => {} } }),
+      open: ({ epoch, base, maxSeq }, section, installed) =>
+        new SectionAllocator({
+          section,
+          epoch,
+          base,
+          maxSeq,
+          installed,
+          uidCount: 10,
+          raiseBy: 100n,
+          clock,
+          raiser: { due: () => {}, active: () => {} },
+        }),
     });
   });
 
@@ -63,7 +73,7 @@ describe('OwnedSections', () => {
   it('destroys what the table no longer names', () => {
     sections.adopt([run(0, 2, 1)]);
     const gone = get(1)!;
-    expect(sections.adopt([run(0, 1, 1)]).lostCount).to.equal(1);
+    expect(sections.adopt([run(0, 1, 1)]).lost).to.deep.equal([gone]);
     expect(get(1)).to.equal(undefined);
     expect(gone.isOpen).to.equal(false);
   });
@@ -96,11 +106,47 @@ describe('OwnedSections', () => {
     expect(get(0)!.maxSeq).to.equal(100n);
   });
 
-  it('names the open sections that are wanted elsewhere', () => {
-    sections.adopt([run(0, 3, 1)]);
-    get(1)!.seal();
-    const { leaving } = sections.adopt([run(0, 2, 1, { leaving: true }), run(2, 1, 1)]);
-    expect(leaving.map(({ section }) => section)).to.deep.equal([0]);
+  it('knows where a planned move takes a section', () => {
+    sections.adopt([run(0, 2, 1, { leaving: true, next: 'b' as AllocId }), run(2, 1, 1)]);
+    const leaving = (section: number, to: string) => sections.isLeavingTo(section as SectionId, to as AllocId);
+    expect([leaving(0, 'b'), leaving(1, 'b'), leaving(0, 'c'), leaving(2, 'b'), leaving(9, 'b')]).to.deep.equal([true, true, false, false, false]);
+  });
+
+  describe('whose counters are on their way', () => {
+    const handoff = { epoch: 1 as Epoch, digest: 'ab'.repeat(32), from: 'b' as AllocId };
+    const installed = { defaultSeq: 5n as Seq, pages: new Map() };
+
+    it('are opened by nobody until they are installed, and then once', () => {
+      sections.adopt([run(0, 1, 2, { base: 50n, handoff })]);
+      expect(get(0)).to.equal(undefined);
+      expect(sections.awaitedOnes()).to.deep.equal([0]);
+      expect(sections.install(0 as SectionId, 2 as Epoch, installed)).to.equal(true);
+      expect(get(0)?.current(0 as Slot)).to.deep.equal({ seq: 5n, exact: false });
+      expect(sections.install(0 as SectionId, 2 as Epoch, installed), 'once').to.equal(false);
+      expect(sections.awaitedOnes()).to.deep.equal([]);
+    });
+
+    it('begin at base for good when nothing came', () => {
+      sections.adopt([run(0, 1, 2, { base: 50n, handoff })]);
+      sections.install(0 as SectionId, 2 as Epoch, undefined);
+      expect(get(0)?.take(0 as Slot, 1)).to.equal(51n);
+      expect(sections.install(0 as SectionId, 2 as Epoch, installed)).to.equal(false);
+      expect(get(0)?.take(0 as Slot, 1)).to.equal(52n);
+    });
+
+    it('are not installed into another epoch, whatever the table says: only the opener of the very next may', () => {
+      sections.adopt([run(0, 1, 3, { base: 50n, handoff })]);
+      expect(sections.awaitedOnes()).to.deep.equal([]);
+      expect(sections.install(0 as SectionId, 3 as Epoch, installed)).to.equal(false);
+      expect(get(0)?.take(0 as Slot, 1)).to.equal(51n);
+    });
+
+    it('come too late for an epoch that is over', () => {
+      sections.adopt([run(0, 1, 2, { base: 50n, handoff })]);
+      sections.adopt([]);
+      expect(sections.install(0 as SectionId, 2 as Epoch, installed)).to.equal(false);
+      expect(get(0)).to.equal(undefined);
+    });
   });
 
   it('treats an epoch that goes back as a broken invariant', () => {

@@ -187,7 +187,17 @@ function storeConfig(dataDir: string): StoreConfig {
 
 function allocConfig(store: string): AllocConfig {
   const local = '127.0.0.1:0';
-  return { role: 'alloc', name: 'a1', listen: local, advertise: undefined, zone: '', stores: [store], renewEveryMs: 100, adminListen: local };
+  return {
+    role: 'alloc',
+    name: 'a1',
+    listen: local,
+    advertise: undefined,
+    zone: '',
+    stores: [store],
+    dataDir: undefined,
+    renewEveryMs: 100,
+    adminListen: local,
+  };
 }
 
 function sampleOf(metrics: ReadonlyMap<string, Shown>, name: string, labels = ''): number | undefined {

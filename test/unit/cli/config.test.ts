@@ -74,6 +74,7 @@ describe('config', () => {
       zone: '',
       stores: ['127.0.0.1:1'],
       renewEveryMs: 500,
+      dataDir: undefined,
       adminListen: undefined,
     });
   });

@@ -60,7 +60,7 @@ export interface CounterPage {
   section: number;
   /** The page, counted from 0 within the section. */
   page: number;
-  /** Its counters: for each slot the distance from the section's default, as varints, trailing zeros left out. */
+  /** Its 1,024 counters, 8 bytes each, little-endian. */
   counters: Buffer;
 }
 

@@ -1,0 +1,120 @@
+import type { Clock } from '../base/clock.js';
+import type { AllocId, Epoch, SectionId } from '../model/ids.js';
+import type { SealedCounters, WirePage } from './sealed-counters.js';
+import type { SectionAllocator } from './section-allocator.js';
+
+/** A sealed owner serves its counters for so long after the table took the section away, in ms (DESIGN 3.2). */
+const KEEP_MS = 1_000;
+/** Pages in one message: 256 KiB. */
+const PAGES_PER_CHUNK = 32;
+
+/** What the successor asks for. */
+export interface Pull {
+  readonly allocId: AllocId;
+  readonly sections: readonly { readonly section: SectionId; readonly epoch: Epoch; readonly has: ReadonlyMap<number, Uint8Array> }[];
+}
+
+export interface Chunk {
+  readonly pages: readonly (WirePage & { readonly section: SectionId })[];
+  readonly sealed: readonly SealedCounters[];
+  readonly refused: readonly SectionId[];
+}
+
+/** Where the chunks of one pull go. */
+export interface Sink {
+  /** Resolves when there is room for more. */
+  write(chunk: Chunk): Promise<void>;
+  isCancelled(): boolean;
+}
+
+export interface HandoffSourceOptions {
+  readonly clock: Clock;
+  /** The allocator of a section that this incarnation has, sealed ones included. */
+  readonly allocatorOf: (section: SectionId) => SectionAllocator | undefined;
+  /** A planned move takes the section to this AllocSvr. */
+  readonly isLeavingTo: (section: SectionId, allocId: AllocId) => boolean;
+  /** Seals all of them in this very turn, and begins to release them. */
+  readonly seal: (allocators: readonly SectionAllocator[]) => void;
+}
+
+/**
+ * The owner's side of a hand-off (DESIGN 3.2): counters are copied while they are still served; then, in one turn, all of one
+ * pull are sealed, and what changed meanwhile follows with the digest. What is sealed is kept for a while, for a successor
+ * whose stream broke, and so is what a former run of this AllocSvr left in its file.
+ */
+export class HandoffSource {
+  readonly #options: HandoffSourceOptions;
+  readonly #kept = new Map<SectionId, SealedCounters>();
+
+  constructor(options: HandoffSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Sections whose counters are kept for their successors. */
+  get keptCount(): number {
+    return this.#kept.size;
+  }
+
+  /** What was sealed, or what a former run left behind: whoever opens the next epoch may have it. */
+  keep(sealed: SealedCounters): void {
+    this.#kept.set(sealed.section, sealed);
+  }
+
+  /** The table took the section away: its successor has KEEP_MS to fetch what it misses. */
+  forgetSoon(section: SectionId, afterMs = KEEP_MS): void {
+    const sealed = this.#kept.get(section);
+    this.#options.clock.after(afterMs, () => {
+      if (this.#kept.get(section) === sealed) this.#kept.delete(section);
+    });
+  }
+
+  /** What this very AllocSvr may install by itself: a former run of it left it. */
+  take(section: SectionId, epoch: Epoch): SealedCounters | undefined {
+    const sealed = this.#kept.get(section);
+    return sealed?.epoch === epoch ? sealed : undefined;
+  }
+
+  async pull({ allocId, sections }: Pull, sink: Sink): Promise<void> {
+    const live: { readonly allocator: SectionAllocator; readonly sent: Map<number, Uint8Array> }[] = [];
+    const refused: SectionId[] = [];
+    for (const { section, epoch, has } of sections) {
+      const kept = this.take(section, epoch);
+      const allocator = this.#options.allocatorOf(section);
+      if (kept !== undefined) await sendSealed(sink, kept, has);
+      else if (allocator?.epoch === epoch && allocator.isOpen && this.#options.isLeavingTo(section, allocId))
+        live.push({ allocator, sent: new Map(has) });
+      else refused.push(section);
+    }
+    if (refused.length > 0) await sink.write({ pages: [], sealed: [], refused });
+    // Still served: what changes after it was sent is sent again below.
+    for (const { allocator, sent } of live) await sendPages(sink, allocator.section, allocator.pages(), sent);
+    if (sink.isCancelled() || live.length === 0) return;
+    // Checked again after the waits: the move may have been called off, or the section lost.
+    const leaving = live.filter(({ allocator }) => allocator.isOpen && this.#options.isLeavingTo(allocator.section, allocId));
+    // One turn, no wait in it: after it nothing of these epochs leaves, and what is sent now is what the digest says.
+    this.#options.seal(leaving.map(({ allocator }) => allocator));
+    for (const { allocator, sent } of leaving) await sendSealed(sink, allocator.sealedCounters(), sent);
+    const lost = live.filter((each) => !leaving.includes(each)).map(({ allocator }) => allocator.section);
+    if (lost.length > 0) await sink.write({ pages: [], sealed: [], refused: lost });
+  }
+}
+
+async function sendSealed(sink: Sink, sealed: SealedCounters, sent: ReadonlyMap<number, Uint8Array>): Promise<void> {
+  await sendPages(sink, sealed.section, sealed.pages(), new Map(sent));
+  await sink.write({ pages: [], sealed: [sealed], refused: [] });
+}
+
+/** Those whose content is not what was sent before; notes what it sends. */
+async function sendPages(sink: Sink, section: SectionId, pages: readonly WirePage[], sent: Map<number, Uint8Array>): Promise<void> {
+  const fresh = pages.filter(({ index, hash }) => !isSame(sent.get(index), hash));
+  for (let at = 0; at < fresh.length && !sink.isCancelled(); at += PAGES_PER_CHUNK) {
+    const chunk = fresh.slice(at, at + PAGES_PER_CHUNK);
+    for (const { index, hash } of chunk) sent.set(index, hash);
+    // Copied: the section goes on changing while this waits to be written.
+    await sink.write({ pages: chunk.map((page) => ({ ...page, section, bytes: Uint8Array.from(page.bytes) })), sealed: [], refused: [] });
+  }
+}
+
+function isSame(one: Uint8Array | undefined, other: Uint8Array): boolean {
+  return one !== undefined && Buffer.compare(one, other) === 0;
+}
