@@ -106,6 +106,8 @@ export class HandoffIntake {
       for (let attempt = 0; !this.#stopped.signal.aborted; attempt += 1) {
         const ready = this.#ready(section, handoff);
         if (ready !== undefined) return ready;
+        // Sealed, and yet not what was committed: what came is worth nothing.
+        if (this.#isSealed(section, handoff.epoch)) this.#staged.delete(section);
         const leftMs = deadlineMs - clock.nowMs();
         if (leftMs <= 0 || fromAddress === undefined) return undefined;
         await this.#fetch(fromAddress, section, handoff, { attempt, leftMs });
@@ -141,11 +143,8 @@ export class HandoffIntake {
       const running = this.#pulling.get(address);
       if (running !== undefined && attempt === 0) await Promise.race([running, sleep(clock, leftMs, limit.signal)]);
       else await this.#pullOnce(address, [{ section, epoch }], AbortSignal.any([limit.signal, this.#stopped.signal]));
-      const staged = this.#staged.get(section);
-      if (staged?.seal === undefined)
-        await sleep(clock, Math.min(leftMs, backoffMs(random, { attempt, baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS })), limit.signal);
-      // Sealed, and yet not what was committed: what came is worth nothing.
-      else this.#staged.delete(section);
+      if (this.#isSealed(section, epoch)) return;
+      await sleep(clock, Math.min(leftMs, backoffMs(random, { attempt, baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS })), limit.signal);
     } finally {
       cancel();
     }

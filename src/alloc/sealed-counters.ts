@@ -1,5 +1,5 @@
 import type { Epoch, SectionId, Seq } from '../model/ids.js';
-import { bytesOf, PageHashes } from './counter-digest.js';
+import { bytesOf, type PageHashes } from './counter-digest.js';
 import type { SectionCounters } from './counters.js';
 
 /** A page as it goes over the wire. */
@@ -17,7 +17,7 @@ export interface SealedCounters {
   readonly trueMax: Seq;
   /** Undefined: no page was touched, every uid stands at trueMax. */
   readonly digest: string | undefined;
-  pages(): readonly WirePage[];
+  readonly pages: () => readonly WirePage[];
 }
 
 /** What the counters are at this moment; true for good once their allocator is sealed. */

@@ -1,4 +1,3 @@
-import { Arbiter } from '../arbiter/arbiter.js';
 import { SeqError } from '../base/errors.js';
 import { observeAll } from '../base/observe.js';
 import { findIdentity } from '../store/data-dir.js';
@@ -8,8 +7,8 @@ import { eventLogger, type LogLevel } from '../ops/log.js';
 import type { StoreEvent } from '../store/events.js';
 import { StoreServer } from '../store/server.js';
 import { withAdmin } from './admin.js';
-import { arbiterPortOf } from './arbiter-port.js';
 import type { StoreConfig } from './config.js';
+import { arbiterRole } from './placement-port.js';
 import type { ProcessContext, Running } from './process.js';
 import { type StoreTelemetry, storeTelemetry } from './store-telemetry.js';
 import { programVersion } from './version.js';
@@ -69,6 +68,7 @@ async function startStore(config: StoreConfig, context: ProcessContext, { join, 
   const { clock, random, log, fail } = context;
   const { cluster, geometry, lease, raiseBy } = config;
   const logEvent = eventLogger<StoreEvent>(log.component('store'), LEVELS);
+  const arbiterLog = log.component('arbiter');
   const server = await StoreServer.start({
     ...config,
     nodeId: join ? undefined : config.nodeId,
@@ -77,7 +77,12 @@ async function startStore(config: StoreConfig, context: ProcessContext, { join, 
     clusterId: cluster,
     bootstrap: { geometry, lease, raiseBy },
     build: { version: programVersion(), pid: process.pid },
-    makeArbiter: (node) => new Arbiter({ port: arbiterPortOf(node, clock), clock, onFatal: fail }),
+    makeArbiter: (node) =>
+      arbiterRole(node, {
+        clock,
+        onFatal: fail,
+        onHeld: (why) => arbiterLog.write('warn', why === undefined ? 'arbiterGoesOn' : 'arbiterHeld', { why }),
+      }),
     observe: telemetry === undefined ? logEvent : observeAll(logEvent, telemetry.observe),
     onFatal,
     onRemoved: () => fail(new SeqError('PERMISSION_DENIED', `${config.name} was removed from its cluster: its data directory never counts again`)),

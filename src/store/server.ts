@@ -7,6 +7,8 @@ import { storeAdminService } from './admin-service.js';
 import { type Identity, isJoiner, openDataDir } from './data-dir.js';
 import type { StoreEvent } from './events.js';
 import type { LeaseAuthority } from './lease-authority.js';
+import type { PlacementPort } from './placement-port.js';
+import { placementService } from './placement-service.js';
 import { type Begin, LevelStorage, type Opened } from './level-storage.js';
 import type { Bootstrap, ConfiguredMember } from './founding.js';
 import { StoreNode, type StoreNodeListener } from './node.js';
@@ -40,7 +42,7 @@ export interface StoreServerOptions {
   readonly keepLogEntries: number;
   readonly build: { readonly version: string; readonly pid: number };
   /** Brings the arbiter, a role that this node plays while it leads. */
-  readonly makeArbiter: (node: StoreNode) => Authority;
+  readonly makeArbiter: (node: StoreNode) => { readonly authority: Authority; readonly placement: PlacementPort };
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
@@ -83,7 +85,7 @@ export class StoreServer {
   static async #serve(options: StoreServerOptions, identity: Identity, opened: Opened): Promise<StoreServer> {
     const { clock, observe, onFatal } = options;
     const node = new StoreNode({ ...options, identity, opened });
-    const authority = options.makeArbiter(node);
+    const { authority, placement } = options.makeArbiter(node);
     const watchers = new Watchers({ assignmentOf: (caller) => assignmentOf(node, caller), version: () => node.state.version });
     const health = new Health(['seqsvr.v1.StoreService', 'seqsvr.v1.RouteService', 'seqsvr.v1.AdminService']);
     node.listen(roles({ node, authority, watchers, health }));
@@ -93,6 +95,8 @@ export class StoreServer {
       storeService({ node, authority, watchers, handlers, clock }),
       storeRouteService(node, handlers),
       storeAdminService({ ...options, node, authority, handlers }),
+      // As raft's election timeout is drawn from [min, 2 x min).
+      placementService({ ...options, electionMaxMs: options.electionMinMs * 2, node, authority, placement, handlers }),
       health.service(handlers),
     ];
     const server = await GrpcServer.start({ address: options.listen, services, clock });

@@ -275,7 +275,14 @@ export class TestCluster {
     }
     for (const [at, name] of this.allocNames.entries()) {
       const listen = addressOf(name, at + this.storeNames.length * 2);
-      this.#add(name, listen, { role: 'alloc', name, listen, stores: members.map(({ address }) => address), ...allocConfig });
+      this.#add(name, listen, {
+        role: 'alloc',
+        name,
+        listen,
+        dataDir: this.dataDirOf(name),
+        stores: members.map(({ address }) => address),
+        ...allocConfig,
+      });
     }
   }
 

@@ -3,7 +3,7 @@ import type { History } from './history.js';
 import { pause } from './until.js';
 
 /** Between two calls of a writer, in ms: the machine is shared with the cluster. */
-const PACE_MS = 4;
+const PACE_MS = 20;
 const FAILED_PAUSE_MS = 20;
 
 /** One call of a writer. */

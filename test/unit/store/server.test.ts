@@ -2,8 +2,7 @@ import { expect } from 'chai';
 import { systemClock } from '../../../src/base/clock.js';
 import { type ErrorCode, SeqError } from '../../../src/base/errors.js';
 import { systemRandom } from '../../../src/base/random.js';
-import { Arbiter } from '../../../src/arbiter/arbiter.js';
-import { arbiterPortOf } from '../../../src/cli/arbiter-port.js';
+import { arbiterRole } from '../../../src/cli/placement-port.js';
 import { Channel } from '../../../src/rpc/channel.js';
 import { AdminServiceService } from '../../../src/rpc/gen/seqsvr/v1/admin.js';
 import { StoreServiceService as Store } from '../../../src/rpc/gen/seqsvr/v1/store.js';
@@ -47,7 +46,7 @@ describe('StoreServer', function () {
       heartbeatMs: 20,
       electionMinMs: 60,
       build: { version: 'test', pid: 1 },
-      makeArbiter: (node) => new Arbiter({ port: arbiterPortOf(node, systemClock), clock: systemClock, onFatal: (error) => fatal.push(error) }),
+      makeArbiter: (node) => arbiterRole(node, { clock: systemClock, onFatal: (error) => fatal.push(error) }),
       clock: systemClock,
       random: systemRandom,
       observe: () => undefined,
@@ -97,13 +96,14 @@ describe('StoreServer', function () {
     const stopped: string[] = [];
     const server = await start({
       makeArbiter: (node) => {
-        const arbiter = new Arbiter({ port: arbiterPortOf(node, systemClock), clock: systemClock, onFatal: (error) => fatal.push(error) });
+        const role = arbiterRole(node, { clock: systemClock, onFatal: (error) => fatal.push(error) });
+        const arbiter = role.authority;
         const stop = arbiter.stop.bind(arbiter);
         arbiter.stop = () => {
           stopped.push('arbiter');
           stop();
         };
-        return arbiter;
+        return role;
       },
     });
     await use(server, (channel) => eventually(() => channel.call(Store.register, { ...A, address: 'a1:7000', zone: '', clusterId: '' }, CALL)));
