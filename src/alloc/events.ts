@@ -1,4 +1,5 @@
 import type { SeqError } from '../base/errors.js';
+import type { ClockJumpKind } from '../model/clock-jump.js';
 import type { AllocId, Epoch, Incarnation, SectionId, Seq } from '../model/ids.js';
 import type { Version } from '../model/version.js';
 
@@ -17,6 +18,15 @@ export type AllocEvent =
   /** `leftMs`: how long the lease lasts from now, the time of the round trip taken off. */
   | { readonly type: 'leaseRenewed'; readonly leftMs: number; readonly tookMs: number }
   | (Thinned & { readonly type: 'renewalFailed'; readonly error: SeqError; readonly leftMs: number })
+  /** Nothing is served from here on, until a renewal brings another lease. Told when it is noticed: calls are refused before. */
+  | { readonly type: 'leaseLost' }
+  | { readonly type: 'leaseRegained'; readonly afterMs: number }
+  /** The committed lease is too short for the configured pace of renewals: they are sent this often instead. */
+  | { readonly type: 'renewalsSpedUp'; readonly leaseMs: number; readonly everyMs: number }
+  /** One clock of this machine moved without the others: nothing is served until a renewal that was sent after it is answered. */
+  | { readonly type: 'clockJumped'; readonly kind: ClockJumpKind; readonly ms: number }
+  /** The event loop was blocked for longer than the lease margin, or the process paused: as above. */
+  | (Thinned & { readonly type: 'eventLoopLagged'; readonly ms: number })
   | (Thinned & { readonly type: 'watchEnded'; readonly error: SeqError })
   | {
       readonly type: 'tableAdopted';

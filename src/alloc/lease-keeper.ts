@@ -1,15 +1,11 @@
 import type { Clock, Instant } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
-import { Lease } from '../model/lease.js';
+import { DEFAULT_LEASE_TERMS, Lease, type LeaseTerms, type RenewalPace, renewalPaceOf } from '../model/lease.js';
 import type { Renewal, RenewCall } from '../store/client.js';
 import type { AllocEvent } from './events.js';
 import { Notices } from './notices.js';
 
-/** DESIGN 3.3: what one renewal may take, in ms, before the next one is sent, to another StoreSvr. */
-const MOVE_ON_AFTER_MS = 200;
-/** How soon a failed renewal is repeated, in ms. */
-const RENEW_RETRY_AFTER_MS = 50;
 /**
  * How long an attempt goes on waiting for its reply, in ms, while newer ones are on their way: a leader whose disk is slow
  * answers late, and a late reply still brings what is left of a lease counted from the send.
@@ -27,7 +23,8 @@ export interface LeaseKeeperOptions {
   readonly renewOnce: (call: RenewCall) => Promise<Renewal>;
   /** Takes the table in, BEFORE the lease counts: a lease on an old table would serve what was given away. May throw a SeqError. */
   readonly adopt: (renewal: Renewal) => void;
-  readonly onRenewed: () => void;
+  /** With the terms that the renewal brought. */
+  readonly onRenewed: (terms: LeaseTerms) => void;
   readonly onError: (error: SeqError) => void;
 }
 
@@ -41,8 +38,16 @@ export class LeaseKeeper {
   readonly #clock: Clock;
   readonly #failures: Notices;
   #lease = Lease.none;
-  #paceMs: number;
+  #pace: RenewalPace;
+  /** Counts the renewals sent. */
   #attempt = 0;
+  /** The renewal that brought the lease. */
+  #leaseAttempt = 0;
+  /** A lease counts only if this renewal or a later one brought it. */
+  #freshFrom = 0;
+  /** When the lease was last seen to hold, and then not to; for what is told only. */
+  #isHeld = false;
+  #lostAtMs: number | undefined;
   #inFlightCount = 0;
   #cancelNext: () => void = () => {};
   #isStopped = false;
@@ -51,15 +56,30 @@ export class LeaseKeeper {
     this.#options = options;
     this.#clock = options.clock;
     this.#failures = new Notices({ clock: options.clock });
-    this.#paceMs = options.renewEveryMs;
+    this.#pace = renewalPaceOf({ ...DEFAULT_LEASE_TERMS, renewEveryMs: options.renewEveryMs });
   }
 
   isValidAt(now: Instant): boolean {
-    return this.#lease.isValidAt(now);
+    return this.leftMsAt(now) > 0;
   }
 
+  /** Milliseconds left; 0 while there is no lease that counts. */
   leftMsAt(now: Instant): number {
-    return this.#lease.leftMsAt(now);
+    return this.#leaseAttempt < this.#freshFrom ? 0 : this.#lease.leftMsAt(now);
+  }
+
+  /** Something happened to time: no lease counts any more but one by a renewal sent from now on, and that is sent at once. */
+  requireFresh(): void {
+    this.#freshFrom = this.#attempt + 1;
+    this.renewNow();
+  }
+
+  /** Tells when the lease was lost, for people: whoever serves asks isValidAt(). */
+  look(now: Instant): void {
+    if (!this.#isHeld || this.#isStopped || this.isValidAt(now)) return;
+    this.#isHeld = false;
+    this.#lostAtMs = now.monoMs;
+    this.#options.observe({ type: 'leaseLost' });
   }
 
   /** Sends a renewal now and keeps renewing until stop(). */
@@ -80,13 +100,14 @@ export class LeaseKeeper {
 
   #send(): void {
     // No reply and no error, for whatever reason: the next attempt goes out all the same.
-    this.#sendAfter(MOVE_ON_AFTER_MS + RENEW_RETRY_AFTER_MS);
+    const { attemptMs, retryAfterMs } = this.#pace;
+    this.#sendAfter(attemptMs + retryAfterMs);
     if (this.#inFlightCount >= ATTEMPTS_IN_FLIGHT_MAX) return;
     const attempt = ++this.#attempt;
     this.#inFlightCount += 1;
     // The lease counts from here: the clock is read BEFORE the send, and this reading stays with this very attempt.
     const sentAt = this.#clock.now();
-    void this.#options.renewOnce({ timeoutMs: REPLY_TIMEOUT_MS, moveOnAfterMs: MOVE_ON_AFTER_MS }).then(
+    void this.#options.renewOnce({ timeoutMs: REPLY_TIMEOUT_MS, moveOnAfterMs: attemptMs }).then(
       (renewal) => this.#renewed({ attempt, sentAt, renewal }),
       (error: unknown) => this.#failed(attempt, error),
     );
@@ -99,18 +120,35 @@ export class LeaseKeeper {
     // adopt() may have found out that this incarnation is over.
     if (this.#isStopped) return;
     this.#inFlightCount -= 1;
-    const { leaseMs } = renewal.lease;
-    this.#lease = this.#lease.later(Lease.renewed({ sentAt, leaseMs }));
-    this.#paceMs = Math.min(this.#options.renewEveryMs, leaseMs / 4);
     const now = this.#clock.now();
+    this.look(now);
+    // Replies may cross: the renewal that was sent last counts, with the terms that it brought.
+    if (attempt > this.#leaseAttempt) this.#take({ attempt, sentAt, leaseMs: renewal.lease.leaseMs });
+    this.#tellRegained(now);
     const tookMs = now.monoMs - sentAt.monoMs;
     if (attempt === this.#attempt) {
-      this.#sendAfter(this.#paceMs - tookMs);
+      this.#sendAfter(this.#pace.everyMs - tookMs);
       // A late answer is no sign that all is well: with a slow leader, failures at its followers come in between.
       this.#failures.seriesEnded();
     }
-    this.#options.observe({ type: 'leaseRenewed', leftMs: this.#lease.leftMsAt(now), tookMs });
-    this.#options.onRenewed();
+    this.#options.observe({ type: 'leaseRenewed', leftMs: this.leftMsAt(now), tookMs });
+    this.#options.onRenewed(renewal.lease);
+  }
+
+  #take({ attempt, sentAt, leaseMs }: { readonly attempt: number; readonly sentAt: Instant; readonly leaseMs: number }): void {
+    this.#lease = Lease.renewed({ sentAt, leaseMs });
+    this.#leaseAttempt = attempt;
+    const { renewEveryMs } = this.#options;
+    const pace = renewalPaceOf({ leaseMs, renewEveryMs });
+    if (pace.everyMs < renewEveryMs && pace.everyMs !== this.#pace.everyMs)
+      this.#options.observe({ type: 'renewalsSpedUp', leaseMs, everyMs: pace.everyMs });
+    this.#pace = pace;
+  }
+
+  #tellRegained(now: Instant): void {
+    if (this.#isHeld || !this.isValidAt(now)) return;
+    this.#isHeld = true;
+    if (this.#lostAtMs !== undefined) this.#options.observe({ type: 'leaseRegained', afterMs: now.monoMs - this.#lostAtMs });
   }
 
   #failed(attempt: number, error: unknown): void {
@@ -118,8 +156,8 @@ export class LeaseKeeper {
     if (!SeqError.is(error)) throw error;
     if (this.#isStopped) return;
     // A late failure must not disturb the timing of a newer attempt.
-    if (attempt === this.#attempt) this.#sendAfter(RENEW_RETRY_AFTER_MS);
-    const leftMs = this.#lease.leftMsAt(this.#clock.now());
+    if (attempt === this.#attempt) this.#sendAfter(this.#pace.retryAfterMs);
+    const leftMs = this.leftMsAt(this.#clock.now());
     this.#failures.tell((leftOutCount) => this.#options.observe({ type: 'renewalFailed', error, leftMs, leftOutCount }));
     this.#options.onError(error);
   }

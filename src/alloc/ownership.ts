@@ -12,6 +12,7 @@ import { isNewer, showVersion, type Version } from '../model/version.js';
 import type { WindowRun } from '../model/window.js';
 import type { Assignment, Caller, Registration } from '../store/client.js';
 import { AdoptionWaits } from './adoption-waits.js';
+import { ClockWatch } from './clock-watch.js';
 import type { CounterPages } from './counters.js';
 import { Departure } from './departure.js';
 import type { AllocEvent } from './events.js';
@@ -73,6 +74,7 @@ export class Ownership {
   readonly #releaser: Releaser;
   readonly #lease: LeaseKeeper;
   readonly #watch: WatchKeeper;
+  #clocks: ClockWatch | undefined;
   readonly #stopped = new AbortController();
   readonly #adoptions: AdoptionWaits;
   readonly #departure: Departure;
@@ -121,7 +123,11 @@ export class Ownership {
       adopt: ({ assignment }) => {
         if (assignment !== undefined) this.adopt(assignment);
       },
-      onRenewed: () => this.#onFirstLease(),
+      onRenewed: ({ marginMs }) => {
+        this.#clocks?.setMargin(marginMs);
+        this.#clocks?.check(this.#clock.now());
+        this.#onFirstLease();
+      },
     });
     this.#watch = new WatchKeeper({
       ...shared,
@@ -145,6 +151,7 @@ export class Ownership {
     await new Promise<void>((resolve, reject) => {
       this.#onFirstLease = resolve;
       signal.addEventListener('abort', () => reject(signal.reason as SeqError), { once: true });
+      this.#clocks = this.#watchClocks(registration.lease.marginMs);
       this.#lease.start();
       this.#watch.start();
     });
@@ -189,6 +196,7 @@ export class Ownership {
     const { id } = this.#options;
     if (this.#stopped.signal.aborted) return `AllocSvr '${id}' is stopped`;
     if (this.#isDraining && this.#sections.count > 0) return `AllocSvr '${id}' is draining`;
+    this.#clocks?.check(now);
     if (!this.#lease.isValidAt(now)) return `AllocSvr '${id}' holds no valid lease`;
     if (this.#index === undefined) return `AllocSvr '${id}' has no routing table yet`;
     return undefined;
@@ -279,6 +287,17 @@ export class Ownership {
     this.#stop(new SeqError('CLOSED', `AllocSvr '${this.#options.id}' was stopped`));
   }
 
+  /** A lease rests on clocks, so what they do is watched; what was granted before one jumped is not relied on after it. */
+  #watchClocks(marginMs: number): ClockWatch {
+    return new ClockWatch({
+      clock: this.#clock,
+      marginMs,
+      observe: this.#options.observe,
+      onUpset: () => this.#lease.requireFresh(),
+      onTick: (now) => this.#lease.look(now),
+    });
+  }
+
   #makeDeparture(): Departure {
     const { clock, observe, store, saved } = this.#options;
     return new Departure({
@@ -366,6 +385,7 @@ export class Ownership {
   #stop(reason: SeqError): void {
     this.#stopped.abort(reason);
     this.#lease.stop();
+    this.#clocks?.stop();
     this.#watch.stop();
     this.#raiser.stop();
     this.#releaser.stop();

@@ -23,6 +23,9 @@ export function allocTelemetry({ version, clock }: { readonly version: string; r
     observe: observeTypes<AllocEvent>({
       leaseRenewed: () => alloc.leaseRenewed(),
       renewalFailed: (event) => alloc.renewalFailed(event),
+      leaseLost: () => alloc.leaseLost(),
+      clockJumped: (event) => alloc.clockJumped(event),
+      eventLoopLagged: (event) => alloc.eventLoopLagged(event),
       maxSeqRaised: (event) => alloc.maxSeqRaised(event),
       windowEmpty: (event) => alloc.windowEmpty(event),
       floorAboveCurrent: (event) => alloc.floorAboveCurrent(event),

@@ -44,6 +44,30 @@ export function checkRenewal({ leaseMs, renewEveryMs }: { leaseMs: number; renew
   }
 }
 
+/** DESIGN 3.3: what one renewal may take, in ms, before the next one is sent, to another StoreSvr; less when leases are short. */
+const ATTEMPT_MS = 200;
+/** How soon a failed renewal is repeated, in ms; sooner when leases are short. */
+const RETRY_AFTER_MS = 50;
+
+export interface RenewalPace {
+  /** From one renewal that was answered to the next one. */
+  readonly everyMs: number;
+  readonly attemptMs: number;
+  readonly retryAfterMs: number;
+}
+
+/**
+ * How a lease is kept: one renewal in a quarter of it at least, and when they are lost the rest of it has room for four more.
+ * With the defaults a lease outlasts two election rounds after the last renewal that a leader answered, and one more attempt.
+ */
+export function renewalPaceOf({ leaseMs, renewEveryMs }: { leaseMs: number; renewEveryMs: number }): RenewalPace {
+  return {
+    everyMs: Math.min(renewEveryMs, leaseMs / 4),
+    attemptMs: Math.min(ATTEMPT_MS, leaseMs / 8),
+    retryAfterMs: Math.min(RETRY_AFTER_MS, leaseMs / 32),
+  };
+}
+
 /** Throws INVALID_ARGUMENT, with the arithmetic, when two rounds of a Raft election could outlast a lease. */
 export function checkElection({ leaseMs, electionMaxMs }: { leaseMs: number; electionMaxMs: number }): void {
   if (electionMaxMs * 2 >= leaseMs) {
@@ -92,13 +116,6 @@ export class Lease {
   /** Milliseconds left, by the clock that leaves the least; 0 when over or never granted. */
   leftMsAt(now: Instant): number {
     return this.#sentAt === undefined ? 0 : Math.max(0, this.#leaseMs - longestMs(this.#sentAt, now));
-  }
-
-  /** Replies may arrive out of order: the renewal that was sent last counts. */
-  later(other: Lease): Lease {
-    if (this.#sentAt === undefined) return other;
-    if (other.#sentAt === undefined) return this;
-    return other.#sentAt.monoMs > this.#sentAt.monoMs ? other : this;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ClockJumpKind } from '../model/clock-jump.js';
 import type { Version } from '../model/version.js';
 import { bit, type Counts, type Distribution, type Meter, type Metrics } from './metrics.js';
 
@@ -24,6 +25,9 @@ interface Thinned {
  */
 export class AllocMetrics {
   readonly #renewals: Counts<'ok' | 'failed'>;
+  readonly #leaseLosses: Meter;
+  readonly #clockJumps: Counts<ClockJumpKind>;
+  readonly #lags: Meter;
   readonly #advances: Meter;
   readonly #advanceSeconds: Distribution;
   readonly #advanceWaits: Meter;
@@ -51,6 +55,15 @@ export class AllocMetrics {
       label: 'result',
       values: ['ok', 'failed'],
     });
+    this.#leaseLosses = metrics.counter(
+      'seqsvr_alloc_lease_losses_total',
+      'Times that the lease ended, or stopped to count, before the next one came.',
+    );
+    this.#clockJumps = metrics.counterBy('seqsvr_clock_jump_total', 'Times that one clock of the machine moved without the others, by what it was.', {
+      label: 'kind',
+      values: ['suspend', 'wallForward', 'wallBack'],
+    });
+    this.#lags = metrics.counter('seqsvr_alloc_lags_total', 'Times that the event loop was blocked for longer than the lease margin.');
     this.#advances = metrics.counter('seqsvr_alloc_advances_total', 'Raises of max_seq that were committed, one for each section.');
     this.#advanceSeconds = metrics.histogram('seqsvr_alloc_advance_duration_seconds', 'Time of the request that brought a raise of max_seq.');
     this.#advanceWaits = metrics.counter('seqsvr_alloc_advance_waits_total', 'Calls that found the window empty and waited for a raise of max_seq.');
@@ -66,6 +79,18 @@ export class AllocMetrics {
 
   renewalFailed(event: Thinned): void {
     this.#renewals.add('failed', countOf(event));
+  }
+
+  leaseLost(): void {
+    this.#leaseLosses.add(1);
+  }
+
+  clockJumped({ kind }: { readonly kind: ClockJumpKind }): void {
+    this.#clockJumps.add(kind, 1);
+  }
+
+  eventLoopLagged(event: Thinned): void {
+    this.#lags.add(countOf(event));
   }
 
   maxSeqRaised({ tookMs }: { readonly tookMs: number }): void {

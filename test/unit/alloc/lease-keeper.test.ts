@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { AllocEvent } from '../../../src/alloc/events.js';
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../../src/alloc/lease-keeper.js';
 import { SeqError } from '../../../src/base/errors.js';
-import type { Renewal } from '../../../src/store/client.js';
+import type { Renewal, RenewCall } from '../../../src/store/client.js';
 import { VirtualClock } from '../virtual-clock.js';
 
 interface Attempt {
@@ -16,6 +16,7 @@ const renewal = (leaseMs: number): Renewal => ({ lease: { leaseMs, driftPpm: 10_
 describe('LeaseKeeper', () => {
   let clock: VirtualClock;
   let attempts: Attempt[];
+  let calls: RenewCall[];
   let events: AllocEvent[];
   let adopted: (renewal: Renewal) => void;
   let errors: SeqError[];
@@ -26,6 +27,7 @@ describe('LeaseKeeper', () => {
   beforeEach(() => {
     clock = new VirtualClock();
     attempts = [];
+    calls = [];
     events = [];
     errors = [];
     adopted = () => {};
@@ -40,7 +42,7 @@ describe('LeaseKeeper', () => {
     keeper = new LeaseKeeper({
       ...quiet,
       renewOnce: (call) => {
-        expect(call).to.deep.equal({ timeoutMs: 1_000, moveOnAfterMs: 200 });
+        calls.push(call);
         return new Promise((resolve, reject) => {
           attempts.push({
             sentAtMs: clock.nowMs(),
@@ -228,11 +230,81 @@ describe('LeaseKeeper', () => {
     expect(attempts).to.have.length(8);
   });
 
-  it('keeps up with a lease that became short', async () => {
+  it('keeps up with a lease that became shorter than the pace allows, and says so once', async () => {
     keeper.start();
     attempts[0]!.answer(400);
     await clock.elapse(100);
     expect(attempts).to.have.length(2);
+    attempts[1]!.answer(400);
+    await clock.settle();
+    expect(calls).to.deep.equal([
+      { timeoutMs: 1_000, moveOnAfterMs: 200 },
+      { timeoutMs: 1_000, moveOnAfterMs: 50 },
+    ]);
+    expect(events.filter(({ type }) => type === 'renewalsSpedUp')).to.deep.equal([{ type: 'renewalsSpedUp', leaseMs: 400, everyMs: 100 }]);
+  });
+
+  it('gives each lease the length that its own renewal brought', async () => {
+    keeper.start();
+    attempts[0]!.answer(3000);
+    await clock.elapse(500);
+    attempts[1]!.answer(600);
+    await clock.settle();
+    expect(keeper.leftMsAt(clock.now())).to.equal(600);
+    clock.stall(600);
+    expect(isValid()).to.equal(false);
+  });
+
+  describe('after something happened to time', () => {
+    beforeEach(async () => {
+      keeper.start();
+      attempts[0]!.answer();
+      await clock.elapse(100);
+      keeper.renewNow();
+      keeper.requireFresh();
+    });
+
+    it('counts no lease, and asks for a new one at once', () => {
+      expect(isValid()).to.equal(false);
+      expect(keeper.leftMsAt(clock.now())).to.equal(0);
+      expect(attempts).to.have.length(3);
+    });
+
+    it('counts no lease by a renewal that was sent before, also when it is answered after', async () => {
+      attempts[1]!.answer();
+      await clock.settle();
+      expect(isValid()).to.equal(false);
+      attempts[2]!.answer();
+      await clock.settle();
+      expect(isValid()).to.equal(true);
+    });
+
+    it('asks again until a renewal is answered', async () => {
+      attempts[2]!.fail();
+      await clock.elapse(50);
+      attempts[3]!.answer();
+      await clock.settle();
+      expect(isValid()).to.equal(true);
+    });
+  });
+
+  it('tells once when the lease was lost, and for how long', async () => {
+    const told = (): string[] => events.flatMap((event) => (event.type.startsWith('leaseL') || event.type === 'leaseRegained' ? [event.type] : []));
+    keeper.start();
+    attempts[0]!.answer();
+    await clock.settle();
+    clock.stall(2999);
+    keeper.look(clock.now());
+    expect(told()).to.deep.equal([]);
+    clock.stall(1);
+    keeper.look(clock.now());
+    clock.stall(500);
+    keeper.look(clock.now());
+    keeper.renewNow();
+    attempts.at(-1)!.answer();
+    await clock.settle();
+    expect(told()).to.deep.equal(['leaseLost', 'leaseRegained']);
+    expect(events.find((event) => event.type === 'leaseRegained')).to.include({ afterMs: 500 });
   });
 
   it('takes the table in before the lease counts', async () => {

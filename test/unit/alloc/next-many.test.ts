@@ -5,7 +5,7 @@ import { SeqError } from '../../../src/base/errors.js';
 import type { AllocId, SectionId, Slot } from '../../../src/model/ids.js';
 import { SeededRandom } from '../seeded-random.js';
 import { VirtualClock } from '../virtual-clock.js';
-import { FakeStore } from './fake-store.js';
+import { FakeStore, UNKNOWN } from './fake-store.js';
 
 describe('nextMany', () => {
   let clock: VirtualClock;
@@ -65,6 +65,7 @@ describe('nextMany', () => {
     store.held.add('raise');
     const pending = run(...Array.from({ length: 102 }, () => ask(0)));
     await clock.settle();
+    store.failures.set('renew', UNKNOWN);
     clock.stall(3000);
     store.deliver('raise');
     expect((await pending).slice(99)).to.deep.equal([100n, 'UNAVAILABLE', 'UNAVAILABLE']);

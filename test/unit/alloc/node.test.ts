@@ -195,7 +195,7 @@ describe('AllocNode', () => {
       await clock.elapse(2400);
       store.deliver('renew');
       await clock.settle();
-      clock.stall(sentAtMs + 2999 - clock.nowMs());
+      await clock.elapse(sentAtMs + 2999 - clock.nowMs());
       expect(next(0)).to.equal(1n);
       clock.stall(1);
       expect(next(0)).to.equal('UNAVAILABLE');
@@ -203,12 +203,70 @@ describe('AllocNode', () => {
 
     it('is not extended by a pushed table', async () => {
       await started(0);
-      clock.stall(2999);
+      store.failures.set('renew', UNKNOWN);
+      await clock.elapse(2999);
       store.assign('a', 1);
       store.push();
       expect(next(1)).to.equal(1n);
       clock.stall(1);
       expect(next(1)).to.equal('UNAVAILABLE');
+    });
+
+    describe('does not count any more', () => {
+      const upsets: Record<string, readonly [() => void, AllocEvent['type']]> = {
+        'when the event loop was blocked for longer than the lease margin': [() => clock.stall(200), 'eventLoopLagged'],
+        'when the machine was suspended, however short': [() => clock.suspend(200), 'clockJumped'],
+        'when the date was set back by an hour': [() => clock.jumpWall(-3_600_000), 'clockJumped'],
+        'when the date was set forward by an hour': [() => clock.jumpWall(3_600_000), 'clockJumped'],
+      };
+      for (const [name, [happen, type]] of Object.entries(upsets)) {
+        it(`${name}: what was queued is refused, until a renewal that was sent after it is answered`, async () => {
+          await started(0);
+          store.held.add('renew');
+          await clock.elapse(500);
+          happen();
+          expect(refusal(0)).to.include({ code: 'UNAVAILABLE', definite: true });
+          expect(typesOf()).to.include(type);
+          store.deliver('renew', 1);
+          await clock.settle();
+          expect(next(0), 'a renewal that was sent before').to.equal('UNAVAILABLE');
+          store.held.clear();
+          store.deliver('renew');
+          await clock.settle();
+          expect(next(0)).to.equal(1n);
+          expect(fatal, 'no restart').to.deep.equal([]);
+        });
+      }
+    });
+
+    it('is not made longer by a date that was set back by an hour', async () => {
+      await started(0);
+      store.failures.set('renew', UNKNOWN);
+      await clock.elapse(100);
+      clock.jumpWall(-3_600_000);
+      for (let tenth = 0; tenth < 100; tenth++) {
+        expect(next(0)).to.equal('UNAVAILABLE');
+        await clock.elapse(100);
+      }
+    });
+
+    it('costs one renewal, and no wait for the next one in turn, when the date was set forward by an hour', async () => {
+      await started(0);
+      await clock.elapse(10);
+      clock.jumpWall(3_600_000);
+      expect(next(0)).to.equal('UNAVAILABLE');
+      await clock.settle();
+      expect(next(0)).to.equal(1n);
+      expect(typesOf().filter((type) => type === 'clockJumped')).to.have.length(1);
+    });
+
+    it('is told to be lost once a call could have been refused, and to be back', async () => {
+      await started(0);
+      store.failures.set('renew', UNKNOWN);
+      await clock.elapse(4000);
+      store.failures.clear();
+      await clock.elapse(500);
+      expect(typesOf().filter((type) => type === 'leaseLost' || type === 'leaseRegained')).to.deep.equal(['leaseLost', 'leaseRegained']);
     });
 
     it('only suspends when it lapses: the same counters go on with the next renewal', async () => {

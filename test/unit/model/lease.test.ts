@@ -9,9 +9,11 @@ import {
   Lease,
   LeaseWait,
   longestMs,
+  renewalPaceOf,
   shortestMs,
   waitMsOf,
 } from '../../../src/model/lease.js';
+import { DEFAULT_ELECTION_MIN_MS } from '../../../src/cli/config.js';
 import { SeededRandom } from '../seeded-random.js';
 import { VirtualClock } from '../virtual-clock.js';
 
@@ -59,17 +61,6 @@ describe('Lease', () => {
 
   it('was never granted before the first renewal', () => {
     expect(Lease.none.isValidAt(new VirtualClock().now())).to.equal(false);
-  });
-
-  it('counts the renewal that was sent last when replies change places', () => {
-    const clock = new VirtualClock();
-    const early = Lease.renewed({ sentAt: clock.now(), leaseMs: 3_000 });
-    clock.advance(500);
-    const late = Lease.renewed({ sentAt: clock.now(), leaseMs: 3_000 });
-    expect(early.later(late)).to.equal(late);
-    expect(late.later(early)).to.equal(late);
-    expect(Lease.none.later(early)).to.equal(early);
-    expect(early.later(Lease.none)).to.equal(early);
   });
 });
 
@@ -129,6 +120,24 @@ describe('lease terms', () => {
     checkLeaseTerms(DEFAULT_LEASE_TERMS);
     checkRenewal({ leaseMs: DEFAULT_LEASE_TERMS.leaseMs, renewEveryMs: DEFAULT_RENEW_EVERY_MS });
     checkElection({ leaseMs: DEFAULT_LEASE_TERMS.leaseMs, electionMaxMs: 1_000 });
+  });
+
+  it('have defaults by which an election never costs a lease: two rounds after the last answered renewal, and time to find the leader', () => {
+    const { everyMs, attemptMs, retryAfterMs } = renewalPaceOf({ ...DEFAULT_LEASE_TERMS, renewEveryMs: DEFAULT_RENEW_EVERY_MS });
+    // The leader dies with the next renewal on its way; the attempts go on all the while, so that one more is needed at the end.
+    const worstMs = everyMs + 2 * 2 * DEFAULT_ELECTION_MIN_MS + attemptMs + retryAfterMs;
+    expect(worstMs).to.equal(2_750);
+    expect(worstMs).to.be.below(DEFAULT_LEASE_TERMS.leaseMs);
+  });
+
+  it('leave room for four lost renewals in a row, whatever the lease and the pace', () => {
+    for (const leaseMs of [50, 99, 400, 1_000, 3_000, 10_000, 600_000]) {
+      for (const renewEveryMs of [10, 100, 500, 60_000]) {
+        const { everyMs, attemptMs, retryAfterMs } = renewalPaceOf({ leaseMs, renewEveryMs });
+        checkRenewal({ leaseMs, renewEveryMs: everyMs });
+        expect(everyMs + 4 * (attemptMs + retryAfterMs), `${leaseMs} ${renewEveryMs}`).to.be.below(leaseMs);
+      }
+    }
   });
 
   it('are refused with the arithmetic when they could not be kept', () => {

@@ -51,6 +51,17 @@ describe('AllocMetrics', () => {
     expect([await valueOf(name, `${name}{result="ok"}`), await valueOf(name, `${name}{result="failed"}`)]).to.deep.equal([2, 8]);
   });
 
+  it('counts lost leases, jumps of clocks by kind, and lags', async () => {
+    alloc.leaseLost();
+    alloc.clockJumped({ kind: 'suspend' });
+    alloc.clockJumped({ kind: 'suspend' });
+    alloc.eventLoopLagged({ leftOutCount: 3 });
+    const jumps = 'seqsvr_clock_jump_total';
+    expect(await valueOf('seqsvr_alloc_lease_losses_total')).to.equal(1);
+    expect(await valueOf('seqsvr_alloc_lags_total')).to.equal(4);
+    expect([await valueOf(jumps, `${jumps}{kind="suspend"}`), await valueOf(jumps, `${jumps}{kind="wallBack"}`)]).to.deep.equal([2, 0]);
+  });
+
   it('counts raises, and measures them in seconds', async () => {
     alloc.maxSeqRaised({ tookMs: 5 });
     alloc.maxSeqRaised({ tookMs: 7 });
