@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { messageOf } from '../base/errors.js';
 import type { DevNode } from './dev-layout.js';
-import { type ReadyMessage, type StopMessage, SUPERVISED_ENV } from './process.js';
+import type { Incarnation } from '../model/ids.js';
+import { INCARNATION_ENV, type ReadyMessage, type StopMessage, SUPERVISED_ENV } from './process.js';
 
 /** How much of the end of a log a failure message may quote, in lines and in characters. */
 const QUOTED_LINES_MAX = 8;
@@ -10,12 +11,17 @@ const QUOTED_CHARS_MAX = 4_000;
 
 export interface ChildSpec extends DevNode {
   readonly configFile: string;
-  readonly logFile: string;
+  /** Undefined: it talks where its supervisor talks. */
+  readonly logFile: string | undefined;
+  /** Which worker of the config it is, from 1. Absent: the config is its own. */
+  readonly worker?: number;
 }
 
 /** One run of one node's process. */
 export class Child {
   readonly spec: ChildSpec;
+  /** Of an AllocSvr: which run of it this is. */
+  readonly incarnation: Incarnation;
   /** Settles once it serves; never rejects, and stays open when the process ends before. */
   readonly ready: Promise<void>;
   /** Settles once it is gone, with a phrase for people: 'was killed by SIGKILL'. Never rejects. */
@@ -25,14 +31,17 @@ export class Child {
   #isGone = false;
 
   /** `program`: the file to run with this very Node. Its output goes to a new log file; the one before is kept. */
-  constructor(options: { readonly spec: ChildSpec; readonly program: string }) {
+  constructor(options: { readonly spec: ChildSpec; readonly program: string; readonly incarnation: Incarnation }) {
     this.spec = options.spec;
-    const log = openLog(options.spec.logFile);
-    this.#process = spawn(process.execPath, [options.program, 'start', '--config', options.spec.configFile], {
+    this.incarnation = options.incarnation;
+    const { configFile, logFile, worker } = options.spec;
+    const log = logFile === undefined ? 'inherit' : openLog(logFile);
+    const which = worker === undefined ? [] : ['--worker', String(worker)];
+    this.#process = spawn(process.execPath, [options.program, 'start', '--config', configFile, ...which], {
       stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, [SUPERVISED_ENV]: '1' },
+      env: { ...process.env, [SUPERVISED_ENV]: '1', [INCARNATION_ENV]: options.incarnation },
     });
-    closeSync(log);
+    if (log !== 'inherit') closeSync(log);
     this.ready = new Promise((resolve) => {
       this.#process.on('message', (message: ReadyMessage) => {
         if (message.type !== 'ready') return;
@@ -74,8 +83,9 @@ export class Child {
 
   /** The end of its log, for a message about its death. */
   lastWords(): string {
-    if (!existsSync(this.spec.logFile)) return '';
-    const text = readFileSync(this.spec.logFile, 'utf8').slice(-QUOTED_CHARS_MAX).trimEnd();
+    const { logFile } = this.spec;
+    if (logFile === undefined || !existsSync(logFile)) return '';
+    const text = readFileSync(logFile, 'utf8').slice(-QUOTED_CHARS_MAX).trimEnd();
     return text.split('\n').slice(-QUOTED_LINES_MAX).join('\n');
   }
 }

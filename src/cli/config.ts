@@ -24,6 +24,8 @@ const FOUNDER_ID_MAX = 65_535;
 /** About what a member misses while its machine restarts; beyond it gets a snapshot. */
 const DEFAULT_KEEP_LOG_ENTRIES = 10_000;
 const KEEP_LOG_ENTRIES_MAX = 1_000_000;
+/** Workers of one host. */
+const WORKERS_MAX = 64;
 /** Stores that a joiner may list to begin with; one that answers is enough. */
 const LISTED_MAX = 16;
 
@@ -81,6 +83,8 @@ export interface AllocConfig {
   readonly renewEveryMs: number;
   /** Absolute: where counters survive a clean stop of everything. Undefined: they do not, and uids jump then. */
   readonly dataDir: string | undefined;
+  /** Processes under one supervisor, each an AllocSvr of its own. Undefined: this very process is one. */
+  readonly workers: number | undefined;
   /** Where metrics and probes are read over HTTP. Undefined: nowhere. */
   readonly adminListen: string | undefined;
 }
@@ -169,6 +173,7 @@ const allocSchema = z.strictObject({
     return ms;
   }),
   dataDir: fields.pathField.optional(),
+  workers: fields.fieldOr(null, (raw) => (raw === null ? undefined : fields.integer(raw, { from: 1, to: WORKERS_MAX }))),
   adminListen: fields.listenField.optional(),
 });
 
@@ -267,6 +272,7 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     stores: raw.stores,
     renewEveryMs: raw.renewEvery,
     dataDir: raw.dataDir === undefined ? undefined : resolve(raw.dataDir),
+    workers: raw.workers,
     adminListen: raw.adminListen,
   };
 }

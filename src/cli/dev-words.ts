@@ -30,7 +30,7 @@ export function readyText(state: {
   );
   const at = state.doorPort === DEFAULT_PORT ? '' : ` --endpoints 127.0.0.1:${state.doorPort}`;
   const victim = state.supervisor.serving('alloc')[0];
-  const after = state.restart ? 'its uids wait for one lease, and it is started again' : 'its uids wait for one lease, then others serve them';
+  const after = state.restart ? 'others serve its uids at once, and it is started again' : 'others serve its uids at once';
   const lines = [
     '',
     table.trimEnd(),

@@ -22,6 +22,7 @@ import {
   parseRecord,
   portSlotsOf,
 } from './dev-layout.js';
+import { DeathReports } from './death-reports.js';
 import { waitUntilServing } from './dev-ready.js';
 import { EXIT } from './exit.js';
 import { anyFreePort, FrontDoor, isPortFree } from './front-door.js';
@@ -91,19 +92,30 @@ async function run(
   const nodes = layOut({ stores: record.stores, allocs: options.allocs });
   const basePort = options.port === 0 ? DEFAULT_PORT : options.port;
   const ports = await choosePorts(portSlotsOf(nodes, { ports: record.ports, basePort }));
+  const stores = nodes.filter(({ role }) => role === 'store').map(({ name }) => `127.0.0.1:${ports[name]}`);
+  // In a cluster that is there to be tried, what the logs say is enough.
+  const reports = new DeathReports({ stores, clock, random: systemRandom, observe: () => undefined });
   const supervisor = new Supervisor({
     specs: writeConfigs({ ...record, ports: { ...record.ports, ...ports } }, nodes, options.data),
     program: fileURLToPath(new URL('main.js', import.meta.url)),
     restart: options.restart,
     clock,
-    observe: (event) => output.out(`${toldOf(event)}\n`),
+    random: systemRandom,
+    observe: (event) => {
+      output.out(`${toldOf(event)}\n`);
+      if (event.type === 'gone' && event.child.spec.role === 'alloc') void reports.report(event.child, event.how);
+    },
     onPids: (pids) => pidFile.setChildren(pids),
   });
   serving.ports = () => supervisor.serving('alloc').map(({ spec }) => ports[spec.name] ?? 0);
   output.out(`starting ${record.stores} stores and ${options.allocs} AllocSvrs on ${options.data}\n`);
-  await superviseUntilAsked({ supervisor, ports, clock, pidFile, output }, () =>
-    readyText({ supervisor, ports, doorPort: door.port, dataDir: options.data, restart: options.restart }),
-  );
+  try {
+    await superviseUntilAsked({ supervisor, ports, clock, pidFile, output }, () =>
+      readyText({ supervisor, ports, doorPort: door.port, dataDir: options.data, restart: options.restart }),
+    );
+  } finally {
+    reports.close();
+  }
 }
 
 interface Scene {

@@ -1,11 +1,14 @@
 import type { Clock } from '../base/clock.js';
 import { messageOf, SeqError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
+import { type Incarnation, parseIncarnation } from '../model/ids.js';
 import type { Log } from '../ops/log.js';
 import { EXIT, exitCodeOf, headline } from './exit.js';
 
 /** Set by the dev supervisor in its children. */
 export const SUPERVISED_ENV = 'SEQSVR_SUPERVISED';
+/** The incarnation of an AllocSvr, as its supervisor fixed it when it spawned the process. */
+export const INCARNATION_ENV = 'SEQSVR_INCARNATION';
 /** How long a clean stop may take, in ms; after it the process ends anyway. A kill -9 loses nothing, so this is courtesy. */
 export const STOP_LIMIT_MS = 25_000;
 /**
@@ -19,6 +22,8 @@ export interface ProcessContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Of an AllocSvr: fixed by the supervisor that spawned this process. Absent: it draws its own. */
+  readonly incarnation?: Incarnation | undefined;
   /** Ends the process at once: for a storage error, a broken invariant, an incarnation that was superseded. */
   readonly fail: (error: unknown) => never;
 }
@@ -56,6 +61,7 @@ export interface ProcessOptions {
 /** What the life cycle needs of `process`. */
 export interface ProcessHost {
   readonly isSupervised: boolean;
+  readonly incarnation?: Incarnation | undefined;
   /** False once the supervisor is gone. */
   isConnected(): boolean;
   on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'disconnect', handle: () => void): void;
@@ -115,7 +121,7 @@ export async function runProcess({ clock, random, log, host, serve, isNeededByOt
     if (!host.isConnected()) host.exit(EXIT.failed);
   }
 
-  const started = await serve({ clock, random, log, fail });
+  const started = await serve({ clock, random, log, fail, incarnation: host.incarnation });
   running = started;
   log.write('info', 'processReady', { address: started.address, pid: process.pid });
   host.send({ type: 'ready', address: started.address });
@@ -128,6 +134,7 @@ function isStopMessage(message: unknown): message is StopMessage {
 
 export const systemProcess: ProcessHost = {
   isSupervised: process.env[SUPERVISED_ENV] === '1',
+  incarnation: process.env[SUPERVISED_ENV] === '1' && process.env[INCARNATION_ENV] ? parseIncarnation(process.env[INCARNATION_ENV]) : undefined,
   isConnected: () => process.connected,
   on: (event: string, handle: (error: unknown) => void) => void process.on(event, handle),
   send: (message) => void process.send?.(message, undefined, undefined, onSent),

@@ -138,8 +138,18 @@ function addStart(program: Argv, _output: Output, choose: Choose): void {
       asLeaf(command)
         .option('config', fromEnv('config', { type: 'string', demandOption: true, describe: 'the config file (YAML)', requiresArg: true }))
         .option('log-level', fromEnv('log-level', { choices: LOG_LEVELS, default: 'info' as const, describe: 'drop log lines below it' }))
+        .option('worker', {
+          type: 'string',
+          describe: 'which worker of an AllocSvr config to be, from 1 (its supervisor says)',
+          hidden: true,
+          requiresArg: true,
+        })
         .example('$0 start --config /etc/seqsvr/store.yaml', 'see deploy/config for files with every key explained'),
-    (args) => choose(async () => (await import('./start.js')).start({ config: args.config, logLevel: args.logLevel })),
+    (args) =>
+      choose(async () => {
+        const worker = args.worker === undefined ? undefined : parseWhole('--worker', args.worker);
+        return (await import('./start.js')).start({ config: args.config, logLevel: args.logLevel, worker });
+      }),
   );
 }
 

@@ -52,6 +52,7 @@ async function startAlloc(config: AllocConfig, context: ProcessContext, telemetr
     stores: [...config.stores],
     renewEveryMs: config.renewEveryMs,
     ...optional('dataDir', config.dataDir),
+    ...optional('incarnation', context.incarnation),
     clock: context.clock,
     random: context.random,
     observe: telemetry === undefined ? logEvent : observeAll(logEvent, telemetry.observe),

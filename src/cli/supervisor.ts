@@ -1,6 +1,8 @@
 import { type Clock, sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
+import type { Random } from '../base/random.js';
+import { parseIncarnation } from '../model/ids.js';
 import { Child, type ChildSpec } from './child.js';
 import type { DevNode } from './dev-layout.js';
 import { STOP_LIMIT_MS } from './process.js';
@@ -14,6 +16,7 @@ const RESTART_MIN_MS = 200;
 const RESTART_MAX_MS = 5_000;
 /** A child that served this long, in ms, is no longer thought of as one that keeps dying. */
 const STABLE_AFTER_MS = 10_000;
+const LOOK_EVERY_MS = 50;
 
 export type ChildEvent =
   | { readonly type: 'ready'; readonly child: Child }
@@ -25,13 +28,14 @@ export interface SupervisorOptions {
   readonly program: string;
   readonly restart: boolean;
   readonly clock: Clock;
+  readonly random: Random;
   /** Hears of children that became ready or died by themselves, not of those that were told to stop. */
   readonly observe: Observer<ChildEvent>;
   /** Hears the pids that run, each time they change. */
   readonly onPids: (pids: readonly number[]) => void;
 }
 
-/** Runs the processes of a dev cluster: starts them, starts dead ones again, stops them in order. */
+/** Runs child processes, those of a dev cluster or the workers of a host: starts them, starts dead ones again, stops them in order. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #children = new Map<string, Child>();
@@ -48,6 +52,14 @@ export class Supervisor {
     const children = this.#options.specs.filter((spec) => spec.role === role).map((spec) => this.#spawn(spec));
     await Promise.all(children.map((child) => this.#becomesReady(child)));
     for (const child of children) void this.#watch(child);
+  }
+
+  /** Starts every node of a role and watches over it, however long it takes to serve. Resolves when all have served. */
+  async startPatiently(role: DevNode['role']): Promise<void> {
+    const children = this.#options.specs.filter((spec) => spec.role === role).map((spec) => this.#spawn(spec));
+    for (const child of children) void this.#watch(child);
+    const isServing = (): boolean => this.serving(role).length === children.length;
+    while (!isServing() && !this.#stopping.signal.aborted) await sleep(this.#options.clock, LOOK_EVERY_MS, this.#stopping.signal);
   }
 
   /** Those that serve now, in the order of the specs. */
@@ -69,7 +81,9 @@ export class Supervisor {
   }
 
   #spawn(spec: ChildSpec): Child {
-    const child = new Child({ spec, program: this.#options.program });
+    const { program, random } = this.#options;
+    // Fixed here, so that whoever sees it end can say which run it was.
+    const child = new Child({ spec, program, incarnation: parseIncarnation(random.id128()) });
     this.#children.set(spec.name, child);
     this.#tellPids();
     return child;

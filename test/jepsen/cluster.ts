@@ -229,6 +229,11 @@ export class TestCluster {
     return [...this.#nodes.values()].map((node) => `--- ${node.name} (pid ${node.pid})\n${node.lastWords(LOG_LINES_SHOWN)}`).join('\n');
   }
 
+  /** The log of the last run of a node. */
+  logOf(name: string): string {
+    return this.#node(name).logFile;
+  }
+
   /** A path in the cluster's folder, which goes with it. */
   path(name: string): string {
     return join(this.#folder, name);
@@ -240,6 +245,27 @@ export class TestCluster {
     this.#pool.close();
     if (keep) console.error(`logs, data and history are in ${this.#folder}`);
     else rmSync(this.#folder, { recursive: true });
+  }
+
+  /** Three stores, and one supervisor 'alloc-1' with as many workers, each an AllocSvr: 'alloc-1-1' and so on. */
+  static async startWorkers(options: { readonly workers: number; readonly storeConfig?: Readonly<Record<string, unknown>> }): Promise<TestCluster> {
+    const cluster = new TestCluster({ allocs: 1 });
+    try {
+      await cluster.#layOut({ ...options, allocConfig: { workers: options.workers } });
+      const [host, port] = cluster.addressOf('alloc-1').split(':');
+      for (let worker = 1; worker <= options.workers; worker += 1)
+        cluster.#addresses.set(`alloc-1-${worker}`, `${host}:${Number(port) + worker - 1}`);
+      await Promise.all([...cluster.#nodes.values()].map((node) => node.start()));
+      await until('every section has an owner', SERVING_LIMIT_MS, async () => {
+        const { unassignedCount } = await cluster.storeStatus(await cluster.leader());
+        return unassignedCount === 0 || undefined;
+      });
+      return cluster;
+    } catch (error) {
+      console.error(cluster.lastWords());
+      await cluster.dispose();
+      throw error;
+    }
   }
 
   /** Starts the stores and nothing else; whoever calls brings the load. */

@@ -81,6 +81,11 @@ export class NodeProcess {
     return this.#process?.pid;
   }
 
+  /** The log of its last run. */
+  get logFile(): string {
+    return this.#logFile;
+  }
+
   /** The end of the log of its last run. */
   lastWords(lines: number): string {
     if (!existsSync(this.#logFile)) return '(no log)';

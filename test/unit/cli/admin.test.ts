@@ -195,6 +195,7 @@ function allocConfig(store: string): AllocConfig {
     zone: '',
     stores: [store],
     dataDir: undefined,
+    workers: undefined,
     renewEveryMs: 100,
     adminListen: local,
   };

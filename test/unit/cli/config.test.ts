@@ -74,6 +74,7 @@ describe('config', () => {
       zone: '',
       stores: ['127.0.0.1:1'],
       renewEveryMs: 500,
+      workers: undefined,
       dataDir: undefined,
       adminListen: undefined,
     });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { sleep, systemClock } from '../../../src/base/clock.js';
+import { systemRandom } from '../../../src/base/random.js';
 import { SeqError } from '../../../src/base/errors.js';
 import type { ChildSpec } from '../../../src/cli/child.js';
 import { layOut } from '../../../src/cli/dev-layout.js';
@@ -52,6 +53,7 @@ describe('supervisor', function () {
       program,
       restart: options.restart,
       clock: systemClock,
+      random: systemRandom,
       onPids: (now) => void (pids = now),
       observe: (event) => {
         events.push(event);

@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import { type AllocConfig, parseConfig } from '../../../src/cli/config.js';
+import { workerOf } from '../../../src/cli/worker-config.js';
+
+const CONFIG = parseConfig(
+  'role: alloc\nname: host-1\nlisten: 0.0.0.0:7091\nadvertise: host-1:7091\nadminListen: 127.0.0.1:7990\ndataDir: /var/lib/seqsvr\nworkers: 3\nstores: [s:1]\n',
+  'a.yaml',
+) as AllocConfig;
+
+describe('the workers of a host', () => {
+  it('have a name, ports and a folder of their own', () => {
+    expect(workerOf(CONFIG, 3)).to.deep.include({
+      name: 'host-1-3',
+      listen: '0.0.0.0:7093',
+      advertise: 'host-1:7093',
+      adminListen: '127.0.0.1:7992',
+      dataDir: '/var/lib/seqsvr/host-1-3',
+      workers: undefined,
+    });
+  });
+
+  it('leave port 0 to the system', () => {
+    expect(workerOf({ ...CONFIG, listen: '127.0.0.1:0' }, 2).listen).to.equal('127.0.0.1:0');
+  });
+
+  it('are as many as the config has, on ports that are', () => {
+    expect(() => workerOf(CONFIG, 4)).to.throw('worker must be in [1, 3], as the config has it, got 4');
+    expect(() => workerOf(CONFIG, 0)).to.throw('got 0');
+    expect(() => workerOf({ ...CONFIG, listen: 'h:65535' }, 2)).to.throw('past 65535');
+    expect(() => parseConfig('role: alloc\nname: a\nlisten: h:1\nstores: [s:1]\nworkers: 65\n', 'a.yaml')).to.throw('workers');
+  });
+});
