@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { messageOf } from '../base/errors.js';
 import type { DevNode } from './dev-layout.js';
@@ -15,31 +15,42 @@ export interface ChildSpec extends DevNode {
   readonly logFile: string | undefined;
   /** Which worker of the config it is, from 1. Absent: the config is its own. */
   readonly worker?: number;
+  /** Laid over the environment of its supervisor. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-/** One run of one node's process. */
+/** As node:child_process has it; tests look at what it made. */
+export type Spawn = (file: string, args: readonly string[], options: SpawnOptions) => ChildProcess;
+
+/** One run of one node's process, spawned directly: no shell or wrapper in between, whose end would say nothing of it. */
 export class Child {
   readonly spec: ChildSpec;
   /** Of an AllocSvr: which run of it this is. */
   readonly incarnation: Incarnation;
   /** Settles once it serves; never rejects, and stays open when the process ends before. */
   readonly ready: Promise<void>;
-  /** Settles once it is gone, with a phrase for people: 'was killed by SIGKILL'. Never rejects. */
+  /** Settles once it is gone, by this process's own wait for it, with a phrase for people: 'was killed by SIGKILL'. Never rejects. */
   readonly gone: Promise<string>;
   readonly #process: ChildProcess;
   #isReady = false;
   #isGone = false;
 
   /** `program`: the file to run with this very Node. Its output goes to a new log file; the one before is kept. */
-  constructor(options: { readonly spec: ChildSpec; readonly program: string; readonly incarnation: Incarnation }) {
+  constructor(options: {
+    readonly spec: ChildSpec;
+    readonly program: string;
+    readonly incarnation: Incarnation;
+    readonly spawn?: Spawn | undefined;
+  }) {
     this.spec = options.spec;
     this.incarnation = options.incarnation;
-    const { configFile, logFile, worker } = options.spec;
+    const { configFile, logFile, worker, env } = options.spec;
     const log = logFile === undefined ? 'inherit' : openLog(logFile);
     const which = worker === undefined ? [] : ['--worker', String(worker)];
-    this.#process = spawn(process.execPath, [options.program, 'start', '--config', configFile, ...which], {
+    const start = options.spawn ?? spawn;
+    this.#process = start(process.execPath, [options.program, 'start', '--config', configFile, ...which], {
       stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, [SUPERVISED_ENV]: '1', [INCARNATION_ENV]: options.incarnation },
+      env: { ...process.env, ...env, [SUPERVISED_ENV]: '1', [INCARNATION_ENV]: options.incarnation },
     });
     if (log !== 'inherit') closeSync(log);
     this.ready = new Promise((resolve) => {
@@ -55,7 +66,10 @@ export class Child {
         resolve(how);
       };
       this.#process.once('exit', (code, signal) => end(signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`));
-      this.#process.once('error', (error) => end(`could not be started: ${messageOf(error)}`));
+      // Of a process that runs it only says that a signal or a message did not get through: no word of its end.
+      this.#process.on('error', (error) => {
+        if (this.#process.pid === undefined) end(`could not be started: ${messageOf(error)}`);
+      });
     });
   }
 

@@ -9,6 +9,7 @@ import { parseName, UID_MAX } from '../model/ids.js';
 import { checkElection, checkLeaseTerms, DEFAULT_LEASE_TERMS, DEFAULT_RENEW_EVERY_MS, type LeaseTerms } from '../model/lease.js';
 import * as fields from './config-fields.js';
 import { formatDuration, parseDurationMs } from './duration.js';
+import { checkWorkers, isSupervisor } from './worker-config.js';
 
 /** How far one raise lifts max_seq unless configured (the article's step); more than the maximum only wastes numbers. */
 export const DEFAULT_RAISE_BY = 10_000n;
@@ -263,7 +264,7 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
   if (raw.advertise === undefined && isWildcard(raw.listen)) {
     throw fields.invalid(`advertise: is required when listen is a wildcard, got listen ${raw.listen}`);
   }
-  return {
+  const config: AllocConfig = {
     role: 'alloc',
     name: raw.name,
     listen: raw.listen,
@@ -275,6 +276,8 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     workers: raw.workers,
     adminListen: raw.adminListen,
   };
+  if (isSupervisor(config)) checkWorkers(config);
+  return config;
 }
 
 function readYaml(text: string, file: string): unknown {

@@ -1,12 +1,14 @@
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import type { Random } from '../base/random.js';
 import { parseAllocId } from '../model/ids.js';
-import { StoreClient } from '../store/client.js';
+import type { StoreClient } from '../store/client.js';
 import type { Child } from './child.js';
 
-/** After about one lease a report changes nothing any more, in ms. */
-const REPORT_LIMIT_MS = 4_000;
+/**
+ * For how long a report is tried, in ms. It spares the arbiter the wait for one lease; a leader that is elected meanwhile
+ * begins that wait anew, so a report keeps its worth for several leases. Then it changes nothing any more.
+ */
+const REPORT_LIMIT_MS = 30_000;
 /** Reports on their way at once; a host whose workers all keep dying says what it can. */
 const REPORTS_MAX = 256;
 
@@ -19,26 +21,26 @@ export type ReportEvent =
  * a child that it spawned itself may be reported, by the incarnation that was fixed then (DESIGN 3.3).
  */
 export class DeathReports {
-  readonly #store: StoreClient;
+  readonly #store: Pick<StoreClient, 'reportDeath' | 'close'>;
   readonly #clock: Clock;
   readonly #observe: (event: ReportEvent) => void;
   readonly #stopped = new AbortController();
   #underWay = 0;
 
   constructor(options: {
-    readonly stores: readonly string[];
+    readonly store: Pick<StoreClient, 'reportDeath' | 'close'>;
     readonly clock: Clock;
-    readonly random: Random;
     readonly observe: (event: ReportEvent) => void;
   }) {
     this.#clock = options.clock;
     this.#observe = options.observe;
-    this.#store = new StoreClient({ endpoints: options.stores, clock: options.clock, random: options.random });
+    this.#store = options.store;
   }
 
-  /** `how` it ended, for people: 'was killed by SIGKILL'. Never rejects. */
-  async report(child: Child, how: string): Promise<void> {
-    if (this.#underWay >= REPORTS_MAX) return;
+  /** `how` it ended, for people: 'was killed by SIGKILL'. Rejects with nothing but a bug, which ends the process. */
+  async report(child: Pick<Child, 'spec' | 'incarnation' | 'pid'>, how: string): Promise<void> {
+    // One that could not even be started has no pid, and registered nowhere.
+    if (child.pid === 0 || this.#underWay >= REPORTS_MAX) return;
     const who = { allocId: parseAllocId(child.spec.name), incarnation: child.incarnation };
     const startMs = this.#clock.nowMs();
     this.#underWay += 1;

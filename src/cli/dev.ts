@@ -5,6 +5,7 @@ import { type Clock, sleep, systemClock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { systemRandom } from '../base/random.js';
 import { quietGrpc } from '../rpc/server.js';
+import { StoreClient } from '../store/client.js';
 import type { ChildSpec } from './child.js';
 import { checkData, makeFolder, withData } from './dev-data.js';
 import { readyText, toldOf } from './dev-words.js';
@@ -94,7 +95,7 @@ async function run(
   const ports = await choosePorts(portSlotsOf(nodes, { ports: record.ports, basePort }));
   const stores = nodes.filter(({ role }) => role === 'store').map(({ name }) => `127.0.0.1:${ports[name]}`);
   // In a cluster that is there to be tried, what the logs say is enough.
-  const reports = new DeathReports({ stores, clock, random: systemRandom, observe: () => undefined });
+  const reports = new DeathReports({ store: new StoreClient({ endpoints: stores, clock, random: systemRandom }), clock, observe: () => undefined });
   const supervisor = new Supervisor({
     specs: writeConfigs({ ...record, ports: { ...record.ports, ...ports } }, nodes, options.data),
     program: fileURLToPath(new URL('main.js', import.meta.url)),

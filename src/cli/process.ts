@@ -11,6 +11,10 @@ export const SUPERVISED_ENV = 'SEQSVR_SUPERVISED';
 export const INCARNATION_ENV = 'SEQSVR_INCARNATION';
 /** How long a clean stop may take, in ms; after it the process ends anyway. A kill -9 loses nothing, so this is courtesy. */
 export const STOP_LIMIT_MS = 25_000;
+/** A child that does not end by itself is killed this long after it was asked to, in ms: it has its own limit before. */
+export const KILL_AFTER_MS = STOP_LIMIT_MS + 2_000;
+/** The same for a supervisor, whose children stop together, each within its limit. */
+export const SUPERVISOR_STOP_LIMIT_MS = KILL_AFTER_MS + 2_000;
 /**
  * A SIGTERM to the whole process group (a service manager, `timeout`) reaches stores and AllocSvrs at once. A supervised
  * store waits this long for its supervisor's word, in ms, so that the AllocSvrs can give their sections back first.
@@ -56,6 +60,8 @@ export interface ProcessOptions {
   readonly serve: (context: ProcessContext) => Promise<Running>;
   /** Others need this node to stop cleanly themselves: a store, for the AllocSvrs that give their sections back. */
   readonly isNeededByOthers?: boolean;
+  /** How long a clean stop may take, in ms. Default STOP_LIMIT_MS. */
+  readonly stopLimitMs?: number;
 }
 
 /** What the life cycle needs of `process`. */
@@ -76,12 +82,20 @@ export interface ProcessHost {
 
 /**
  * Runs one node until a signal stops it, and with it the process: the promise never resolves.
- * SIGTERM or SIGINT: stop within STOP_LIMIT_MS, then exit 0; a second one cuts. Any uncaught error: exit 1 at once.
+ * SIGTERM or SIGINT: stop within `stopLimitMs`, then exit 0; a second one cuts. Any uncaught error: exit 1 at once.
  * Supervised: the supervisor says over IPC when to stop; SIGINT and SIGHUP are its business, SIGTERM counts once, and
  * without a supervisor the process ends at once.
  * Rejects with what `serve` rejected with: nothing ran yet, so the command explains it.
  */
-export async function runProcess({ clock, random, log, host, serve, isNeededByOthers = false }: ProcessOptions): Promise<never> {
+export async function runProcess({
+  clock,
+  random,
+  log,
+  host,
+  serve,
+  isNeededByOthers = false,
+  stopLimitMs = STOP_LIMIT_MS,
+}: ProcessOptions): Promise<never> {
   let running: Running | undefined;
   let isStopping = false;
 
@@ -96,7 +110,7 @@ export async function runProcess({ clock, random, log, host, serve, isNeededByOt
     isStopping = true;
     log.write('info', 'processStopping', { signal });
     if (running === undefined) return host.exit(EXIT.ok);
-    clock.after(STOP_LIMIT_MS, () => fail(new Error(`stopping took longer than ${STOP_LIMIT_MS}ms`)));
+    clock.after(stopLimitMs, () => fail(new Error(`stopping took longer than ${stopLimitMs}ms`)));
     running.stop().then(() => {
       log.write('info', 'processStopped');
       host.exit(EXIT.ok);

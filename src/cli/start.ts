@@ -4,8 +4,8 @@ import { systemRandom } from '../base/random.js';
 import { createLog, type LogLevel } from '../ops/log.js';
 import { quietGrpc } from '../rpc/server.js';
 import { loadConfig, type NodeConfig } from './config.js';
-import { runProcess, systemProcess } from './process.js';
-import { workerOf } from './worker-config.js';
+import { runProcess, STOP_LIMIT_MS, SUPERVISOR_STOP_LIMIT_MS, systemProcess } from './process.js';
+import { isSupervisor, workerOf } from './worker-config.js';
 
 /** `seqsvr start --config FILE`: one production process. Never resolves: a signal ends the process. */
 export async function start(options: { readonly config: string; readonly logLevel: LogLevel; readonly worker: number | undefined }): Promise<never> {
@@ -19,10 +19,10 @@ export async function start(options: { readonly config: string; readonly logLeve
     log,
     host: systemProcess,
     isNeededByOthers: config.role === 'store',
+    stopLimitMs: isSupervisor(config) ? SUPERVISOR_STOP_LIMIT_MS : STOP_LIMIT_MS,
     serve: async (context) => {
       // Imported by role, so that an AllocSvr never loads the database.
-      if (config.role === 'alloc' && config.workers !== undefined)
-        return (await import('./workers.js')).serveWorkers({ ...config, workers: config.workers }, options.config, context);
+      if (isSupervisor(config)) return (await import('./workers.js')).serveWorkers(config, options, context);
       if (config.role === 'alloc') return (await import('./serve-alloc.js')).serveAlloc(config, context);
       return (await import('./serve-store.js')).serveStore(config, context);
     },

@@ -3,14 +3,12 @@ import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
 import { parseIncarnation } from '../model/ids.js';
-import { Child, type ChildSpec } from './child.js';
+import { Child, type ChildSpec, type Spawn } from './child.js';
 import type { DevNode } from './dev-layout.js';
-import { STOP_LIMIT_MS } from './process.js';
+import { KILL_AFTER_MS } from './process.js';
 
 /** How long a node may take from spawn to serving, in ms. */
 const READY_LIMIT_MS = 30_000;
-/** A child that does not end by itself is killed this long after it was asked to, in ms: it has its own limit before. */
-const KILL_AFTER_MS = STOP_LIMIT_MS + 2_000;
 /** The wait before a restart doubles from the first to the second while a child keeps dying, in ms. */
 const RESTART_MIN_MS = 200;
 const RESTART_MAX_MS = 5_000;
@@ -33,6 +31,8 @@ export interface SupervisorOptions {
   readonly observe: Observer<ChildEvent>;
   /** Hears the pids that run, each time they change. */
   readonly onPids: (pids: readonly number[]) => void;
+  /** Default: Node's own. */
+  readonly spawn?: Spawn;
 }
 
 /** Runs child processes, those of a dev cluster or the workers of a host: starts them, starts dead ones again, stops them in order. */
@@ -81,9 +81,9 @@ export class Supervisor {
   }
 
   #spawn(spec: ChildSpec): Child {
-    const { program, random } = this.#options;
+    const { program, random, spawn } = this.#options;
     // Fixed here, so that whoever sees it end can say which run it was.
-    const child = new Child({ spec, program, incarnation: parseIncarnation(random.id128()) });
+    const child = new Child({ spec, program, incarnation: parseIncarnation(random.id128()), spawn });
     this.#children.set(spec.name, child);
     this.#tellPids();
     return child;

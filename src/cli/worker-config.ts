@@ -1,7 +1,29 @@
 import { join } from 'node:path';
 import { SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
-import type { AllocConfig } from './config.js';
+import { parseName } from '../model/ids.js';
+import type { AllocConfig, NodeConfig } from './config.js';
+
+/** An AllocSvr's config that is for several processes under this one. */
+export type SupervisorConfig = AllocConfig & { readonly workers: number };
+
+export function isSupervisor(config: NodeConfig): config is SupervisorConfig {
+  return config.role === 'alloc' && config.workers !== undefined;
+}
+
+/** Throws INVALID_ARGUMENT, with the arithmetic, unless every worker has a name and ports of its own. */
+export function checkWorkers(config: SupervisorConfig): void {
+  const { workers, listen, adminListen } = config;
+  parseName(workerOf(config, workers).name, "name, with a worker's number,");
+  const port = splitAddress(listen).port;
+  const adminPort = adminListen === undefined ? 0 : splitAddress(adminListen).port;
+  const last = workers - 1;
+  if (port === 0 || adminPort === 0 || Math.abs(port - adminPort) > last) return;
+  throw new SeqError(
+    'INVALID_ARGUMENT',
+    `adminListen: ${workers} workers take the ports ${port}..${port + last} for listen and ${adminPort}..${adminPort + last} for adminListen; these must not overlap`,
+  );
+}
 
 /** The config of one of the workers: a name, ports and a folder of its own. `worker` counts from 1. Throws INVALID_ARGUMENT. */
 export function workerOf(config: AllocConfig, worker: number): AllocConfig {

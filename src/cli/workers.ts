@@ -1,23 +1,28 @@
 import { fileURLToPath } from 'node:url';
+import type { LogLevel } from '../ops/log.js';
+import { StoreClient } from '../store/client.js';
 import type { ChildSpec } from './child.js';
-import type { AllocConfig } from './config.js';
 import { DeathReports } from './death-reports.js';
 import type { ProcessContext, Running } from './process.js';
 import { Supervisor } from './supervisor.js';
-import { workerOf } from './worker-config.js';
+import { type SupervisorConfig, workerOf } from './worker-config.js';
 
 /** `workers: N` of an AllocSvr's config: as many processes under this one, which says when one of them has ended. */
 export async function serveWorkers(
-  config: AllocConfig & { readonly workers: number },
-  configFile: string,
+  config: SupervisorConfig,
+  { config: configFile, logLevel }: { readonly config: string; readonly logLevel: LogLevel },
   context: ProcessContext,
 ): Promise<Running> {
   const { clock, random, log } = context;
   const voice = log.component('supervisor');
-  const reports = new DeathReports({ stores: config.stores, clock, random, observe: ({ type, ...fields }) => voice.write('info', type, fields) });
+  const reports = new DeathReports({
+    store: new StoreClient({ endpoints: config.stores, clock, random }),
+    clock,
+    observe: ({ type, ...fields }) => voice.write(type === 'deathReported' ? 'info' : 'warn', type, fields),
+  });
   const specs = Array.from({ length: config.workers }, (_, at): ChildSpec => {
     const { name } = workerOf(config, at + 1);
-    return { name, role: 'alloc', id: at + 1, configFile, logFile: undefined, worker: at + 1 };
+    return { name, role: 'alloc', id: at + 1, configFile, logFile: undefined, worker: at + 1, env: { SEQSVR_LOG_LEVEL: logLevel } };
   });
   const supervisor = new Supervisor({
     specs,

@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,17 +7,21 @@ import { expect } from 'chai';
 import { sleep, systemClock } from '../../../src/base/clock.js';
 import { systemRandom } from '../../../src/base/random.js';
 import { SeqError } from '../../../src/base/errors.js';
-import type { ChildSpec } from '../../../src/cli/child.js';
+import { Child, type ChildSpec } from '../../../src/cli/child.js';
 import { layOut } from '../../../src/cli/dev-layout.js';
 import { type ChildEvent, Supervisor } from '../../../src/cli/supervisor.js';
+import { run } from '../store/fixture.js';
 
 /** Stands in for a node: ready at once, notes its end; a config file with 'refuse' in it makes it fail instead. */
 const PROGRAM = `
 import { appendFileSync, readFileSync } from 'node:fs';
 const config = process.argv[4];
 if (readFileSync(config, 'utf8') === 'refuse') { console.error('error: this node refuses'); process.exit(2); }
-process.on('message', ({ type }) => { if (type === 'stop') { appendFileSync(process.argv[1] + '.ends', config.split('/').pop() + '\\n'); process.exit(0); } });
+process.on('message', ({ type }) => {
+  if (type === 'hang up') { process.removeAllListeners('disconnect'); process.disconnect(); setInterval(() => {}, 1000); }
+  if (type === 'stop') { appendFileSync(process.argv[1] + '.ends', config.split('/').pop() + '\\n'); process.exit(0); } });
 process.on('disconnect', () => process.exit(1));
+appendFileSync(process.argv[1] + '.runs', [config.split('/').pop(), process.env.SEQSVR_INCARNATION].join(' ') + '\\n');
 process.send({ type: 'ready', address: 'x' });
 console.error(process.env.SEQSVR_SUPERVISED, process.argv.slice(2, 4).join(' '));
 `;
@@ -26,6 +32,7 @@ describe('supervisor', function () {
   let program = '';
   let supervisor: Supervisor | undefined;
   let events: ChildEvent[] = [];
+  let processes: ChildProcess[] = [];
   let pids: readonly number[] = [];
   let heard: () => void = () => undefined;
 
@@ -34,9 +41,12 @@ describe('supervisor', function () {
     program = join(folder, 'program.mjs');
     writeFileSync(program, PROGRAM);
     events = [];
+    processes = [];
   });
   afterEach(async () => {
     supervisor?.cut();
+    // Whatever the supervisor believes of them.
+    for (const started of processes) started.kill('SIGKILL');
     await supervisor?.stop();
     rmSync(folder, { recursive: true });
   });
@@ -54,6 +64,11 @@ describe('supervisor', function () {
       restart: options.restart,
       clock: systemClock,
       random: systemRandom,
+      spawn: (file, args, how) => {
+        const started = spawn(file, args, how);
+        processes.push(started);
+        return started;
+      },
       onPids: (now) => void (pids = now),
       observe: (event) => {
         events.push(event);
@@ -107,6 +122,51 @@ describe('supervisor', function () {
     expect(next.spec.name).to.equal('alloc-1');
     expect(next.pid).not.to.equal(victim.pid);
     expect(existsSync(`${victim.spec.logFile}.1`)).to.equal(true);
+  });
+
+  describe('what may be reported as a death (DESIGN 3.3)', () => {
+    /** The incarnations that the children of one name were given, in the order of their runs. */
+    function runsOf(name: string): string[] {
+      const lines = readFileSync(`${program}.runs`, 'utf8').trim().split('\n');
+      return lines.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1));
+    }
+
+    const gone = (): ChildEvent[] => events.filter(({ type }) => type === 'gone');
+
+    it('carries the incarnation that was fixed when this very run was spawned; each run has its own', async () => {
+      const nodes = make({ restart: true });
+      await nodes.start('alloc');
+      for (const heardCount of [2, 4]) {
+        process.kill(nodes.serving('alloc')[0]!.pid, 'SIGKILL');
+        await eventsHeard(heardCount);
+      }
+      const runs = runsOf('alloc-1');
+      expect(new Set(runs).size).to.equal(3);
+      expect(gone().map(({ child }) => child.incarnation)).to.deep.equal(runs.slice(0, 2));
+    });
+
+    it('comes from the wait for the child alone: neither a lost channel nor a signal that failed is its end', async () => {
+      const nodes = make({ restart: true });
+      await nodes.start('alloc');
+      const [victim] = processes;
+      const hungUp = once(victim!, 'disconnect');
+      victim!.send({ type: 'hang up' });
+      await hungUp;
+      victim!.emit('error', new Error('kill EPERM'));
+      await sleep(systemClock, 100);
+      expect(events).to.deep.equal([]);
+      expect(process.kill(victim!.pid!, 0)).to.equal(true);
+      process.kill(victim!.pid!, 'SIGKILL');
+      await eventsHeard(1);
+      expect(gone().map(({ child }) => child.spec.name)).to.deep.equal(['alloc-1']);
+    });
+
+    it('has no pid when there never was a process', async () => {
+      const spec = { name: 'x', role: 'alloc', id: 1, configFile: 'x', logFile: undefined } as const;
+      const child = new Child({ spec, program, incarnation: run('x').incarnation, spawn: (_file, args, how) => spawn('/nowhere/node', args, how) });
+      expect(await child.gone).to.match(/could not be started/);
+      expect(child.pid).to.equal(0);
+    });
   });
 
   it('leaves a dead child down when it was told so', async () => {

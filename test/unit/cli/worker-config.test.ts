@@ -23,6 +23,16 @@ describe('the workers of a host', () => {
     expect(workerOf({ ...CONFIG, listen: '127.0.0.1:0' }, 2).listen).to.equal('127.0.0.1:0');
   });
 
+  it('have ports that do not overlap, and names that fit', () => {
+    const text = (listen: string, name: string): string =>
+      `role: alloc\nname: ${name}\nlisten: ${listen}\nadminListen: 127.0.0.1:7092\nstores: [s:1]\nworkers: 2\n`;
+    expect(() => parseConfig(text('h:7091', 'a'), 'a.yaml')).to.throw(
+      '2 workers take the ports 7091..7092 for listen and 7092..7093 for adminListen',
+    );
+    expect(parseConfig(text('h:7090', 'a'), 'a.yaml')).to.have.property('workers', 2);
+    expect(() => parseConfig(text('h:7090', 'a'.repeat(62)), 'a.yaml')).to.throw("with a worker's number");
+  });
+
   it('are as many as the config has, on ports that are', () => {
     expect(() => workerOf(CONFIG, 4)).to.throw('worker must be in [1, 3], as the config has it, got 4');
     expect(() => workerOf(CONFIG, 0)).to.throw('got 0');
