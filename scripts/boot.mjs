@@ -21,7 +21,7 @@ const LOCK_CHECK_EVERY_MS = 200;
 const LOCK_WAIT_LIMIT_MS = 600_000;
 
 const [task, ...args] = process.argv.slice(2);
-const TASKS = { start: startDev, test: runTests, build: () => undefined, conformance: runConformance, 'bench:raft': benchRaft };
+const TASKS = { start: startDev, test: runTests, build: () => undefined, conformance: runConformance, 'bench:raft': benchRaft, scale };
 if (!Object.hasOwn(TASKS, task ?? '')) stop(`usage: node scripts/boot.mjs ${Object.keys(TASKS).join('|')} [arguments]`, 2);
 checkNode();
 process.chdir(root);
@@ -79,6 +79,11 @@ async function benchRaft() {
   const bench = join(dist, 'test', 'bench', 'raft.js');
   process.argv = [process.argv[0], bench, ...args];
   await import(pathToFileURL(bench).href);
+}
+
+/** The article's size, on paper and in memory; see test/scale. */
+async function scale() {
+  await import(pathToFileURL(join(dist, 'test', 'scale', 'main.js')).href);
 }
 
 /** Data files over the Raft core; see test/conformance. */

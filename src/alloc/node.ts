@@ -3,6 +3,7 @@ import { SeqError } from '../base/errors.js';
 import type { AllocId, Epoch, Incarnation, SectionId, Seq, Slot } from '../model/ids.js';
 import { toSeq } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
+import type { RoutingDelta } from '../model/routing-delta.js';
 import type { Version } from '../model/version.js';
 import type { Assignment, Registration } from '../store/client.js';
 import type { CurrentSeq } from './counters.js';
@@ -169,6 +170,11 @@ export class AllocNode {
   /** The newest table seen; undefined before the first. */
   get table(): RoutingTable | undefined {
     return this.#ownership.table;
+  }
+
+  /** What makes the caller's table the newest one; undefined: only the whole table does. */
+  deltaFrom(version: Version): RoutingDelta | undefined {
+    return this.#ownership.deltaFrom(version);
   }
 
   isServingAt(now: Instant): boolean {

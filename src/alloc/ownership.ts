@@ -8,6 +8,7 @@ import { isSameGeometry, showGeometry, uidCountOf } from '../model/geometry.js';
 import { type AllocId, type Incarnation, parseIncarnation, type SectionId } from '../model/ids.js';
 import { checkRenewal } from '../model/lease.js';
 import { type Owner, RoutingIndex, type RoutingTable } from '../model/routing.js';
+import { type RoutingDelta, TableHistory } from '../model/routing-delta.js';
 import { isNewer, showVersion, type Version } from '../model/version.js';
 import type { WindowRun } from '../model/window.js';
 import type { Assignment, Caller, Registration } from '../store/client.js';
@@ -80,6 +81,7 @@ export class Ownership {
   readonly #departure: Departure;
   #registration: Registration | undefined;
   #index: RoutingIndex | undefined;
+  readonly #history = new TableHistory();
   #isDraining = false;
   #onFirstLease: () => void = () => {};
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
@@ -165,6 +167,11 @@ export class Ownership {
     return this.#index?.table;
   }
 
+  /** What makes the caller's table the newest one; undefined: only the whole table does. */
+  deltaFrom(version: Version): RoutingDelta | undefined {
+    return this.#history.deltaFrom(version);
+  }
+
   /** Who owns a section by the newest table. Call only when there is one. */
   ownerOf(section: SectionId): Owner {
     assert(this.#index !== undefined, 'an owner is looked up in a table');
@@ -224,6 +231,7 @@ export class Ownership {
     const index = new RoutingIndex(table);
     this.#check(index, windows);
     this.#index = index;
+    this.#history.add(table);
     const { lost, refused } = this.#sections.adopt(windows);
     const { version } = table;
     this.#options.observe({ type: 'tableAdopted', version, lostCount: lost.length, ownedCount: this.#sections.count });

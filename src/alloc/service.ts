@@ -3,7 +3,7 @@ import { SeqError } from '../base/errors.js';
 import { locate } from '../model/geometry.js';
 import { parseCount, parseUid } from '../model/ids.js';
 import { isNewer } from '../model/version.js';
-import { callerVersionFromWire, tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
+import { callerVersionFromWire, deltaToWire, tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type GetStatusRequest, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import {
@@ -95,7 +95,7 @@ export class AllocService {
   }
 
   #toNextResponse({ first, last, epoch }: Taken, request: NextRequest): NextResponse {
-    return { first, last, epoch: BigInt(epoch), routing: this.#tableFor(request.routingVersion) };
+    return { first, last, epoch: BigInt(epoch), ...this.#routeFor(request.routingVersion) };
   }
 
   #nextMany(request: NextManyRequest, patience: Patience): NextManyResponse | Promise<NextManyResponse> {
@@ -108,7 +108,7 @@ export class AllocService {
   }
 
   #toManyResponse(items: readonly Item[], request: NextManyRequest): NextManyResponse {
-    return { items: items.map((item) => this.#toWireItem(item)), routing: this.#tableFor(request.routingVersion) };
+    return { items: items.map((item) => this.#toWireItem(item)), ...this.#routeFor(request.routingVersion) };
   }
 
   #toWireItem(item: Item): NextManyItem {
@@ -121,7 +121,7 @@ export class AllocService {
       seq,
       exact,
       epoch: BigInt(epoch),
-      routing: this.#tableFor(request.routingVersion),
+      ...this.#routeFor(request.routingVersion),
     });
     const current = this.#node.current({ ...this.#placeOf(request.uid), floor: request.floor }, patience);
     return current instanceof Promise ? current.then(toResponse) : toResponse(current);
@@ -132,7 +132,7 @@ export class AllocService {
     const toResponse = ({ seq, epoch }: Current): AdvanceResponse => ({
       seq,
       epoch: BigInt(epoch),
-      routing: this.#tableFor(request.routingVersion),
+      ...this.#routeFor(request.routingVersion),
     });
     const advanced = this.#node.advance({ ...this.#placeOf(request.uid), to: request.to }, patience);
     return advanced instanceof Promise ? advanced.then(toResponse) : toResponse(advanced);
@@ -154,7 +154,7 @@ export class AllocService {
 
   #getRoute(request: GetRouteRequest): GetRouteResponse {
     if (this.#node.table === undefined) throw starting('this AllocSvr has no routing table yet');
-    return { routing: this.#tableFor(request.routingVersion) };
+    return { ...this.#routeFor(request.routingVersion) };
   }
 
   #getStatus(): GetStatusResponse {
@@ -195,11 +195,13 @@ export class AllocService {
     }
   }
 
-  /** The newest table, but only for a caller whose own is older. */
-  #tableFor(version: common.Version | undefined): common.RoutingTable | undefined {
+  /** The newest table, but only for a caller whose own is older; what changed since, when that is known and shorter. */
+  #routeFor(version: common.Version | undefined): { readonly routing?: common.RoutingTable; readonly routingDelta?: common.RoutingDelta } {
     const { table } = this.#node;
-    if (table === undefined || !isNewer(table.version, callerVersionFromWire(version))) return undefined;
-    return tableToWire(table);
+    const known = callerVersionFromWire(version);
+    if (table === undefined || !isNewer(table.version, known)) return {};
+    const delta = this.#node.deltaFrom(known);
+    return delta === undefined ? { routing: tableToWire(table) } : { routingDelta: deltaToWire(delta) };
   }
 }
 

@@ -2,9 +2,10 @@ import { messageOf, optional, SeqError } from '../base/errors.js';
 import { isDialable, splitAddress } from '../model/address.js';
 import { type Seq, SEQ_MAX, type Uid } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
+import type { RoutingDelta } from '../model/routing-delta.js';
 import { isSame, NO_VERSION, type Version } from '../model/version.js';
 import type { CallOptions, Channel } from '../rpc/channel.js';
-import { seqFromWire, tableFromWire, versionToWire } from '../rpc/codec.js';
+import { deltaFromWire, seqFromWire, tableFromWire, versionToWire } from '../rpc/codec.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import { RouteServiceService as RouteService, SeqServiceService as SeqService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { errorFromDetail } from '../rpc/status.js';
@@ -52,6 +53,8 @@ export class Attempts {
   readonly #cache: RoutingCache;
   readonly #events: AttemptEvents;
   readonly #wire = new WireLimit();
+  /** A delta did not fit. */
+  #needsWhole = false;
 
   constructor(options: { readonly pool: Channels; readonly cache: RoutingCache; readonly events: AttemptEvents }) {
     this.#pool = options.pool;
@@ -64,7 +67,7 @@ export class Attempts {
       const reply = await this.#pool
         .to(address)
         .call(SeqService.next, { ...request, floor: 0n, strict: false, routingVersion: this.#version() }, options);
-      this.#absorbQuietly(address, reply.routing);
+      this.#absorbQuietly(address, reply);
       return rangeOf(reply, request.count);
     });
   }
@@ -75,7 +78,7 @@ export class Attempts {
       const reply = await this.#pool
         .to(address)
         .call(SeqService.nextMany, { uids, floors: [], strict: false, routingVersion: this.#version() }, options);
-      this.#absorbQuietly(address, reply.routing);
+      this.#absorbQuietly(address, reply);
       if (reply.items.length !== uids.length) throw protocol(`${reply.items.length} items for ${uids.length} uids`);
       return reply.items.map((item) => (item.error === undefined ? handedOut(item.seq) : atAddress(errorFromDetail(item.error), address)));
     });
@@ -86,7 +89,7 @@ export class Attempts {
       const reply = await this.#pool
         .to(address)
         .call(SeqService.current, { uid, floor: 0n, strict: false, routingVersion: this.#version() }, options);
-      this.#absorbQuietly(address, reply.routing);
+      this.#absorbQuietly(address, reply);
       return { seq: seqFromWire(reply.seq), exact: reply.exact };
     });
   }
@@ -97,8 +100,9 @@ export class Attempts {
    */
   getRoute(address: string, options: CallOptions): Promise<void> {
     return this.#ask(address, async () => {
-      const { routing } = await this.#pool.to(address).call(RouteService.getRoute, { routingVersion: this.#version(), setsVersion: 0n }, options);
-      if (routing !== undefined) this.#absorb(routing);
+      const request = { routingVersion: this.#version(), setsVersion: 0n };
+      const reply = await this.#pool.to(address).call(RouteService.getRoute, request, options);
+      if (reply.routing !== undefined || reply.routingDelta !== undefined) this.#absorb(reply);
       else if (this.#cache.table === undefined) throw new SeqError('UNAVAILABLE', 'it has no routing table yet', { definite: true });
     });
   }
@@ -140,27 +144,43 @@ export class Attempts {
 
   #version(): common.Version | undefined {
     const { version } = this.#cache;
-    return isSame(version, NO_VERSION) ? undefined : versionToWire(version);
+    return this.#needsWhole || isSame(version, NO_VERSION) ? undefined : versionToWire(version);
   }
 
   /** A bad table must not cost the numbers that came with it. */
-  #absorbQuietly(address: string, wire: common.RoutingTable | undefined): void {
-    if (wire === undefined) return;
+  #absorbQuietly(address: string, routing: Routing): void {
+    if (routing.routing === undefined && routing.routingDelta === undefined) return;
     try {
-      this.#absorb(wire);
+      this.#absorb(routing);
     } catch (thrown) {
       if (!(thrown instanceof SeqError)) throw thrown;
       this.#events.onOutcome(address, thrown.with({ endpoint: address }));
     }
   }
 
-  #absorb(wire: common.RoutingTable): void {
-    const table = parseTable(wire);
+  #absorb({ routing, routingDelta }: Routing): void {
     const previous = this.#cache.version;
-    if (!this.#cache.absorb(table)) return;
+    const absorbed = routing === undefined ? this.#absorbDelta(routingDelta) : this.#cache.absorb(parseTable(routing));
+    if (routing !== undefined) this.#needsWhole = false;
+    const { table } = this.#cache;
+    if (!absorbed || table === undefined) return;
     this.#wire.dropStale();
     this.#events.onTable(table, previous);
   }
+
+  #absorbDelta(wire: common.RoutingDelta | undefined): boolean {
+    if (wire === undefined) return false;
+    const absorbed = this.#cache.absorbDelta(parseDelta(wire));
+    // Made for a table that is not in use any more, or never was: the next request asks for a whole one.
+    if (absorbed === 'misfit') this.#needsWhole = true;
+    return absorbed === true;
+  }
+}
+
+/** What a reply says of the route. */
+interface Routing {
+  readonly routing?: common.RoutingTable | undefined;
+  readonly routingDelta?: common.RoutingDelta | undefined;
 }
 
 function rangeOf(reply: { readonly first: bigint; readonly last: bigint }, count: number): SeqRange {
@@ -183,6 +203,18 @@ function parseTable(wire: common.RoutingTable): RoutingTable {
   } catch (cause) {
     if (!(cause instanceof SeqError)) throw cause;
     throw new SeqError('PROTOCOL', `a bad routing table: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Throws PROTOCOL unless every address in it can be dialled. */
+function parseDelta(wire: common.RoutingDelta): RoutingDelta {
+  try {
+    const delta = deltaFromWire(wire);
+    for (const { address } of [...delta.allocs, ...(delta.stores ?? [])]) splitAddress(address);
+    return delta;
+  } catch (cause) {
+    if (!(cause instanceof SeqError)) throw cause;
+    throw new SeqError('PROTOCOL', `a bad routing delta: ${messageOf(cause)}`, { cause });
   }
 }
 

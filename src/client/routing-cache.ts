@@ -2,6 +2,7 @@ import { SeqError } from '../base/errors.js';
 import { isSameGeometry, locate, showGeometry } from '../model/geometry.js';
 import type { Uid } from '../model/ids.js';
 import { type Owner, RoutingIndex, type RoutingTable } from '../model/routing.js';
+import { patchTable, type RoutingDelta } from '../model/routing-delta.js';
 import { isNewer, NO_VERSION, type Version } from '../model/version.js';
 
 /** The newest routing table that any reply brought. Invariant: its version never goes back. */
@@ -48,6 +49,17 @@ export class RoutingCache {
     }
     this.#index = new RoutingIndex(table);
     return true;
+  }
+
+  /**
+   * As absorb(), for what changed since a table. 'misfit': it is newer, but changes another table than the one in use, so
+   * only a whole table helps.
+   */
+  absorbDelta(delta: RoutingDelta): boolean | 'misfit' {
+    const { table } = this;
+    if (!isNewer(delta.version, this.version)) return false;
+    const patched = table && patchTable(table, delta);
+    return patched === undefined ? 'misfit' : this.absorb(patched);
   }
 
   /** Every address that the table names. */

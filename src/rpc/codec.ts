@@ -1,9 +1,10 @@
 import { optional, SeqError } from '../base/errors.js';
-import { checkGeometry, type Geometry, sectionCountOf } from '../model/geometry.js';
+import { checkGeometry, type Geometry, sectionCountOf, SECTIONS_MAX } from '../model/geometry.js';
 import { type Epoch, parseAllocId, parseIncarnation, SEQ_MAX, type SectionId, type Seq, toEpoch, toSectionId } from '../model/ids.js';
 import { checkLeaseTerms, type LeaseTerms, waitMsOf } from '../model/lease.js';
 import { parsePolicy, type Policy } from '../model/policy.js';
 import type { RoutingTable } from '../model/routing.js';
+import type { ChangedRun, RoutingDelta } from '../model/routing-delta.js';
 import { parseSetMap, type SetMap } from '../model/sets.js';
 import { NO_VERSION, type Version } from '../model/version.js';
 import type { IncomingRun, WindowRun } from '../model/window.js';
@@ -141,6 +142,59 @@ export function tableFromWire(wire: common.RoutingTable): RoutingTable {
     allocs: wire.allocs.map(({ id, address, zone }) => ({ id: parseAllocId(id), address, zone })),
     stores: wire.stores.map(({ id, name, address }) => ({ id, name, address })),
     runs,
+  };
+}
+
+/** A delta goes to many, too. */
+const deltaWires = new WeakMap<RoutingDelta, common.RoutingDelta>();
+
+export function deltaToWire(delta: RoutingDelta): common.RoutingDelta {
+  let wire = deltaWires.get(delta);
+  if (wire === undefined) {
+    wire = deltaWireOf(delta);
+    deltaWires.set(delta, wire);
+  }
+  return wire;
+}
+
+function deltaWireOf({ basedOn, version, allocs, goneAllocs, runs, stores }: RoutingDelta): common.RoutingDelta {
+  let end = 0;
+  const changed = runs.map(({ firstSection, sectionCount, alloc, epoch }) => {
+    const skipped = firstSection - end;
+    end = firstSection + sectionCount;
+    return { skipped, sectionCount, alloc: alloc === undefined ? 0 : alloc + 1, epoch: BigInt(epoch) };
+  });
+  return {
+    basedOn: versionToWire(basedOn),
+    version: versionToWire(version),
+    allocs: allocs.map(({ id, address, zone }) => ({ id, address, zone })),
+    goneAllocIds: [...goneAllocs],
+    runs: changed,
+    hasStores: stores !== undefined,
+    stores: (stores ?? []).map(({ id, name, address }) => ({ id, name, address })),
+  };
+}
+
+/** Throws PROTOCOL unless it is a delta; whether it fits the receiver's table is for that to say. */
+export function deltaFromWire(wire: common.RoutingDelta): RoutingDelta {
+  if (wire.basedOn === undefined || wire.version === undefined) throw protocol('a routing delta without its versions');
+  if (wire.allocs.length + wire.stores.length + wire.goneAllocIds.length > TABLE_NODES_MAX)
+    throw protocol(`a routing delta with more than ${TABLE_NODES_MAX} nodes`);
+  let end = 0;
+  const runs = wire.runs.map(({ skipped, sectionCount, alloc, epoch }): ChangedRun => {
+    if (sectionCount === 0) throw protocol('a routing delta with an empty run');
+    const firstSection = toSectionId(end + skipped);
+    end = firstSection + sectionCount;
+    if (end > SECTIONS_MAX) throw protocol(`a routing delta that reaches section ${end}`);
+    return { firstSection, sectionCount, alloc: alloc === 0 ? undefined : alloc - 1, epoch: epochFromWire(epoch) };
+  });
+  return {
+    basedOn: versionFromWire(wire.basedOn),
+    version: versionFromWire(wire.version),
+    allocs: wire.allocs.map(({ id, address, zone }) => ({ id: parseAllocId(id), address, zone })),
+    goneAllocs: wire.goneAllocIds.map(parseAllocId),
+    runs,
+    stores: wire.hasStores ? wire.stores.map(({ id, name, address }) => ({ id, name, address })) : undefined,
   };
 }
 

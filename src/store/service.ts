@@ -2,10 +2,12 @@ import { unreachable } from '../base/assert.js';
 import { optional, SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
 import { type Incarnation, parseName, toSectionId } from '../model/ids.js';
+import { TableHistory } from '../model/routing-delta.js';
 import { isNewer } from '../model/version.js';
 import {
   callerFromWire,
   callerVersionFromWire,
+  deltaToWire,
   digestFromWire,
   epochFromWire,
   incomingToWire,
@@ -92,13 +94,18 @@ export function storeService(parts: {
 
 /** The table, for whoever has none yet: any StoreSvr answers with what it has applied. */
 export function storeRouteService(node: StoreNode, handlers: Handlers): Service {
+  const history = new TableHistory();
   const getRoute = handlers.unary<GetRouteRequest, GetRouteResponse>(({ routingVersion, setsVersion }) => {
     const table = node.state.table();
     if (table === undefined)
       throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true, retryAfterMs: STARTING_RETRY_AFTER_MS });
     const { sets } = clusterOf(node);
+    const known = callerVersionFromWire(routingVersion);
+    history.add(table);
+    const delta = history.deltaFrom(known);
     return {
-      routing: isNewer(table.version, callerVersionFromWire(routingVersion)) ? tableToWire(table) : undefined,
+      routing: delta === undefined && isNewer(table.version, known) ? tableToWire(table) : undefined,
+      routingDelta: delta && deltaToWire(delta),
       sets: BigInt(sets.version) > setsVersion ? setMapToWire(sets) : undefined,
     };
   });

@@ -77,11 +77,18 @@ function failover(title: string, set: ScaledSet): void {
   if (delta === undefined) throw new Error('no delta');
   const deltaBytes = RoutingDelta.encode(deltaToWire(delta)).finish().length;
   const diffMs = timed(() => diffTables(before, after));
-  const patchMs = timed(() => new RoutingIndex(patchTable(before, delta)));
+  const patchMs = timed(() => {
+    const patched = patchTable(before, delta);
+    if (patched === undefined) throw new Error('the delta does not fit');
+    return new RoutingIndex(patched);
+  });
   line('delta for clients that have the table before', `${bytes(deltaBytes)}; made in ${ms(diffMs)}, taken in by a client in ${ms(patchMs)}`);
   const waitMs = waitMsOf(DEFAULT_LEASE_TERMS);
   const workMs = plannerMs + applyMs + diffMs;
-  line('time to reassign, without disk and network: the wait, and the work', `${waitMs} ms + ${ms(workMs)}; 0 ms + ${ms(workMs)} when its supervisor saw it die`);
+  line(
+    'time to reassign, without disk and network: the wait, and the work',
+    `${waitMs} ms + ${ms(workMs)}; 0 ms + ${ms(workMs)} when its supervisor saw it die`,
+  );
   goal(`planner, ${title}`, plannerMs < 100 && rebalanceMs < 100, `${ms(plannerMs)} and ${ms(rebalanceMs)} (goal: under 100 ms)`);
   goal(`delta for one dead node, ${title}`, deltaBytes < 4_096, `${bytes(deltaBytes)} (goal: under 4 KB)`);
 }
@@ -109,13 +116,19 @@ function steadyState(set: ScaledSet): void {
   line('lease renewals', `${(ALLOCS * 1_000) / DEFAULT_RENEW_EVERY_MS} a second, one quorum round for all that come together`);
   for (const rate of HOT_RATES) {
     const perSection = raisesPerSecond(rate);
-    line(`raises of max_seq, the hottest uid of every section at ${rate} numbers/s`, `${(perSection * sectionCount).toFixed(0)} a second, ${(1 / perSection).toFixed(0)} s apart in a section`);
+    line(
+      `raises of max_seq, the hottest uid of every section at ${rate} numbers/s`,
+      `${(perSection * sectionCount).toFixed(0)} a second, ${(1 / perSection).toFixed(0)} s apart in a section`,
+    );
   }
-  const [caller] = set.callers;
+  // The first one is dead by now.
+  const [, caller] = set.callers;
   if (caller === undefined) throw new Error('nobody is there');
-  const owned = set.state.windowsOf(caller).flatMap(({ firstSection, sectionCount: count, epoch, maxSeq }) =>
-    Array.from({ length: count }, (_, at) => ({ section: toSectionId(firstSection + at), epoch: toEpoch(epoch), to: toSeq(maxSeq + 10_000n) })),
-  );
+  const owned = set.state
+    .windowsOf(caller)
+    .flatMap(({ firstSection, sectionCount: count, epoch, maxSeq }) =>
+      Array.from({ length: count }, (_, at) => ({ section: toSectionId(firstSection + at), epoch: toEpoch(epoch), to: toSeq(maxSeq + 10_000n) })),
+    );
   const startMs = performance.now();
   const { entryBytes } = set.apply({ type: 'raise', ...caller, raises: owned });
   line(`one entry that raises all ${owned.length} sections of an AllocSvr`, `${bytes(entryBytes)}, applied in ${ms(performance.now() - startMs)}`);

@@ -33,7 +33,13 @@ export class ScaledSet {
       geometry: DEFAULT_GEOMETRY,
       lease: DEFAULT_LEASE_TERMS,
       raiseBy: 10_000n,
-      members: [1, 2, 3].map((id) => ({ id, name: `store-${id}`, nodeUuid: String(id).repeat(32), peerAddress: `10.0.0.${id}:7072`, address: `10.0.0.${id}:7071` })),
+      members: [1, 2, 3].map((id) => ({
+        id,
+        name: `store-${id}`,
+        nodeUuid: String(id).repeat(32),
+        peerAddress: `10.0.0.${id}:7072`,
+        address: `10.0.0.${id}:7071`,
+      })),
     });
     for (const [at, caller] of this.callers.entries())
       this.apply({ type: 'register', ...caller, address: `10.1.${at >> 8}.${at & 255}:7091`, zone: `zone-${at % 3}` });
@@ -67,7 +73,12 @@ export class ScaledSet {
   situation(silent: readonly Caller[] = []): Situation {
     const view = this.view();
     const gone = new Set(silent.map(({ incarnation }) => incarnation));
-    return { view, living: new Set(view.allocs.map(({ incarnation }) => incarnation).filter((run) => !gone.has(run))), expired: gone, loads: new Map() };
+    return {
+      view,
+      living: new Set(view.allocs.map(({ incarnation }) => incarnation).filter((run) => !gone.has(run))),
+      expired: gone,
+      loads: new Map(),
+    };
   }
 
   /** Everybody gets a share, in one run each: as after the bootstrap. */

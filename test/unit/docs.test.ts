@@ -46,7 +46,15 @@ describe('documents', () => {
   });
 
   it('links to files that exist', () => {
-    for (const page of ['README.md', 'ARCHITECTURE.md', 'GUARANTEES.md', 'OPERATIONS.md', 'CONTRIBUTING.md', 'docs/raft-hazards.md', 'docs/allocation-rules.md']) {
+    for (const page of [
+      'README.md',
+      'ARCHITECTURE.md',
+      'GUARANTEES.md',
+      'OPERATIONS.md',
+      'CONTRIBUTING.md',
+      'docs/raft-hazards.md',
+      'docs/allocation-rules.md',
+    ]) {
       for (const [, target = ''] of readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         expect(existsSync(target), `${page} links to ${target}`).to.equal(true);
       }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { RoutingCache } from '../../../src/client/routing-cache.js';
 import { parseUid } from '../../../src/model/ids.js';
+import { diffTables } from '../../../src/model/routing-delta.js';
 import { tableOf } from './tables.js';
 
 describe('client/routing-cache', () => {
@@ -34,6 +35,17 @@ describe('client/routing-cache', () => {
       expect(cache.pick(parseUid(0))).to.equal(isTaken ? 'new:1' : 'old:1');
     });
   }
+
+  it('takes what changed since the table in use, drops what is older, and says when only a whole table helps', () => {
+    const [one, two, three] = [tableOf(1, ['a:1', 'b:1']), tableOf(2, ['a:1', 'c:1']), tableOf(3, ['d:1', 'c:1'])];
+    const cache = new RoutingCache();
+    expect(cache.absorbDelta(diffTables(one, two)!), 'without a table').to.equal('misfit');
+    cache.absorb(one);
+    expect(cache.absorbDelta(diffTables(two, three)!), 'of a table that it never had').to.equal('misfit');
+    expect(cache.absorbDelta(diffTables(one, two)!)).to.equal(true);
+    expect([cache.pick(parseUid(0)), cache.pick(parseUid(100)), cache.version.value]).to.deep.equal(['a:1', 'c:1', 2]);
+    expect(cache.absorbDelta(diffTables(one, two)!), 'again').to.equal(false);
+  });
 
   it('refuses a uid outside the set with the value and the range', () => {
     const cache = new RoutingCache();
