@@ -4,7 +4,7 @@ import { encodeCommand } from '../../../src/store/command-codec.js';
 import { DamageError } from '../../../src/store/damage.js';
 import { confChangeOf } from '../../../src/store/membership-change.js';
 import { type AppliedEntry, Replica } from '../../../src/store/replica.js';
-import { MOTIVE, dump, INIT, raiseOf, releaseOf, run, TestReplica } from './fixture.js';
+import { dump, INIT, MOTIVE, raiseOf, releaseOf, run, TestReplica } from './fixture.js';
 
 const A = run('a1');
 
@@ -20,6 +20,16 @@ describe('replica', () => {
       expect(seen.has(one.replica.hash), 'a refused command is an entry too').to.equal(false);
       seen.add(one.replica.hash);
     }
+  });
+
+  it('stops at an entry that a newer version wrote, and holds what it held: it neither skips it nor goes on', () => {
+    const { replica } = TestReplica.with(A);
+    const before = { hash: replica.hash, state: dump(replica.state) };
+    // Field 99 of the command, as a later version may have it.
+    const entry = { index: 900, term: 1, type: 'normal' as const, data: Uint8Array.from([0x9a, 0x06, 0x00]) };
+    expect(() => replica.apply(entry)).to.throw(SeqError, 'upgrade this node');
+    expect({ hash: replica.hash, state: dump(replica.state) }).to.deep.equal(before);
+    expect(replica.takeWrites().some(({ key }) => key === 'hash' && replica.hash !== before.hash)).to.equal(false);
   });
 
   it('has another hash after another command, another order, another past, another index or another term', () => {
