@@ -3,6 +3,7 @@ import { SeqError } from '../base/errors.js';
 import type { AllocId, Epoch, Incarnation, SectionId, Seq, Slot } from '../model/ids.js';
 import { toSeq } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
+import type { SetMap } from '../model/sets.js';
 import type { RoutingDelta } from '../model/routing-delta.js';
 import type { Version } from '../model/version.js';
 import type { Assignment, Registration } from '../store/client.js';
@@ -170,6 +171,11 @@ export class AllocNode {
   /** The newest table seen; undefined before the first. */
   get table(): RoutingTable | undefined {
     return this.#ownership.table;
+  }
+
+  /** All sets, as of the newest table. */
+  get sets(): SetMap {
+    return this.#ownership.sets;
   }
 
   /** What makes the caller's table the newest one; undefined: only the whole table does. */

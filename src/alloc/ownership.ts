@@ -8,6 +8,7 @@ import { isSameGeometry, showGeometry, uidCountOf } from '../model/geometry.js';
 import { type AllocId, type Incarnation, parseIncarnation, type SectionId } from '../model/ids.js';
 import { checkRenewal } from '../model/lease.js';
 import { type Owner, RoutingIndex, type RoutingTable } from '../model/routing.js';
+import { NO_SETS, type SetMap } from '../model/sets.js';
 import { type RoutingDelta, TableHistory } from '../model/routing-delta.js';
 import { isNewer, showVersion, type Version } from '../model/version.js';
 import type { WindowRun } from '../model/window.js';
@@ -81,6 +82,7 @@ export class Ownership {
   readonly #departure: Departure;
   #registration: Registration | undefined;
   #index: RoutingIndex | undefined;
+  #sets: SetMap = NO_SETS;
   readonly #history = new TableHistory();
   #isDraining = false;
   #onFirstLease: () => void = () => {};
@@ -167,6 +169,11 @@ export class Ownership {
     return this.#index?.table;
   }
 
+  /** All sets, as of the newest table. */
+  get sets(): SetMap {
+    return this.#sets;
+  }
+
   /** What makes the caller's table the newest one; undefined: only the whole table does. */
   deltaFrom(version: Version): RoutingDelta | undefined {
     return this.#history.deltaFrom(version);
@@ -231,6 +238,7 @@ export class Ownership {
     const index = new RoutingIndex(table);
     this.#check(index, windows);
     this.#index = index;
+    this.#sets = assignment.sets;
     this.#history.add(table);
     const { lost, refused } = this.#sections.adopt(windows);
     const { version } = table;

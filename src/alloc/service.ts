@@ -3,7 +3,7 @@ import { SeqError } from '../base/errors.js';
 import { locate } from '../model/geometry.js';
 import { parseCount, parseUid } from '../model/ids.js';
 import { isNewer } from '../model/version.js';
-import { callerVersionFromWire, deltaToWire, tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
+import { callerVersionFromWire, deltaToWire, setMapToWire, tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type GetStatusRequest, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import {
@@ -154,7 +154,8 @@ export class AllocService {
 
   #getRoute(request: GetRouteRequest): GetRouteResponse {
     if (this.#node.table === undefined) throw starting('this AllocSvr has no routing table yet');
-    return { ...this.#routeFor(request.routingVersion) };
+    const { sets } = this.#node;
+    return { ...this.#routeFor(request.routingVersion), sets: BigInt(sets.version) > request.setsVersion ? setMapToWire(sets) : undefined };
   }
 
   #getStatus(): GetStatusResponse {

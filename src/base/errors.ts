@@ -37,12 +37,20 @@ export interface Redirect {
   readonly address: string;
 }
 
+/** A version of a routing table, as a server told it along with a refusal. */
+export interface SeenVersion {
+  readonly generation: number;
+  readonly value: number;
+}
+
 export interface SeqErrorOptions {
   readonly cause?: unknown;
   /** Overrides the table: the maker knows that nothing happened, or that it may have. */
   readonly definite?: boolean;
   readonly retryAfterMs?: number;
   readonly redirect?: Redirect;
+  /** Of the routing table that the answering node had. */
+  readonly seenVersion?: SeenVersion;
   readonly endpoint?: string;
   readonly attempts?: number;
 }
@@ -56,6 +64,8 @@ export class SeqError extends Error {
   /** Present when the server named a time after which a retry makes sense, in milliseconds. */
   readonly retryAfterMs: number | undefined;
   readonly redirect: Redirect | undefined;
+  /** The routing table that the answering node had, when it said so. */
+  readonly seenVersion: SeenVersion | undefined;
   /** The server that was asked last, when one was. */
   readonly endpoint: string | undefined;
   /** How many attempts were made on the wire; 0 when none was. */
@@ -67,6 +77,7 @@ export class SeqError extends Error {
     this.definite = options.definite ?? ERRORS[code].definite;
     this.retryAfterMs = options.retryAfterMs;
     this.redirect = options.redirect;
+    this.seenVersion = options.seenVersion;
     this.endpoint = options.endpoint;
     this.attempts = options.attempts ?? 0;
   }
@@ -94,6 +105,7 @@ export class SeqError extends Error {
       attempts: options.attempts ?? this.attempts,
       ...optional('retryAfterMs', options.retryAfterMs ?? this.retryAfterMs),
       ...optional('redirect', options.redirect ?? this.redirect),
+      ...optional('seenVersion', options.seenVersion ?? this.seenVersion),
       ...optional('endpoint', options.endpoint ?? this.endpoint),
     };
     return new SeqError(this.code, options.message ?? this.message, merged);

@@ -3,13 +3,16 @@ import { isDialable, splitAddress } from '../model/address.js';
 import { type Seq, SEQ_MAX, type Uid } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
 import type { RoutingDelta } from '../model/routing-delta.js';
-import { isSame, NO_VERSION, type Version } from '../model/version.js';
+import type { SetMap } from '../model/sets.js';
+import { isNewer, isSame, NO_VERSION, type Version } from '../model/version.js';
+import { contains, locate } from '../model/geometry.js';
 import type { CallOptions, Channel } from '../rpc/channel.js';
-import { deltaFromWire, seqFromWire, tableFromWire, versionToWire } from '../rpc/codec.js';
+import { deltaFromWire, seqFromWire, setMapFromWire, tableFromWire, versionToWire } from '../rpc/codec.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
-import { RouteServiceService as RouteService, SeqServiceService as SeqService } from '../rpc/gen/seqsvr/v1/seq.js';
+import { type NextManyItem, RouteServiceService as RouteService, SeqServiceService as SeqService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { errorFromDetail } from '../rpc/status.js';
 import type { CallScope } from './call-scope.js';
+import { ClientMemory } from './memory.js';
 import type { RoutingCache } from './routing-cache.js';
 import { WireLimit } from './wire-limit.js';
 
@@ -38,6 +41,8 @@ export type AttemptScope = Pick<CallScope, 'stopError' | 'signal' | 'attempt'>;
 export interface AttemptEvents {
   /** A newer table is in the cache. */
   onTable(table: RoutingTable, previous: Version): void;
+  /** A node told which sets there are. */
+  onSets(sets: SetMap): void;
   /** The address answered; `error` when what came back, or did not, makes it suspect. */
   onOutcome(address: string, error: SeqError | undefined): void;
 }
@@ -53,44 +58,68 @@ export class Attempts {
   readonly #cache: RoutingCache;
   readonly #events: AttemptEvents;
   readonly #wire = new WireLimit();
+  readonly #setsVersion: () => number;
+  readonly #memory = new ClientMemory();
   /** A delta did not fit. */
   #needsWhole = false;
 
-  constructor(options: { readonly pool: Channels; readonly cache: RoutingCache; readonly events: AttemptEvents }) {
+  /** `setsVersion`: of the set map that this client has; 0 without one. */
+  constructor(options: {
+    readonly pool: Channels;
+    readonly cache: RoutingCache;
+    readonly events: AttemptEvents;
+    readonly setsVersion?: () => number;
+  }) {
     this.#pool = options.pool;
     this.#cache = options.cache;
     this.#events = options.events;
+    this.#setsVersion = options.setsVersion ?? (() => 0);
   }
 
-  next(address: string, request: { readonly uid: Uid; readonly count: number }, scope: AttemptScope): Promise<SeqRange> {
+  next(address: string, request: { readonly uid: Uid; readonly count: number; readonly strict?: boolean }, scope: AttemptScope): Promise<SeqRange> {
     return this.#inTurn(address, [request.uid], scope, async (options) => {
-      const reply = await this.#pool
-        .to(address)
-        .call(SeqService.next, { ...request, floor: 0n, strict: false, routingVersion: this.#version() }, options);
+      const floor = this.#memory.floorOf(request.uid);
+      const reply = await this.#pool.to(address).call(SeqService.next, { strict: false, ...request, floor, ...this.#versions() }, options);
       this.#absorbQuietly(address, reply);
-      return rangeOf(reply, request.count);
+      const range = rangeOf(reply, request.count);
+      this.#believe(request.uid, { epoch: reply.epoch, isAbove: range.first > floor, seq: range.last });
+      return range;
     });
   }
 
   /** An item for each uid, in the order asked. */
-  nextMany(address: string, uids: Uid[], scope: AttemptScope): Promise<(Seq | SeqError)[]> {
+  nextMany(address: string, uids: Uid[], scope: AttemptScope, strict = false): Promise<(Seq | SeqError)[]> {
     return this.#inTurn(address, uids, scope, async (options) => {
-      const reply = await this.#pool
-        .to(address)
-        .call(SeqService.nextMany, { uids, floors: [], strict: false, routingVersion: this.#version() }, options);
+      const known = uids.map((uid) => this.#memory.floorOf(uid));
+      const floors = known.some((floor) => floor > 0n) ? known : [];
+      const reply = await this.#pool.to(address).call(SeqService.nextMany, { uids, floors, strict, ...this.#versions() }, options);
       this.#absorbQuietly(address, reply);
       if (reply.items.length !== uids.length) throw protocol(`${reply.items.length} items for ${uids.length} uids`);
-      return reply.items.map((item) => (item.error === undefined ? handedOut(item.seq) : atAddress(errorFromDetail(item.error), address)));
+      return reply.items.map((item, at) => this.#itemOf(address, item, uids[at] as Uid, known[at] ?? 0n));
     });
   }
 
-  current(address: string, uid: Uid, scope: AttemptScope): Promise<CurrentSeq> {
+  current(address: string, uid: Uid, scope: AttemptScope, strict = false): Promise<CurrentSeq> {
     return this.#inTurn(address, [uid], scope, async (options) => {
-      const reply = await this.#pool
-        .to(address)
-        .call(SeqService.current, { uid, floor: 0n, strict: false, routingVersion: this.#version() }, options);
+      const floor = this.#memory.floorOf(uid);
+      const reply = await this.#pool.to(address).call(SeqService.current, { uid, floor, strict, ...this.#versions() }, options);
       this.#absorbQuietly(address, reply);
-      return { seq: seqFromWire(reply.seq), exact: reply.exact };
+      const seq = seqFromWire(reply.seq);
+      // An upper bound is nothing that was handed out, so it is no floor for what comes.
+      this.#believe(uid, { epoch: reply.epoch, isAbove: seq >= floor, seq: reply.exact ? seq : floor });
+      return { seq, exact: reply.exact };
+    });
+  }
+
+  /** Where the counter stands after it was lifted to `to`. */
+  advance(address: string, { uid, to }: { readonly uid: Uid; readonly to: bigint }, scope: AttemptScope): Promise<bigint> {
+    return this.#inTurn(address, [uid], scope, async (options) => {
+      const reply = await this.#pool.to(address).call(SeqService.advance, { uid, to, ...this.#versions() }, options);
+      this.#absorbQuietly(address, reply);
+      const seq = seqFromWire(reply.seq);
+      if (seq < to) throw protocol(`a counter at ${seq} that was lifted to ${to}`);
+      this.#believe(uid, { epoch: reply.epoch, isAbove: true, seq });
+      return seq;
     });
   }
 
@@ -100,8 +129,9 @@ export class Attempts {
    */
   getRoute(address: string, options: CallOptions): Promise<void> {
     return this.#ask(address, async () => {
-      const request = { routingVersion: this.#version(), setsVersion: 0n };
+      const request = { routingVersion: this.#version(), setsVersion: BigInt(this.#setsVersion()) };
       const reply = await this.#pool.to(address).call(RouteService.getRoute, request, options);
+      if (reply.sets !== undefined) this.#events.onSets(setMapFromWire(reply.sets));
       if (reply.routing !== undefined || reply.routingDelta !== undefined) this.#absorb(reply);
       else if (this.#cache.table === undefined) throw new SeqError('UNAVAILABLE', 'it has no routing table yet', { definite: true });
     });
@@ -135,11 +165,50 @@ export class Attempts {
       return value;
     } catch (thrown) {
       if (!(thrown instanceof SeqError)) throw thrown;
+      if (thrown.seenVersion !== undefined) this.#memory.sawVersion(thrown.seenVersion);
       const error = atAddress(asRemote(thrown), address);
       // An attempt that we cut short says nothing about the node.
       if (error.code !== 'ABORTED') this.#events.onOutcome(address, isSuspect(error) ? error : undefined);
       throw error;
     }
+  }
+
+  #itemOf(address: string, { seq, epoch, error }: NextManyItem, uid: Uid, floor: bigint): Seq | SeqError {
+    if (error !== undefined) {
+      const refusal = errorFromDetail(error);
+      if (refusal.seenVersion !== undefined) this.#memory.sawVersion(refusal.seenVersion);
+      return atAddress(refusal, address);
+    }
+    const number = handedOut(seq);
+    try {
+      this.#believe(uid, { epoch, isAbove: number > floor, seq: number });
+      return number;
+    } catch (thrown) {
+      if (!(thrown instanceof SeqError)) throw thrown;
+      return atAddress(thrown, address);
+    }
+  }
+
+  /**
+   * Throws, for another try elsewhere, when the answer comes from a former owner: its epoch is over, or its numbers are not
+   * above what was seen. What it took is a gap.
+   */
+  #believe(uid: Uid, { epoch, isAbove, seq }: { readonly epoch: bigint; readonly isAbove: boolean; readonly seq: bigint }): void {
+    const { table } = this.#cache;
+    const isCurrent =
+      table === undefined || !contains(table.geometry, uid) || this.#memory.sawEpoch(locate(table.geometry, uid).section, Number(epoch));
+    if (!isCurrent || !isAbove)
+      throw new SeqError(
+        'UNAVAILABLE',
+        `an answer of a former owner: for uid ${uid} it is in epoch ${epoch}${isAbove ? '' : ' and not above what was seen'}`,
+      );
+    if (seq > 0n) this.#memory.sawSeq(uid, seq);
+  }
+
+  /** The table in use, and a newer one that some server spoke of: whoever has not seen that yet waits for it. */
+  #versions(): { readonly routingVersion: common.Version | undefined; readonly heardVersion: common.Version | undefined } {
+    const { heard } = this.#memory;
+    return { routingVersion: this.#version(), heardVersion: isNewer(heard, this.#cache.version) ? versionToWire(heard) : undefined };
   }
 
   #version(): common.Version | undefined {
@@ -164,6 +233,7 @@ export class Attempts {
     if (routing !== undefined) this.#needsWhole = false;
     const { table } = this.#cache;
     if (!absorbed || table === undefined) return;
+    this.#memory.sawVersion(table.version);
     this.#wire.dropStale();
     this.#events.onTable(table, previous);
   }
@@ -226,13 +296,14 @@ function asRemote(error: SeqError): SeqError {
 
 /** Who was asked, and one attempt counted. A redirect that nobody can dial is dropped. */
 function atAddress(error: SeqError, address: string): SeqError {
-  const { code, message, definite, cause, retryAfterMs, redirect } = error;
+  const { code, message, definite, cause, retryAfterMs, redirect, seenVersion } = error;
   return new SeqError(code, message, {
     definite,
     cause,
     endpoint: address,
     attempts: 1,
     ...optional('retryAfterMs', retryAfterMs),
+    ...optional('seenVersion', seenVersion),
     ...optional('redirect', redirect !== undefined && isDialable(redirect.address) ? redirect : undefined),
   });
 }

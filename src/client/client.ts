@@ -1,11 +1,9 @@
 import { SeqError } from '../base/errors.js';
-import { parseCount, parseUid, type Uid } from '../model/ids.js';
-import type { RoutingTable } from '../model/routing.js';
+import { parseCount, parseSeq, parseUid, type Uid } from '../model/ids.js';
 import { isSame, NO_VERSION, type Version } from '../model/version.js';
-import { ChannelPool } from '../rpc/channel.js';
 import { RANGE_COUNT_MAX } from '../rpc/limits.js';
-import { Attempts, type CurrentSeq, type SeqRange } from './attempt.js';
-import { callOwner, needTable, persist, type Way } from './call.js';
+import type { CurrentSeq, SeqRange } from './attempt.js';
+import { callOwner, needTable, persist } from './call.js';
 import { callMany } from './call-many.js';
 import { CallScope } from './call-scope.js';
 import { Emitter, type SeqClientEventName, type SeqClientEvents } from './events.js';
@@ -18,8 +16,8 @@ import {
   parseUids,
   type SeqClientOptions,
 } from './options.js';
-import { RouteRefresh } from './route-refresh.js';
-import { RoutingCache } from './routing-cache.js';
+import type { SetLink } from './set-link.js';
+import { SetLinks } from './set-links.js';
 
 export type { Clock } from '../base/clock.js';
 export { type ErrorCode, SeqError, type SeqErrorOptions } from '../base/errors.js';
@@ -41,9 +39,12 @@ export interface SeqClientStatus {
   readonly endpoints: readonly string[];
   /** Undefined: no routing table yet. */
   readonly routingVersion: Version | undefined;
-  /** First and last uid of the set; undefined without a table. */
+  /** First and last uid of the set of its endpoints; undefined without a table. */
   readonly uids: { readonly first: bigint; readonly last: bigint } | undefined;
+  /** Of every set that this client has called on. */
   readonly allocs: readonly { readonly id: string; readonly address: string; readonly zone: string; readonly isFailing: boolean }[];
+  /** All sets, when there are several. */
+  readonly sets: readonly { readonly name: string; readonly uids: { readonly first: bigint; readonly last: bigint } }[];
   /** Calls that have not returned yet. */
   readonly inFlightCount: number;
 }
@@ -58,35 +59,17 @@ export interface SeqClientStatus {
  */
 export class SeqClient {
   readonly #config: ClientConfig;
-  readonly #cache = new RoutingCache();
   readonly #events = new Emitter<SeqClientEvents>();
-  readonly #pool: ChannelPool;
-  readonly #attempts: Attempts;
-  readonly #route: RouteRefresh;
-  readonly #way: Way;
+  readonly #links: SetLinks;
   readonly #scopes = new Set<CallScope>();
-  /** Addresses that did not answer last time. Bounded: forgotten when they leave the table. */
-  readonly #failing = new Set<string>();
   #isClosed = false;
 
   private constructor(config: ClientConfig) {
     this.#config = config;
-    const { clock, random, retry } = config;
-    this.#pool = new ChannelPool({ clock });
-    const events = {
-      onTable: (table: RoutingTable, previous: Version) => this.#onTable(table, previous),
-      onOutcome: (address: string, error: SeqError | undefined) => this.#onOutcome(address, error),
-    };
-    this.#attempts = new Attempts({ pool: this.#pool, cache: this.#cache, events });
-    this.#route = new RouteRefresh({
-      clock,
-      random,
-      seeds: config.endpoints,
-      known: () => this.#cache.addresses(),
-      isFailing: (address) => this.#failing.has(address),
-      ask: (address, options) => this.#attempts.getRoute(address, options),
+    this.#links = new SetLinks(config, {
+      onTable: ({ version }, previous) => this.#events.emit('route', { version, previous }),
+      onEndpoint: (address, error) => this.#events.emit('endpoint', { address, state: error === undefined ? 'answering' : 'failing', error }),
     });
-    this.#way = { cache: this.#cache, route: this.#route, retry, random };
   }
 
   /**
@@ -96,7 +79,8 @@ export class SeqClient {
   static async connect(options: SeqClientOptions): Promise<SeqClient> {
     const client = SeqClient.lazy(options);
     try {
-      await client.#call(undefined, (scope) => persist(client.#way, scope, () => needTable(client.#way, scope)));
+      const { way } = client.#links.home;
+      await client.#call(undefined, (scope) => persist(way, scope, () => needTable(way, scope)));
     } catch (error) {
       await client.close();
       throw error;
@@ -129,13 +113,23 @@ export class SeqClient {
   async nextMany(uids: readonly UidLike[], options?: CallOptions): Promise<(bigint | SeqError)[]> {
     const parsed = parseUids(uids);
     if (parsed.length === 0) return [];
-    return this.#call(options, (scope) => callMany(this.#way, scope, parsed, (address, some) => this.#attempts.nextMany(address, some, scope)));
+    return this.#call(options, (scope, strict) => this.#callMany(parsed, scope, strict));
   }
 
   /** The last number handed out for the uid. Hands nothing out. */
   async current(uid: UidLike, options?: CallOptions): Promise<CurrentSeq> {
     const parsed = parseUid(uid);
-    return this.#call(options, (scope) => callOwner(this.#way, scope, parsed, (address) => this.#attempts.current(address, parsed, scope)));
+    return this.#callOne(parsed, options, ({ attempts }, address, scope, strict) => attempts.current(address, parsed, scope, strict));
+  }
+
+  /**
+   * Lifts the counter of the uid to `to`, forward only, and resolves with where it stands: the next number is above it. Repeating it
+   * changes nothing. Rejects with INVALID_ARGUMENT when `to` is no number in [1, 2^63-1], or more than 2^40 above where the counter stands.
+   */
+  async advance(uid: UidLike, to: bigint, options?: CallOptions): Promise<bigint> {
+    const parsed = parseUid(uid);
+    const target = parseSeq(to);
+    return this.#callOne(parsed, options, ({ attempts }, address, scope) => attempts.advance(address, { uid: parsed, to: target }, scope));
   }
 
   /**
@@ -143,18 +137,23 @@ export class SeqClient {
    * For tools: a call finds its way by itself. Throws INVALID_ARGUMENT for a uid that is none or lies outside the set.
    */
   owner(uid: UidLike): { readonly id: string; readonly address: string; readonly epoch: number } | undefined {
-    const owner = this.#cache.ownerOf(parseUid(uid));
+    const parsed = parseUid(uid);
+    const owner = (this.#links.find(parsed) ?? this.#links.home).cache.ownerOf(parsed);
     return owner?.alloc === undefined ? undefined : { id: owner.alloc.id, address: owner.alloc.address, epoch: owner.epoch };
   }
 
   status(): SeqClientStatus {
-    const { table, version } = this.#cache;
+    const { home, map, all } = this.#links;
+    const { table, version } = home.cache;
     return {
       isClosed: this.#isClosed,
       endpoints: this.#config.endpoints,
       routingVersion: isSame(version, NO_VERSION) ? undefined : version,
       uids: table === undefined ? undefined : { first: table.geometry.firstUid, last: table.geometry.lastUid },
-      allocs: (table?.allocs ?? []).map(({ id, address, zone }) => ({ id, address, zone, isFailing: this.#failing.has(address) })),
+      allocs: all.flatMap((link) =>
+        (link.cache.table?.allocs ?? []).map(({ id, address, zone }) => ({ id, address, zone, isFailing: link.isFailing(address) })),
+      ),
+      sets: map.sets.map(({ name, firstUid, lastUid }) => ({ name, uids: { first: firstUid, last: lastUid } })),
       inFlightCount: this.#scopes.size,
     };
   }
@@ -170,8 +169,7 @@ export class SeqClient {
     this.#isClosed = true;
     this.#events.emit('closed', { callsCutCount: this.#scopes.size });
     for (const scope of this.#scopes) scope.stop(closedError());
-    this.#route.close();
-    this.#pool.close();
+    this.#links.close();
     return Promise.resolve();
   }
 
@@ -180,11 +178,54 @@ export class SeqClient {
   }
 
   #takeRange(uid: Uid, count: number, options: CallOptions | undefined): Promise<SeqRange> {
-    return this.#call(options, (scope) => callOwner(this.#way, scope, uid, (address) => this.#attempts.next(address, { uid, count }, scope)));
+    return this.#callOne(uid, options, ({ attempts }, address, scope, strict) => attempts.next(address, { uid, count, strict }, scope));
   }
 
-  async #call<Value>(options: CallOptions | undefined, run: (scope: CallScope) => Promise<Value>): Promise<Value> {
-    const { timeoutMs, signal } = parseCallOptions(options, this.#config.timeoutMs);
+  /** A call on one uid: to its set, and there to its owner. */
+  #callOne<Value>(
+    uid: Uid,
+    options: CallOptions | undefined,
+    send: (link: SetLink, address: string, scope: CallScope, strict: boolean) => Promise<Value>,
+  ): Promise<Value> {
+    return this.#call(options, async (scope, strict) => {
+      const link = this.#links.find(uid) ?? (await this.#links.linkOf(uid, scope));
+      return link.counted(() => callOwner(link.way, scope, uid, (address) => send(link, address, scope, strict)));
+    });
+  }
+
+  /** Each set by itself: one that is down costs its own uids only. */
+  async #callMany(uids: readonly Uid[], scope: CallScope, strict: boolean): Promise<(bigint | SeqError)[]> {
+    const results: (bigint | SeqError)[] = [];
+    const shares = new Map<SetLink, number[]>();
+    for (const [place, uid] of uids.entries()) {
+      const link = this.#links.find(uid) ?? (await this.#linkOrError(uid, scope));
+      if (link instanceof SeqError) results[place] = link;
+      else pushTo(shares, link, place);
+    }
+    await Promise.all(
+      [...shares].map(async ([link, places]) => {
+        const own = places.map((place) => uids[place] as Uid);
+        const items = await link.counted(() =>
+          callMany(link.way, scope, own, (address, some) => link.attempts.nextMany(address, some, scope, strict)),
+        );
+        for (const [index, place] of places.entries()) results[place] = items[index] as bigint | SeqError;
+      }),
+    );
+    return results;
+  }
+
+  /** A uid in no set fails alone. What ends the whole call is thrown. */
+  async #linkOrError(uid: Uid, scope: CallScope): Promise<SetLink | SeqError> {
+    try {
+      return await this.#links.linkOf(uid, scope);
+    } catch (error) {
+      if (!(error instanceof SeqError) || error.code === 'ABORTED' || error.code === 'CLOSED') throw error;
+      return error;
+    }
+  }
+
+  async #call<Value>(options: CallOptions | undefined, run: (scope: CallScope, strict: boolean) => Promise<Value>): Promise<Value> {
+    const { timeoutMs, signal, strict } = parseCallOptions(options, this.#config);
     if (this.#isClosed) throw closedError();
     if (this.#scopes.size >= CALLS_IN_FLIGHT_MAX) {
       throw new SeqError('RESOURCE_EXHAUSTED', `${CALLS_IN_FLIGHT_MAX} calls of this client are in flight already`, {
@@ -194,27 +235,18 @@ export class SeqClient {
     const scope = new CallScope({ clock: this.#config.clock, timeoutMs, signal });
     this.#scopes.add(scope);
     try {
-      return await run(scope);
+      return await run(scope, strict);
     } finally {
       this.#scopes.delete(scope);
       scope.end();
     }
   }
+}
 
-  #onTable(table: RoutingTable, previous: Version): void {
-    if (this.#isClosed) return;
-    const inUse = new Set([...this.#config.endpoints, ...this.#cache.addresses()]);
-    this.#pool.keepOnly(inUse);
-    for (const address of this.#failing) if (!inUse.has(address)) this.#failing.delete(address);
-    this.#events.emit('route', { version: table.version, previous });
-  }
-
-  #onOutcome(address: string, error: SeqError | undefined): void {
-    if (this.#isClosed || this.#failing.has(address) === (error !== undefined)) return;
-    if (error === undefined) this.#failing.delete(address);
-    else this.#failing.add(address);
-    this.#events.emit('endpoint', { address, state: error === undefined ? 'answering' : 'failing', error });
-  }
+function pushTo(shares: Map<SetLink, number[]>, link: SetLink, place: number): void {
+  const places = shares.get(link);
+  if (places === undefined) shares.set(link, [place]);
+  else places.push(place);
 }
 
 function closedError(): SeqError {

@@ -19,6 +19,11 @@ export interface SeqClientOptions {
   /** Budget of a whole call in ms, routing, waiting and every retry included; in [1, 600000]. Default 5000. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
+  /**
+   * Ownership is confirmed by a quorum of StoreSvrs after each request came, so that order holds whatever clocks do. Costs a round trip
+   * from the AllocSvr to the StoreSvrs, shared by the calls that wait. Default false.
+   */
+  readonly strict?: boolean;
   /** For tests. Default: the clock of this machine. */
   readonly clock?: Clock;
   /** For tests. Default: Math.random. */
@@ -30,6 +35,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Replaces the client's `timeoutMs` for this call. */
   readonly timeoutMs?: number;
+  /** Replaces the client's `strict` for this call. */
+  readonly strict?: boolean;
 }
 
 /** SeqClientOptions, checked and complete. */
@@ -37,20 +44,23 @@ export interface ClientConfig {
   readonly endpoints: readonly string[];
   readonly timeoutMs: number;
   readonly retry: Required<RetryOptions>;
+  readonly strict: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 /** Calls of one client that have not returned yet; more are refused, for a caller this far ahead helps nobody. */
-export const CALLS_IN_FLIGHT_MAX = 20_000;
+export const CALLS_IN_FLIGHT_MAX = 40_000;
+/** The same for calls to one set: one that is down must leave room for the others. */
+export const SET_CALLS_IN_FLIGHT_MAX = 20_000;
 /** How many uids one nextMany may name; it is cut into requests of at most `UIDS_PER_REQUEST_MAX`. */
 export const NEXT_MANY_UIDS_MAX = 1_000_000;
 
 const ENDPOINTS_MAX = 64;
 const TIMEOUT_MAX_MS = 600_000;
-const CLIENT_KEYS: ReadonlySet<string> = new Set(['endpoints', 'timeoutMs', 'retry', 'clock', 'random']);
+const CLIENT_KEYS: ReadonlySet<string> = new Set(['endpoints', 'timeoutMs', 'retry', 'strict', 'clock', 'random']);
 const RETRY_KEYS: ReadonlySet<string> = new Set(['maxAttempts', 'baseMs', 'maxMs']);
-const CALL_KEYS: ReadonlySet<string> = new Set(['signal', 'timeoutMs']);
+const CALL_KEYS: ReadonlySet<string> = new Set(['signal', 'timeoutMs', 'strict']);
 
 /** Fills in the defaults. Throws INVALID_ARGUMENT, with the value and the rule, for anything that is not as documented. */
 export function parseClientOptions(options: SeqClientOptions): ClientConfig {
@@ -59,18 +69,26 @@ export function parseClientOptions(options: SeqClientOptions): ClientConfig {
     endpoints: parseEndpoints(options.endpoints),
     timeoutMs: parseWhole(options.timeoutMs ?? 5_000, { what: 'timeoutMs', min: 1, max: TIMEOUT_MAX_MS }),
     retry: parseRetry(options.retry ?? {}),
+    strict: parseFlag(options.strict ?? false, 'strict'),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };
 }
 
 /** Throws INVALID_ARGUMENT unless the options are as documented. */
-export function parseCallOptions(options: CallOptions | undefined, defaultTimeoutMs: number): { timeoutMs: number; signal: AbortSignal | undefined } {
-  if (options === undefined) return { timeoutMs: defaultTimeoutMs, signal: undefined };
+export function parseCallOptions(
+  options: CallOptions | undefined,
+  defaults: Pick<ClientConfig, 'timeoutMs' | 'strict'>,
+): { timeoutMs: number; signal: AbortSignal | undefined; strict: boolean } {
+  if (options === undefined) return { timeoutMs: defaults.timeoutMs, strict: defaults.strict, signal: undefined };
   checkObject(options, 'call options', CALL_KEYS);
-  const { signal, timeoutMs } = options;
+  const { signal, timeoutMs, strict } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid(`signal must be an AbortSignal, got ${show(signal)}`);
-  return { timeoutMs: parseWhole(timeoutMs ?? defaultTimeoutMs, { what: 'timeoutMs', min: 1, max: TIMEOUT_MAX_MS }), signal };
+  return {
+    timeoutMs: parseWhole(timeoutMs ?? defaults.timeoutMs, { what: 'timeoutMs', min: 1, max: TIMEOUT_MAX_MS }),
+    signal,
+    strict: parseFlag(strict ?? defaults.strict, 'strict'),
+  };
 }
 
 /** Throws INVALID_ARGUMENT unless it is an array of at most NEXT_MANY_UIDS_MAX uids, each one well-formed. */
@@ -101,6 +119,11 @@ function parseRetry(retry: RetryOptions): Required<RetryOptions> {
     baseMs,
     maxMs: parseWhole(retry.maxMs ?? Math.max(500, baseMs), { what: 'retry.maxMs', min: baseMs, max: 60_000 }),
   };
+}
+
+function parseFlag(value: unknown, what: string): boolean {
+  if (typeof value !== 'boolean') throw invalid(`${what} must be true or false, got ${show(value)}`);
+  return value;
 }
 
 function parseWhole(value: unknown, rule: { readonly what: string; readonly min: number; readonly max: number }): number {

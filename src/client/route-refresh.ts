@@ -17,7 +17,7 @@ export interface RouteRefreshOptions {
   readonly random: Random;
   /** Asks one node for its table. */
   readonly ask: (address: string, options: CallOptions) => Promise<void>;
-  readonly seeds: readonly string[];
+  readonly seeds: () => readonly string[];
   /** The addresses of the table in use. */
   readonly known: () => readonly string[];
   /** Nodes that answered badly last time come last. */
@@ -105,7 +105,7 @@ export class RouteRefresh {
   #candidates(): string[] {
     const { seeds, known, isFailing, random } = this.#options;
     const some = shuffle(random, known()).sort((one, other) => Number(isFailing(one)) - Number(isFailing(other)));
-    const all = shuffle(random, [...new Set([...some.slice(0, KNOWN_NODES_MAX), ...seeds])]);
+    const all = shuffle(random, [...new Set([...some.slice(0, KNOWN_NODES_MAX), ...seeds()])]);
     return all.sort((one, other) => Number(isFailing(one)) - Number(isFailing(other)));
   }
 }

@@ -43,6 +43,14 @@ export function parseCount(value: unknown, limit: number): number {
   return value;
 }
 
+/** A number that a counter may be lifted to. Throws INVALID_ARGUMENT unless it is a bigint in [1, 2^63-1]. */
+export function parseSeq(value: unknown): Seq {
+  if (typeof value !== 'bigint' || value < 1n || value > SEQ_MAX) {
+    throw new SeqError('INVALID_ARGUMENT', `a number must be a bigint in [1, ${SEQ_MAX}], got ${show(value)}`);
+  }
+  return value as Seq;
+}
+
 /** A name for a node: what a file, a metric label and a terminal can carry. */
 export function parseName(value: string, what: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(value)) {

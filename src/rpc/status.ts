@@ -1,7 +1,7 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { ERRORS, type ErrorCode, optional, SeqError } from '../base/errors.js';
 import type { Version } from '../model/version.js';
-import { versionToWire } from './codec.js';
+import { versionFromWire, versionToWire } from './codec.js';
 import { ErrorDetail } from './gen/seqsvr/v1/common.js';
 
 /** Carries an ErrorDetail. Without it a status came from gRPC itself, which cannot say if the server acted. */
@@ -97,6 +97,7 @@ export function errorFromDetail(detail: ErrorDetail): SeqError {
       definite: detail.definite,
       ...optional('retryAfterMs', detail.retryAfterMs === 0 ? undefined : detail.retryAfterMs),
       ...optional('redirect', detail.redirectAddress === '' ? undefined : { id: detail.redirectId, address: detail.redirectAddress }),
+      ...optional('seenVersion', detail.routingVersion && versionFromWire(detail.routingVersion)),
     },
   );
 }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { parseCallOptions, parseClientOptions, parseUids } from '../../../src/client/options.js';
 
 const ENDPOINTS = ['127.0.0.1:7070'];
+const DEFAULTS = { timeoutMs: 700, strict: false };
 
 describe('client/options', () => {
   it('fills in the documented defaults', () => {
@@ -37,14 +38,14 @@ describe('client/options', () => {
   }
 
   it('takes the client budget for a call that names none', () => {
-    expect(parseCallOptions(undefined, 700).timeoutMs).to.equal(700);
-    expect(parseCallOptions({}, 700).timeoutMs).to.equal(700);
-    expect(parseCallOptions({ timeoutMs: 30 }, 700).timeoutMs).to.equal(30);
+    expect(parseCallOptions(undefined, DEFAULTS).timeoutMs).to.equal(700);
+    expect(parseCallOptions({}, DEFAULTS).timeoutMs).to.equal(700);
+    expect(parseCallOptions({ timeoutMs: 30 }, DEFAULTS).timeoutMs).to.equal(30);
   });
 
   for (const options of [5, null, [], { timeoutMs: -1 }, { timeoutMs: 1.5 }, { signal: 'stop' }, { deadline: 3 }]) {
     it(`refuses the call options ${JSON.stringify(options)}`, () => {
-      expect(() => parseCallOptions(options as never, 700))
+      expect(() => parseCallOptions(options as never, DEFAULTS))
         .to.throw()
         .with.property('code', 'INVALID_ARGUMENT');
     });

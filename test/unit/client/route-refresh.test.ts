@@ -106,7 +106,7 @@ class World {
     this.route = new RouteRefresh({
       clock: this.clock,
       random: new SeededRandom(how.seed ?? 1),
-      seeds,
+      seeds: () => seeds,
       known: () => how.known ?? [],
       isFailing: (address) => how.failing?.includes(address) === true,
       ask: (address, options) => this.#ask(address, options),

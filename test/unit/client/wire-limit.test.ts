@@ -111,12 +111,17 @@ describe('client/wire-limit', () => {
     expect(error).to.include({ code: 'NOT_OWNER', definite: true, attempts: 0 });
     expect((error as SeqError).redirect).to.include({ address: 'b:1' });
     await world.clock.settle();
-    world.reply = { items: [{ seq: 1n }, { seq: 1n }] };
+    world.reply = {
+      items: [
+        { seq: 1000n, epoch: 1n },
+        { seq: 1001n, epoch: 1n },
+      ],
+    };
     while (world.wire.length > 0) {
       world.wire[0]!.answer();
       await world.clock.settle();
     }
-    expect(await both).to.deep.equal([{ first: 257n, last: 257n }, [1n, 1n]]);
+    expect(await both).to.deep.equal([{ first: 257n, last: 257n }, [1000n, 1001n]]);
     await Promise.all(busy);
   });
 
@@ -159,7 +164,7 @@ class World {
     this.attempts = new Attempts({
       pool: { to } as unknown as Channels,
       cache: this.cache,
-      events: { onTable: () => undefined, onOutcome: (_, error) => this.outcomes.push(error?.code) },
+      events: { onTable: () => undefined, onSets: () => undefined, onOutcome: (_, error) => this.outcomes.push(error?.code) },
     });
   }
 
