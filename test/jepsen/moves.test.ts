@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { systemClock } from '../../src/base/clock.js';
+import { SeqClient } from '../../src/client/client.js';
 import type { SectionId } from '../../src/model/ids.js';
 import { DEFAULT_POLICY } from '../../src/model/policy.js';
 import { Channel } from '../../src/rpc/channel.js';
@@ -18,6 +19,9 @@ const MOVES = 200;
 /** The goal is 50 ms at the 99th percentile, printed below; a busy machine is not a broken one, so the test only fails far from it. */
 const UNAVAILABLE_MAX_MS = 500;
 const QUIET_MS = 3_000;
+const STRICT_CALLERS = 32;
+const STRICT_ROUNDS = 4;
+const STRICT_ROUND_MS = 1_000;
 
 /**
  * Everything that is planned: moves, a clean change of the leader, a rolling restart, a clean stop. One writer a uid calls
@@ -88,6 +92,24 @@ describe('a real cluster under load, and what its operators plan', function () {
     expect([failedOf(samples), [...jumpedOf(samples)]]).to.deep.equal([[], []]);
   });
 
+  it('says what STRICT costs, beside the same calls without it', async () => {
+    const client = await SeqClient.connect({ endpoints: cluster.endpoints });
+    const latencies = { plain: [] as number[], strict: [] as number[] };
+    try {
+      for (let round = 0; round < STRICT_ROUNDS; round += 1)
+        for (const mode of ['plain', 'strict'] as const) latencies[mode].push(...(await callersFor(client, STRICT_ROUND_MS, mode === 'strict')));
+    } finally {
+      await client.close();
+    }
+    const [plain, strict] = [figuresOf(latencies.plain), figuresOf(latencies.strict)];
+    console.log(
+      `      ${STRICT_CALLERS} callers, ${STRICT_ROUNDS} rounds each in turn: plain ${plain.perSecond} next/s, p50 ${shown(plain.p50)} ms, p99 ${shown(plain.p99)} ms; ` +
+        `STRICT ${strict.perSecond} next/s, p50 ${shown(strict.p50)} ms, p99 ${shown(strict.p99)} ms: ${(plain.perSecond / strict.perSecond).toFixed(2)} x fewer, ` +
+        `p50 ${(strict.p50 / plain.p50).toFixed(2)} x as long`,
+    );
+    expect(strict.perSecond).to.be.above(0);
+  });
+
   it('loses its StoreSvr leader, and no call fails or is slower for it', async () => {
     const quiet = await stretch(async () => pause(QUIET_MS));
     const lossy = await stretch(async () => {
@@ -143,6 +165,21 @@ describe('a real cluster under load, and what its operators plan', function () {
     console.log(`      ${answeredCount} operations checked`);
     expect(violations.length, showViolations(violations)).to.equal(0);
   });
+
+  /** Callers that call `next` on uids of their own, one call at a time, for a while. Returns how long each call took, in ms. */
+  async function callersFor(client: SeqClient, forMs: number, strict: boolean): Promise<number[]> {
+    const latencies: number[] = [];
+    const endMs = performance.now() + forMs;
+    const call = async (caller: number): Promise<void> => {
+      while (performance.now() < endMs) {
+        const startMs = performance.now();
+        await client.next(BigInt((caller % SECTIONS) * UIDS_PER_SECTION + 900), { strict });
+        latencies.push(performance.now() - startMs);
+      }
+    };
+    await Promise.all(Array.from({ length: STRICT_CALLERS }, (_, caller) => call(caller)));
+    return latencies;
+  }
 
   async function stretch(act: () => Promise<void>): Promise<readonly Sample[]> {
     const fromNs = history.nowNs();
@@ -208,6 +245,12 @@ describe('a real cluster under load, and what its operators plan', function () {
 /** The longest that one of these calls took: for so long its section did not answer. */
 function longestMs(samples: readonly Sample[]): number {
   return latencyMs(samples, 1);
+}
+
+function figuresOf(latencies: readonly number[]): { readonly perSecond: number; readonly p50: number; readonly p99: number } {
+  const sorted = [...latencies].sort((one, other) => one - other);
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return { perSecond: Math.round((sorted.length * 1_000) / (STRICT_ROUNDS * STRICT_ROUND_MS)), p50: at(0.5), p99: at(0.99) };
 }
 
 function shown(ms: number): string {
