@@ -38,6 +38,10 @@ export function planOperatorMove(situation: Situation, { firstSection, sectionCo
     return [{ firstSection: toSectionId(from), sectionCount: till - from, to }];
   });
   const sum = moves.reduce((total, move) => total + move.sectionCount, 0);
+  if (sum > view.policy.movesInFlightMax)
+    throw invalid(
+      `${sum} sections are more than may ever be on their way at once, ${view.policy.movesInFlightMax}: move fewer, or raise it (seqctl policy set --moves)`,
+    );
   const room = view.policy.movesInFlightMax - movingCountOf(view);
   if (sum > room)
     throw new SeqError(

@@ -61,3 +61,8 @@ export function every(clock: Clock, everyMs: number, fire: () => void): () => vo
   }
   return () => cancel();
 }
+
+/** A moment of a wall clock for people and programs: '2026-01-31T12:00:00.000Z'. `wallMs` counts from 1970. */
+export function isoTime(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}

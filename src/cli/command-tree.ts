@@ -12,6 +12,12 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   route: ['show'],
   member: ['list', 'add', 'promote', 'remove', 'replace', 'update'],
   leader: ['show', 'transfer'],
+  section: ['list', 'show', 'move', 'rebalance'],
+  alloc: ['list', 'drain', 'resume', 'remove'],
+  arbiter: ['status', 'history', 'pause', 'resume'],
+  policy: ['show', 'set'],
+  lease: ['show', 'set'],
+  set: ['list', 'add'],
   store: ['recover'],
   version: [],
 };

@@ -45,7 +45,7 @@ export class DeathReports {
     const startMs = this.#clock.nowMs();
     this.#underWay += 1;
     try {
-      const reason = `its supervisor saw it end: it ${how}`;
+      const reason = `${who.allocId} ${how}, as its supervisor saw`;
       await this.#store.reportDeath({ ...who, reason }, { timeoutMs: REPORT_LIMIT_MS, signal: this.#stopped.signal });
       this.#observe({ type: 'deathReported', ...who, tookMs: this.#clock.nowMs() - startMs });
     } catch (error) {

@@ -2,31 +2,15 @@ import type { Argv } from 'yargs';
 import { SeqError } from '../base/errors.js';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import type { Voices } from './member-session.js';
-import { CONNECTION_OPTIONS, type ConnectionFlags, fromEnv, parseConnection } from './options.js';
-
-/** For the whole of a command that waits until its change is complete: a new member has to get the whole state first. */
-const WAIT_DEFAULT = '5m';
-
-const OPTIONS = {
-  ...CONNECTION_OPTIONS,
-  timeout: fromEnv('timeout', {
-    type: 'string',
-    describe: `for the whole command (default 5s; ${WAIT_DEFAULT} for what waits until a change is complete)`,
-    group: 'Connection:',
-    requiresArg: true,
-  }),
-} as const;
+import { type ConnectionFlags, parseConnection, WAIT, WAIT_DEFAULT, WAITING_OPTIONS, YES } from './options.js';
 
 const NAME = { type: 'string', demandOption: true, describe: 'the name of a member, as member list shows it' } as const;
-const WAIT = { type: 'boolean', default: true, describe: 'wait until it is complete (--no-wait: only until it is begun)' } as const;
-const YES = { type: 'boolean', default: false, describe: 'mean it: ask nothing' } as const;
-
 type Add = (group: Argv<ConnectionFlags>, voices: Voices, choose: Choose) => void;
 
 /** `seqctl member ...` */
 export function addMember(program: Argv, voices: Voices, choose: Choose): void {
   program.command('member', 'see and change who the StoreSvrs are', (command) => {
-    const group = command.options(OPTIONS).demandCommand(1, needOf('member'));
+    const group = command.options(WAITING_OPTIONS).demandCommand(1, needOf('member'));
     for (const add of [addList, addAdd, addPromote, addRemove, addReplace, addUpdate]) add(group, voices, choose);
     return group.example('$0 member add store-4 10.0.0.4:7071', 'a further StoreSvr, which runs there and waits');
   });
@@ -36,7 +20,7 @@ export function addMember(program: Argv, voices: Voices, choose: Choose): void {
 export function addLeader(program: Argv, voices: Voices, choose: Choose): void {
   program.command('leader', 'see and move who leads the StoreSvrs', (command) =>
     command
-      .options(OPTIONS)
+      .options(WAITING_OPTIONS)
       .demandCommand(1, needOf('leader'))
       .command(
         'show',

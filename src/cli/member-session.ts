@@ -92,11 +92,16 @@ export class MemberSession {
    * Looks at the confirmed list again and again until `state` says that all is done: undefined. What it says otherwise is
    * shown to whoever watches, and is the reason when the time is over: TIMEOUT, definite, for what was asked for is under way.
    */
-  async until(goal: string, state: (members: readonly StoreMember[]) => string | undefined): Promise<void> {
+  until(goal: string, state: (members: readonly StoreMember[]) => string | undefined): Promise<void> {
+    return this.untilSeen(goal, async () => state((await this.list()).members));
+  }
+
+  /** The same for anything that can be looked at. */
+  async untilSeen(goal: string, look: () => Promise<string | undefined>, everyMs = LOOK_EVERY_MS): Promise<void> {
     let word = 'nothing was heard yet';
     while (this.finder.leftMs > 0) {
       try {
-        const now = state((await this.list()).members);
+        const now = await look();
         if (now === undefined) return;
         word = now;
         this.progress(now);
@@ -105,7 +110,7 @@ export class MemberSession {
         if (!SeqError.is(error) || !error.retryable) throw error;
         word = error.message;
       }
-      await this.finder.pause(LOOK_EVERY_MS);
+      await this.finder.pause(everyMs);
     }
     throw new SeqError('TIMEOUT', `the change was made, but ${goal} takes longer than the time given: ${word}; it goes on by itself`, {
       definite: true,

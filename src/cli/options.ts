@@ -41,6 +41,24 @@ export const CONNECTION_OPTIONS = {
   output: fromEnv('output', { alias: 'o', type: 'string', default: 'table', describe: 'table or json', group: 'Output:', requiresArg: true }),
 } as const satisfies Record<string, Options>;
 
+/** For the whole of a command that waits until its change is complete. */
+export const WAIT_DEFAULT = '5m';
+
+export const WAITING_OPTIONS = {
+  ...CONNECTION_OPTIONS,
+  timeout: fromEnv('timeout', {
+    type: 'string',
+    describe: `for the whole command (default ${TIMEOUT_DEFAULT}; ${WAIT_DEFAULT} for what waits until a change is complete)`,
+    group: 'Connection:',
+    requiresArg: true,
+  }),
+} as const satisfies Record<string, Options>;
+
+export const WAIT = { type: 'boolean', default: true, describe: 'wait until it is complete (--no-wait: only until it is begun)' } as const;
+export const YES = { type: 'boolean', default: false, describe: 'mean it: ask nothing' } as const;
+export const DRY_RUN = { type: 'boolean', default: false, describe: 'only show what it would be' } as const;
+export const REASON = { type: 'string', default: '', describe: 'why, for whoever reads arbiter history', requiresArg: true } as const;
+
 /** `timeoutDefault`: for a command that waits for more than an answer. Throws INVALID_ARGUMENT with the value and the rule. */
 export function parseConnection(flags: ConnectionFlags, timeoutDefault = TIMEOUT_DEFAULT): ConnectionArgs {
   const endpoints = flags.endpoints.split(',').map((endpoint) => endpoint.trim());

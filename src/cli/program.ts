@@ -4,10 +4,13 @@ import { asLeaf, type Choose, COMMANDS, needOf } from './command-tree.js';
 import { unknownCommand } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
+import { addAlloc, addSet } from './alloc-commands.js';
+import { addArbiter, addLease, addPolicy } from './arbiter-commands.js';
 import { addLeader, addMember } from './member-commands.js';
 import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat, parseWhole } from './options.js';
 import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
+import { addSection } from './section-commands.js';
 import { addStore } from './store-commands.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { programVersion } from './version.js';
@@ -64,13 +67,26 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     .example('$0 member list', 'the StoreSvrs and how far they are')
     .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
   for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVersion]) add(program, voices.output, choose);
-  for (const add of [addMember, addLeader, addStore]) add(program, voices, choose);
+  for (const add of [addMember, addLeader, addSection, addAlloc, addArbiter, addPolicy, addLease, addSet, addStore]) add(program, voices, choose);
   return program;
 }
 
+/** Where to look when the answer to a change was lost, by the group of its command. */
+const LOOK_AT: Readonly<Record<string, string>> = {
+  member: 'member list',
+  leader: 'member list',
+  section: 'section list',
+  alloc: 'alloc list',
+  arbiter: 'arbiter status',
+  policy: 'policy show',
+  lease: 'lease show',
+  set: 'set list',
+};
+
 /** What an error may leave open that says nothing of numbers. */
 function changesOf(args: readonly string[]): string | undefined {
-  return args.includes('member') || args.includes('leader') ? "whether it was done is not known; 'seqctl member list' shows what is" : undefined;
+  const group = args.find((arg) => Object.hasOwn(LOOK_AT, arg));
+  return group === undefined ? undefined : `whether it was done is not known; 'seqctl ${LOOK_AT[group]}' shows what is`;
 }
 
 /** yargs names what it does not know, and no more. */

@@ -49,6 +49,11 @@ export class StoreFinder {
     return Math.max(0, this.#endMs - this.#clock.nowMs());
   }
 
+  /** The same for another set, within what is left of the time and no longer than `limitMs`. */
+  elsewhere(endpoints: readonly string[], limitMs: number): StoreFinder {
+    return new StoreFinder({ endpoints, pool: this.#pool, clock: this.#clock, timeoutMs: Math.min(limitMs, this.leftMs) });
+  }
+
   pause(delayMs: number): Promise<void> {
     return sleep(this.#clock, Math.min(delayMs, this.leftMs));
   }

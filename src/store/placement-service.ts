@@ -3,7 +3,7 @@ import { SeqError, show } from '../base/errors.js';
 import { parseAllocId } from '../model/ids.js';
 import { checkElection, checkLeaseTerms } from '../model/lease.js';
 import { collectRuns } from '../model/window.js';
-import { leaseTermsToWire, policyFromWire, policyToWire, setMapFromWire, setMapToWire, versionToWire } from '../rpc/codec.js';
+import { leaseTermsToWire, numberFromWire, policyFromWire, policyToWire, setMapFromWire, setMapToWire, versionToWire } from '../rpc/codec.js';
 import type { AuditRecord } from '../rpc/gen/seqsvr/v1/log.js';
 import * as wire from '../rpc/gen/seqsvr/v1/placement.js';
 import type { Handlers, Service } from '../rpc/server.js';
@@ -133,6 +133,7 @@ class Desk {
   }
 
   async setPolicy({ policy, reason }: wire.SetPolicyRequest): Promise<wire.SetPolicyResponse> {
+    this.#parts.node.requireLeading();
     const parsed = policyFromWire(policy);
     for (const id of parsed.standbys)
       if (this.#parts.node.state.alloc(id) === undefined) throw invalid(`standby ${id} is not registered in this set`);
@@ -141,6 +142,7 @@ class Desk {
   }
 
   async setLease({ lease, reason }: wire.SetLeaseRequest): Promise<wire.SetLeaseResponse> {
+    this.#parts.node.requireLeading();
     if (lease === undefined) throw invalid('a lease is missing');
     const { leaseMs, driftPpm, marginMs } = lease;
     const terms = { leaseMs, driftPpm, marginMs };
@@ -152,7 +154,9 @@ class Desk {
   }
 
   async drain({ allocId, isOver, reason }: wire.DrainAllocRequest): Promise<wire.DrainAllocResponse> {
-    const { state } = this.#parts.node;
+    const { node } = this.#parts;
+    node.requireLeading();
+    const { state } = node;
     const id = parseAllocId(allocId);
     const alloc = state.alloc(id);
     if (alloc === undefined) throw invalid(`there is no AllocSvr ${show(allocId)}`);
@@ -164,6 +168,7 @@ class Desk {
   }
 
   async remove({ allocId, reason }: wire.RemoveAllocRequest): Promise<wire.RemoveAllocResponse> {
+    this.#parts.node.requireLeading();
     await this.#propose({ type: 'removeAlloc', allocId: parseAllocId(allocId), ...this.#motive(reason) });
     return {};
   }
@@ -173,7 +178,14 @@ class Desk {
   }
 
   async setSets({ basedOn, sets, isCopy, reason }: wire.SetSetsRequest): Promise<wire.SetSetsResponse> {
-    await this.#propose({ type: 'setSets', basedOn: Number(basedOn), sets: setMapFromWire(sets), isCopy, ...this.#motive(reason) });
+    this.#parts.node.requireLeading();
+    await this.#propose({
+      type: 'setSets',
+      basedOn: numberFromWire(basedOn, 'based_on'),
+      sets: setMapFromWire(sets),
+      isCopy,
+      ...this.#motive(reason),
+    });
     return { sets: setMapToWire(this.#cluster.sets) };
   }
 

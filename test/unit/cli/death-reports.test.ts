@@ -29,7 +29,7 @@ describe('reports of deaths', () => {
     const { asked, events, reports } = stage(() => Promise.resolve());
     await reports.report(CHILD, 'was killed by SIGKILL');
     const [who, { timeoutMs }] = asked[0]!;
-    expect(who).to.deep.equal({ allocId: name, incarnation, reason: 'its supervisor saw it end: it was killed by SIGKILL' });
+    expect(who).to.deep.equal({ allocId: name, incarnation, reason: 'a1 was killed by SIGKILL, as its supervisor saw' });
     expect(timeoutMs).to.be.within(4_000, 60_000);
     expect(events).to.deep.equal([{ type: 'deathReported', allocId: name, incarnation, tookMs: 0 }]);
   });

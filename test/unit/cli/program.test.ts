@@ -23,6 +23,15 @@ describe('program', function () {
   const groups: string[][] = [[], ['dev'], ['start'], ['seq'], ['seq', 'next'], ['seq', 'current'], ['cluster'], ['cluster', 'status']];
   const members = ['list', 'add', 'promote', 'remove', 'replace', 'update'].map((command) => ['member', command]);
   groups.push(['member'], ...members, ['leader'], ['leader', 'show'], ['leader', 'transfer'], ['store'], ['store', 'recover']);
+  const placement: Readonly<Record<string, readonly string[]>> = {
+    section: ['list', 'show', 'move', 'rebalance'],
+    alloc: ['list', 'drain', 'resume', 'remove'],
+    arbiter: ['status', 'history', 'pause', 'resume'],
+    policy: ['show', 'set'],
+    lease: ['show', 'set'],
+    set: ['list', 'add'],
+  };
+  for (const [group, commands] of Object.entries(placement)) groups.push([group], ...commands.map((command) => [group, command]));
   for (const command of [...groups, ['route'], ['route', 'show'], ['version']]) {
     it(`has an example in the help of '${command.join(' ')}'`, async () => {
       const { code, out } = await run(...command, '--help');
@@ -34,11 +43,14 @@ describe('program', function () {
   }
 
   const wrong: readonly [readonly string[], string][] = [
-    [[], 'seqctl needs a command: dev, start, seq, cluster, route, member, leader, store, version'],
+    [[], 'seqctl needs a command: dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, version'],
     [['seq'], 'seq needs a command: next or current'],
     [['cluster'], 'cluster needs a command: status'],
     [['route'], 'route needs a command: show'],
-    [['foo'], "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, store, version"],
+    [
+      ['foo'],
+      "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, version",
+    ],
     [['member'], 'member needs a command: list or add or promote or remove or replace or update'],
     [['member', 'lst'], "unknown command 'lst'; did you mean list?"],
     [['memebr', 'list'], "unknown command 'memebr'; did you mean member?"],
@@ -52,6 +64,25 @@ describe('program', function () {
     [['member', 'update', 'd', '--address', 'h'], "got 'h'"],
     [['member', 'replace', 'd', 'e'], 'both NEWNAME and ADDR, or neither'],
     [['leader', 'transfer', 'd e'], "got 'd e'"],
+    [['section'], 'section needs a command: list or show or move or rebalance'],
+    [['section', 'mvoe', '1', '--to', 'a'], "unknown command 'mvoe'; did you mean move?"],
+    [['polcy', 'show'], "unknown command 'polcy'; did you mean policy?"],
+    [['section', 'show', '1..2'], 'section show takes one section, got 1..2'],
+    [['section', 'show', 'x'], "sections are ID or FIRST..LAST, whole numbers from 0, got 'x'"],
+    [['section', 'move', '5..3', '--to', 'a'], "got '5..3'"],
+    [['section', 'move', '5'], 'Missing required argument: to'],
+    [['section', 'move', '5', '--to', 'a b'], "got 'a b'"],
+    [['section', 'list', '--alloc', 'a b'], "got 'a b'"],
+    [['arbiter', 'history', '--limit', '0'], '--limit must be at least 1, got 0'],
+    [['arbiter', 'history', '--limit', 'all'], "--limit must be a whole number, got 'all'"],
+    [['policy', 'set'], 'policy set needs one of --placement, --standby, --moves, --silent-share, got none'],
+    [['lease', 'set', '--dry-run'], 'lease set needs one of --lease, --drift, --margin to try, got none'],
+    [['alloc', 'drain', 'a b'], "got 'a b'"],
+    [['alloc', 'remove'], 'Not enough'],
+    [['set', 'add', 'west'], 'Missing required argument: seeds'],
+    [['set', 'add', 'west', '--seeds', 'h:0'], "a seed is host:port that clients can dial, got 'h:0'"],
+    [['set', 'add', 'w t', '--seeds', 'h:1'], "got 'w t'"],
+    [['set', 'add', 'west', '--seeds', 'h:1', '--home', '-'], "got '-'"],
     [['store', 'recover', '--config', 'x'], 'force-new-cluster'],
     [['store', 'recover', '--no-force-new-cluster', '--config', 'x'], '--force-new-cluster is required'],
     [['store', 'recover', '--force-new-cluster', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
@@ -104,6 +135,9 @@ describe('program', function () {
       ['route', 'show'],
       ['member', 'list'],
       ['leader', 'show'],
+      ['section', 'list'],
+      ['alloc', 'drain', 'a'],
+      ['set', 'list'],
     ]) {
       const { code, out, talk } = await run(...args, '--endpoints', '127.0.0.1:1', '--timeout', '150ms');
       expect(talk).to.include('127.0.0.1:1').and.not.to.include('    at ');

@@ -1,0 +1,63 @@
+import { SeqError } from '../../../src/base/errors.js';
+import type { AllocId } from '../../../src/model/ids.js';
+import type { Applied } from '../../../src/raft/driver.js';
+import type { Command } from '../../../src/store/command.js';
+import type { StoreNode } from '../../../src/store/node.js';
+import type { PlacementPort, PlannedMove } from '../../../src/store/placement-port.js';
+import type { StoreState } from '../../../src/store/state.js';
+import type { Result } from '../../../src/store/state-machine.js';
+import { run, TestReplica } from './fixture.js';
+
+export const [A, B] = [run('a1'), run('b2')];
+const NOT_LEADER = new SeqError('NOT_LEADER', 's1 does not lead, s2 does', { redirect: { id: 's2', address: 's2:7100' } });
+
+/** A leader without Raft: what is proposed is applied at once. */
+export class StubNode implements Pick<StoreNode, 'state' | 'requireLeading' | 'propose'> {
+  readonly store = TestReplica.with(A, B);
+  readonly raft = { term: 1 };
+  isLeading = true;
+  /** What happens right after an entry was applied. */
+  afterProposal: (command: Command) => void = () => undefined;
+
+  get state(): StoreState {
+    return this.store.state;
+  }
+
+  requireLeading(): void {
+    if (!this.isLeading) throw NOT_LEADER;
+  }
+
+  async propose(command: Command): Promise<Applied<Result>> {
+    const result = this.store.run(command);
+    this.afterProposal(command);
+    return { index: 1, term: 1, result };
+  }
+}
+
+/** An arbiter that plans what a test says. */
+export class StubPlacement implements PlacementPort {
+  heldBy: string | undefined;
+  moves: readonly PlannedMove[] = [];
+  readonly asked: unknown[] = [];
+
+  plan(): readonly PlannedMove[] {
+    return this.moves;
+  }
+
+  planMove(sections: { readonly firstSection: number; readonly sectionCount: number }, to: AllocId): readonly PlannedMove[] {
+    this.asked.push([sections, to]);
+    return this.moves;
+  }
+
+  planRebalance(): readonly PlannedMove[] {
+    return this.moves;
+  }
+
+  waitLeftMs(): number {
+    return 1234.4;
+  }
+
+  callsPerSecond(): number {
+    return 7;
+  }
+}
