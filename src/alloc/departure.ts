@@ -5,6 +5,7 @@ import type { Observer } from '../base/observe.js';
 import type { Assignment, Draining, StoreCall } from '../store/client.js';
 import type { AdoptionWaits } from './adoption-waits.js';
 import type { AllocEvent } from './events.js';
+import { INSTALL_LIMIT_MS } from './handoff-intake.js';
 import type { OwnedSections } from './owned-sections.js';
 import type { SavedCounters } from './ownership.js';
 import type { SealedCounters } from './sealed-counters.js';
@@ -15,6 +16,8 @@ const ASK_EVERY_MS = 200;
 /** What sealing, saving and releasing what is left takes at the end, in ms. */
 const LEAVE_MS = 2_000;
 const LOOK_EVERY_MS = 20;
+/** How long one answer of the store is waited for, in ms: longer than an election. */
+const TELL_LIMIT_MS = 3_000;
 
 export interface DepartureOptions {
   readonly clock: Clock;
@@ -28,10 +31,12 @@ export interface DepartureOptions {
   readonly adopt: (assignment: Assignment) => void;
   /** Nothing is served after it. */
   readonly onLeaving: () => void;
+  /** Seals all of them in this very turn, and keeps their counters for whoever comes. */
+  readonly seal: (allocators: readonly SectionAllocator[]) => void;
   /** Gives sealed sections back; resolves when that is answered. */
   readonly release: (sealed: readonly SectionAllocator[]) => Promise<void>;
-  /** Sections whose counters are still kept for their successors. */
-  readonly keptCount: () => number;
+  /** What was sealed and nobody has fetched to its end. `isRestored`: what a former run left behind too. */
+  readonly unfetched: (which: { readonly isRestored: boolean }) => readonly SealedCounters[];
 }
 
 /**
@@ -53,49 +58,69 @@ export class Departure {
   }
 
   async #leave(giveUpMs: number): Promise<void> {
-    const { clock, stopped, sections, saved, onLeaving, release, keptCount } = this.#options;
-    await this.#handOverAll(giveUpMs);
+    const { clock, stopped, sections, onLeaving, seal, release, unfetched } = this.#options;
+    const outlook = await this.#handOverAll(giveUpMs);
+    // What is still coming in would be lost for the few ms that it takes.
+    for (let leftMs = INSTALL_LIMIT_MS; leftMs > 0 && sections.awaitedOnes().length > 0 && !stopped.aborted; leftMs -= LOOK_EVERY_MS)
+      await sleep(clock, LOOK_EVERY_MS, stopped);
+    if (stopped.aborted) return;
     onLeaving();
     const allocators = sections.openOnes();
     // All in this turn, before anything is written: what is saved is what is released.
-    for (const allocator of allocators) allocator.seal({ handsOver: saved !== undefined });
-    await this.#save(allocators.filter(({ digest }) => digest !== undefined).map((allocator) => allocator.sealedCounters()));
-    await release(allocators);
+    seal(allocators);
+    const isSaved = await this.#save(unfetched({ isRestored: true }));
+    // With nobody to fetch them and nowhere to keep them, a digest would only make somebody wait for nothing.
+    if (!isSaved && outlook !== 'successors') for (const allocator of allocators) allocator.withholdCounters();
+    const released = release(allocators);
+    // A store that could not be told is not waited for to the end.
+    await (outlook === 'unknown' ? Promise.race([released, sleep(clock, LEAVE_MS, stopped)]) : released);
     // Who has just taken over may still be fetching.
-    while (keptCount() > 0 && clock.nowMs() < giveUpMs + LEAVE_MS / 2 && !stopped.aborted) await sleep(clock, LOOK_EVERY_MS, stopped);
+    if (outlook !== 'successors') return;
+    while (unfetched({ isRestored: false }).length > 0 && !stopped.aborted) await sleep(clock, LOOK_EVERY_MS, stopped);
   }
 
-  async #handOverAll(giveUpMs: number): Promise<void> {
+  /** What is to become of what is left: others may still take it, nobody can, or the store could not be told. */
+  async #handOverAll(giveUpMs: number): Promise<'successors' | 'nobody' | 'unknown'> {
     const { clock, stopped, sections, adoptions, drain, adopt, observe } = this.#options;
+    let outlook: 'successors' | 'unknown' = 'unknown';
     while (!stopped.aborted) {
       const leftMs = giveUpMs - clock.nowMs();
-      if (leftMs <= 0) return;
+      if (leftMs <= 0) break;
       try {
         // What was granted before the store took note comes back with the answer.
-        const { assignment, successorCount } = await drain({ timeoutMs: leftMs, signal: stopped });
+        const { assignment, successorCount } = await drain({ timeoutMs: Math.min(leftMs, TELL_LIMIT_MS), signal: stopped });
         adopt(assignment);
-        if (successorCount === 0 || sections.count === 0) return;
+        if (successorCount === 0) return 'nobody';
+        outlook = 'successors';
       } catch (error) {
         if (!SeqError.is(error)) throw error;
-        // Nobody took note: what we have can be given back all the same, or else waits for the lease.
         if (!stopped.aborted) observe({ type: 'drainFailed', error });
-        return;
+        // Nobody took note: what we have can be given back all the same, or else waits for the lease. Once told, it goes on.
+        if (outlook === 'unknown') break;
       }
+      if (sections.count === 0) break;
       await adoptions.next(Math.min(ASK_EVERY_MS, leftMs));
-      if (sections.count === 0) return;
+      if (sections.count === 0) break;
     }
+    return outlook;
   }
 
   /** Synced before the release says the digest: a digest without counters would only make somebody wait for them. */
-  async #save(sealed: readonly SealedCounters[]): Promise<void> {
+  async #save(sealed: readonly SealedCounters[]): Promise<boolean> {
     const { saved, observe, clusterId } = this.#options;
     const cluster = clusterId();
-    if (saved === undefined || cluster === undefined) return;
+    if (sealed.length === 0 || cluster === undefined) return true;
+    const sectionCount = sealed.length;
+    if (saved === undefined) {
+      observe({ type: 'countersNotSaved', sectionCount, why: 'there is no dataDir to save them in' });
+      return false;
+    }
     try {
-      const bytes = await saved.save(sealed, cluster);
-      observe({ type: 'countersSaved', sectionCount: sealed.length, bytes });
+      observe({ type: 'countersSaved', sectionCount, bytes: await saved.save(sealed, cluster) });
+      return true;
     } catch (error) {
-      observe({ type: 'countersRefused', why: `the counters could not be saved: ${messageOf(error)}` });
+      observe({ type: 'countersNotSaved', sectionCount, why: messageOf(error) });
+      return false;
     }
   }
 }

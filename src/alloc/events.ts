@@ -66,7 +66,9 @@ export type AllocEvent =
   | { readonly type: 'countersSaved'; readonly sectionCount: number; readonly bytes: number }
   /** A former run of this AllocSvr left counters in its file. */
   | { readonly type: 'countersFound'; readonly sectionCount: number }
-  /** That file cannot be believed, or there is none to write: nobody's counters are lost, but uids will jump. */
+  /** They are not: the uids of these sections go on above the highest number that was handed out in each. */
+  | { readonly type: 'countersNotSaved'; readonly sectionCount: number; readonly why: string }
+  /** That file cannot be believed: uids will jump. Or it could not be removed, which does no harm. */
   | { readonly type: 'countersRefused'; readonly why: string }
   | { readonly type: 'sectionsSealed'; readonly sectionCount: number }
   | { readonly type: 'sectionsReleased'; readonly releasedCount: number; readonly refusedCount: number }

@@ -100,7 +100,7 @@ export class HandoffIntake {
    * section begins at its base, for good. What was copied is forgotten either way.
    */
   async take(section: SectionId, handoff: Handoff, fromAddress: string | undefined): Promise<CounterPages | undefined> {
-    const { clock } = this.#options;
+    const { clock, random } = this.#options;
     const deadlineMs = clock.nowMs() + INSTALL_LIMIT_MS;
     try {
       for (let attempt = 0; !this.#stopped.signal.aborted; attempt += 1) {
@@ -110,7 +110,10 @@ export class HandoffIntake {
         if (this.#isSealed(section, handoff.epoch)) this.#staged.delete(section);
         const leftMs = deadlineMs - clock.nowMs();
         if (leftMs <= 0 || fromAddress === undefined) return undefined;
-        await this.#fetch(fromAddress, section, handoff, { attempt, leftMs });
+        // Not at once: whoever sends what is worth nothing must not be asked without a break.
+        const pauseMs = attempt === 0 ? 0 : backoffMs(random, { attempt, baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS });
+        if (attempt > 0) await sleep(clock, Math.min(leftMs, pauseMs), this.#stopped.signal);
+        await this.#fetch(fromAddress, section, handoff, { attempt, leftMs: leftMs - pauseMs });
       }
       return undefined;
     } finally {
@@ -136,15 +139,13 @@ export class HandoffIntake {
 
   /** Waits for the stream that is under way, or opens another one, for one section whose owner has released it. */
   async #fetch(address: string, section: SectionId, { epoch }: Handoff, { attempt, leftMs }: { attempt: number; leftMs: number }): Promise<void> {
-    const { clock, random } = this.#options;
+    const { clock } = this.#options;
     const limit = new AbortController();
     const cancel = clock.after(leftMs, () => limit.abort());
     try {
       const running = this.#pulling.get(address);
       if (running !== undefined && attempt === 0) await Promise.race([running, sleep(clock, leftMs, limit.signal)]);
       else await this.#pullOnce(address, [{ section, epoch }], AbortSignal.any([limit.signal, this.#stopped.signal]));
-      if (this.#isSealed(section, epoch)) return;
-      await sleep(clock, Math.min(leftMs, backoffMs(random, { attempt, baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS })), limit.signal);
     } finally {
       cancel();
     }

@@ -3,7 +3,7 @@ import type { AllocId, Epoch, SectionId } from '../model/ids.js';
 import type { SealedCounters, WirePage } from './sealed-counters.js';
 import type { SectionAllocator } from './section-allocator.js';
 
-/** A sealed owner serves its counters for so long after the table took the section away, in ms (DESIGN 3.2). */
+/** A sealed owner serves its counters for so long after the next epoch began, in ms (DESIGN 3.2). */
 const KEEP_MS = 1_000;
 /** Pages in one message: 256 KiB. */
 const PAGES_PER_CHUNK = 32;
@@ -27,6 +27,15 @@ export interface Sink {
   isCancelled(): boolean;
 }
 
+interface Kept {
+  readonly sealed: SealedCounters;
+  readonly isRestored: boolean;
+  /** Somebody has all of it. */
+  isFetched: boolean;
+  /** The table has the section in a later epoch. */
+  isClaimed: boolean;
+}
+
 export interface HandoffSourceOptions {
   readonly clock: Clock;
   /** The allocator of a section that this incarnation has, sealed ones included. */
@@ -35,6 +44,8 @@ export interface HandoffSourceOptions {
   readonly isLeavingTo: (section: SectionId, allocId: AllocId) => boolean;
   /** Seals all of them in this very turn, and begins to release them. */
   readonly seal: (allocators: readonly SectionAllocator[]) => void;
+  /** Something is not kept any more. */
+  readonly onForgotten: () => void;
 }
 
 /**
@@ -44,33 +55,44 @@ export interface HandoffSourceOptions {
  */
 export class HandoffSource {
   readonly #options: HandoffSourceOptions;
-  readonly #kept = new Map<SectionId, SealedCounters>();
+  readonly #kept = new Map<SectionId, Kept>();
 
   constructor(options: HandoffSourceOptions) {
     this.#options = options;
   }
 
-  /** Sections whose counters are kept for their successors. */
-  get keptCount(): number {
-    return this.#kept.size;
+  /** What nobody fetched to its end: somebody may still come for it. `isRestored`: what a former run left behind too. */
+  unfetched({ isRestored }: { readonly isRestored: boolean }): SealedCounters[] {
+    const kept = [...this.#kept.values()].filter((each) => !each.isFetched && (isRestored || !each.isRestored));
+    return kept.map(({ sealed }) => sealed).filter(({ digest }) => digest !== undefined);
   }
 
-  /** What was sealed, or what a former run left behind: whoever opens the next epoch may have it. */
-  keep(sealed: SealedCounters): void {
-    this.#kept.set(sealed.section, sealed);
+  /** What a former run left behind, and is still kept. */
+  get restoredCount(): number {
+    return [...this.#kept.values()].filter(({ isRestored }) => isRestored).length;
   }
 
-  /** The table took the section away: its successor has KEEP_MS to fetch what it misses. */
-  forgetSoon(section: SectionId, afterMs = KEEP_MS): void {
-    const sealed = this.#kept.get(section);
-    this.#options.clock.after(afterMs, () => {
-      if (this.#kept.get(section) === sealed) this.#kept.delete(section);
-    });
+  /** What was sealed, or what a former run left behind: whoever opens the next epoch may have it, so it is kept until one has. */
+  keep(sealed: SealedCounters, { isRestored = false } = {}): void {
+    this.#kept.set(sealed.section, { sealed, isRestored, isFetched: false, isClaimed: false });
   }
 
-  /** What this very AllocSvr may install by itself: a former run of it left it. */
+  /** The epochs of a newer table: once the next one has begun, its opener has KEEP_MS to fetch what it misses. */
+  adopted(epochOf: (section: SectionId) => Epoch): void {
+    for (const [section, kept] of this.#kept) {
+      if (kept.isClaimed || epochOf(section) <= kept.sealed.epoch) continue;
+      kept.isClaimed = true;
+      this.#options.clock.after(KEEP_MS, () => {
+        if (this.#kept.get(section) !== kept) return;
+        this.#kept.delete(section);
+        this.#options.onForgotten();
+      });
+    }
+  }
+
+  /** What this very AllocSvr may install by itself: it sealed it, or a former run of it did. */
   take(section: SectionId, epoch: Epoch): SealedCounters | undefined {
-    const sealed = this.#kept.get(section);
+    const sealed = this.#kept.get(section)?.sealed;
     return sealed?.epoch === epoch ? sealed : undefined;
   }
 
@@ -80,7 +102,7 @@ export class HandoffSource {
     for (const { section, epoch, has } of sections) {
       const kept = this.take(section, epoch);
       const allocator = this.#options.allocatorOf(section);
-      if (kept !== undefined) await sendSealed(sink, kept, has);
+      if (kept !== undefined) await this.#send(sink, kept, has);
       else if (allocator?.epoch === epoch && allocator.isOpen && this.#options.isLeavingTo(section, allocId))
         live.push({ allocator, sent: new Map(has) });
       else refused.push(section);
@@ -93,15 +115,17 @@ export class HandoffSource {
     const leaving = live.filter(({ allocator }) => allocator.isOpen && this.#options.isLeavingTo(allocator.section, allocId));
     // One turn, no wait in it: after it nothing of these epochs leaves, and what is sent now is what the digest says.
     this.#options.seal(leaving.map(({ allocator }) => allocator));
-    for (const { allocator, sent } of leaving) await sendSealed(sink, allocator.sealedCounters(), sent);
+    for (const { allocator, sent } of leaving) await this.#send(sink, allocator.sealedCounters(), sent);
     const lost = live.filter((each) => !leaving.includes(each)).map(({ allocator }) => allocator.section);
     if (lost.length > 0) await sink.write({ pages: [], sealed: [], refused: lost });
   }
-}
 
-async function sendSealed(sink: Sink, sealed: SealedCounters, sent: ReadonlyMap<number, Uint8Array>): Promise<void> {
-  await sendPages(sink, sealed.section, sealed.pages(), new Map(sent));
-  await sink.write({ pages: [], sealed: [sealed], refused: [] });
+  async #send(sink: Sink, sealed: SealedCounters, sent: ReadonlyMap<number, Uint8Array>): Promise<void> {
+    await sendPages(sink, sealed.section, sealed.pages(), new Map(sent));
+    await sink.write({ pages: [], sealed: [sealed], refused: [] });
+    const kept = this.#kept.get(sealed.section);
+    if (kept?.sealed === sealed && !sink.isCancelled()) kept.isFetched = true;
+  }
 }
 
 /** Those whose content is not what was sent before; notes what it sends. */

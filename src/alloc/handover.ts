@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import type { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
-import type { AllocId, SectionId } from '../model/ids.js';
+import type { AllocId, Epoch, SectionId } from '../model/ids.js';
 import type { WindowRun } from '../model/window.js';
 import type { Assignment } from '../store/client.js';
 import { digestOfPages, pageFrom } from './counter-digest.js';
@@ -15,9 +15,6 @@ import type { OwnedSections } from './owned-sections.js';
 import type { SealedCounters } from './sealed-counters.js';
 import type { SectionAllocator } from './section-allocator.js';
 
-/** What a former run left in its file is kept for so long after the start, in ms: whoever opens the next epoch has come by then. */
-const RESTORED_KEEP_MS = 60_000;
-
 export interface HandoverOptions {
   readonly id: AllocId;
   readonly clock: Clock;
@@ -28,6 +25,8 @@ export interface HandoverOptions {
   readonly uidCountOf: (section: SectionId) => number;
   /** Seals all of them in this very turn, and begins to release them. */
   readonly seal: (allocators: readonly SectionAllocator[]) => void;
+  /** Nothing of what a former run left behind is of use any more. */
+  readonly onRestoredUsedUp: () => void;
 }
 
 /** Counters that change hands, both ways, for one incarnation (DESIGN 3.2). */
@@ -35,6 +34,8 @@ export class Handover {
   readonly source: HandoffSource;
   readonly #options: HandoverOptions;
   readonly #intake: HandoffIntake;
+  #hasRestored = false;
+  #isStopped = false;
   readonly #installing = new Map<SectionId, { readonly epoch: number; readonly done: Promise<void> }>();
 
   constructor(options: HandoverOptions) {
@@ -48,6 +49,7 @@ export class Handover {
       seal: (allocators) => {
         if (allocators.length > 0) options.seal(allocators);
       },
+      onForgotten: () => this.#checkRestored(),
     });
     this.#intake = new HandoffIntake({
       clock,
@@ -60,15 +62,13 @@ export class Handover {
 
   /** What a former run of this AllocSvr left behind. */
   restore(saved: readonly SealedCounters[]): void {
-    for (const sealed of saved) {
-      this.source.keep(sealed);
-      this.source.forgetSoon(sealed.section, RESTORED_KEEP_MS);
-    }
+    for (const sealed of saved) this.source.keep(sealed, { isRestored: true });
+    this.#hasRestored = saved.length > 0;
   }
 
-  /** A newer table was adopted; `lost`: the allocators that it ended. */
-  adopted({ incoming }: Assignment, lost: readonly SectionAllocator[]): void {
-    for (const { section } of lost) this.source.forgetSoon(section);
+  /** A newer table was adopted, which has each section in this epoch. */
+  adopted({ incoming }: Assignment, epochOf: (section: SectionId) => Epoch): void {
+    this.source.adopted(epochOf);
     const { sections } = this.#options;
     for (const section of sections.awaitedOnes()) this.#begin(section);
     this.#intake.expect(incoming, (section) => sections.awaited(section) !== undefined);
@@ -80,7 +80,14 @@ export class Handover {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#intake.stop();
+  }
+
+  #checkRestored(): void {
+    if (!this.#hasRestored || this.source.restoredCount > 0) return;
+    this.#hasRestored = false;
+    this.#options.onRestoredUsedUp();
   }
 
   #begin(section: SectionId): void {
@@ -99,6 +106,7 @@ export class Handover {
     const own = this.source.take(section, handoff.epoch);
     const counters =
       handoff.from === id ? this.#ownCounters(section, own, handoff.digest) : await this.#intake.take(section, handoff, handoff.fromAddress);
+    if (this.#isStopped) return;
     // Refused when the epoch is over, or was opened meanwhile: foreign counters come before the first answer or never.
     if (!sections.install(section, epoch, counters)) return;
     const tookMs = clock.nowMs() - startMs;

@@ -5,8 +5,8 @@ import type { CounterPages } from './counters.js';
 import type { SectionAllocator } from './section-allocator.js';
 
 export interface Adoption {
-  /** Allocators whose epoch is over. */
-  readonly lost: readonly SectionAllocator[];
+  /** How many allocators there were whose epoch is over. */
+  readonly lostCount: number;
   /** A section that the windows give us although its epoch was opened and given up before; it stays closed. */
   readonly refused: { readonly section: SectionId; readonly epoch: Epoch } | undefined;
 }
@@ -91,7 +91,7 @@ export class OwnedSections {
   /** Makes the sections those of `windows`, which the newest table came with, in section order. */
   adopt(windows: readonly WindowRun[]): Adoption {
     this.#windows = windows;
-    const lost: SectionAllocator[] = [];
+    let lostCount = 0;
     for (const [section, allocator] of this.#allocators) {
       const run = runAt(windows, section);
       if (run?.epoch === allocator.epoch) {
@@ -101,9 +101,9 @@ export class OwnedSections {
       assert(run === undefined || run.epoch > allocator.epoch, 'Within a generation, `epoch` and `routingVersion` never go back');
       this.#allocators.delete(section);
       allocator.lose();
-      lost.push(allocator);
+      lostCount += 1;
     }
-    return { lost, refused: this.#firstGivenUp() };
+    return { lostCount, refused: this.#firstGivenUp() };
   }
 
   #openAt(section: SectionId): SectionAllocator | undefined {

@@ -1,10 +1,9 @@
 import { assert } from '../base/assert.js';
 import type { Clock, Instant } from '../base/clock.js';
-import { sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
-import { isSameGeometry, showGeometry, uidCountOf } from '../model/geometry.js';
+import { uidCountOf } from '../model/geometry.js';
 import { type AllocId, type Incarnation, parseIncarnation, type SectionId } from '../model/ids.js';
 import { checkRenewal } from '../model/lease.js';
 import { type Owner, RoutingIndex, type RoutingTable } from '../model/routing.js';
@@ -14,6 +13,7 @@ import { isNewer, showVersion, type Version } from '../model/version.js';
 import type { WindowRun } from '../model/window.js';
 import type { Assignment, Caller, Registration } from '../store/client.js';
 import { AdoptionWaits } from './adoption-waits.js';
+import { checkAssignment } from './check-assignment.js';
 import { ClockWatch } from './clock-watch.js';
 import type { CounterPages } from './counters.js';
 import { Departure } from './departure.js';
@@ -59,6 +59,8 @@ export interface SavedCounters {
   save(sealed: readonly SealedCounters[], clusterId: string): Promise<number>;
   /** What a former run left, or why it cannot be believed. */
   load(clusterId: string): Promise<readonly SealedCounters[] | { readonly refused: string }>;
+  /** They are of no more use. Returns why they could not be removed. */
+  remove(): Promise<string | undefined>;
 }
 
 /**
@@ -104,6 +106,7 @@ export class Ownership {
       sections: this.#sections,
       uidCountOf: (section) => this.#uidCountOf(section),
       seal: (allocators) => this.#sealAndRelease(allocators, { handsOver: true }),
+      onRestoredUsedUp: () => void this.#removeCounters(),
     });
     this.#adoptions = new AdoptionWaits({ clock, stopped: this.#stopped.signal });
     this.#departure = this.#makeDeparture();
@@ -236,17 +239,17 @@ export class Ownership {
       return this.#end(`the cluster began generation ${table.version.generation}, this incarnation belongs to ${before.generation}`);
     }
     const index = new RoutingIndex(table);
-    this.#check(index, windows);
+    checkAssignment({ index, windows, registration: this.#registration, id: this.#options.id });
     this.#index = index;
     this.#sets = assignment.sets;
     this.#history.add(table);
-    const { lost, refused } = this.#sections.adopt(windows);
+    const { lostCount, refused } = this.#sections.adopt(windows);
     const { version } = table;
-    this.#options.observe({ type: 'tableAdopted', version, lostCount: lost.length, ownedCount: this.#sections.count });
+    this.#options.observe({ type: 'tableAdopted', version, lostCount, ownedCount: this.#sections.count });
     if (refused !== undefined) {
       return this.#end(`table ${showVersion(version)} gives us section ${refused.section} at epoch ${refused.epoch}, whose memory we gave up`);
     }
-    this.#handover.adopted(assignment, lost);
+    this.#handover.adopted(assignment, (section) => index.ownerOf(section).epoch);
     // What comes after the last seal goes back at once.
     if (this.#isDraining) this.#sealAndRelease(this.#sections.openOnes(), { handsOver: false });
     this.#adoptions.wake();
@@ -264,8 +267,9 @@ export class Ownership {
   unsettled(section: SectionId, limitMs: number): Promise<void> | undefined {
     if (!this.isUnsettled(section)) return undefined;
     const installing = this.#handover.installing(section);
-    if (installing !== undefined) return Promise.race([installing, sleep(this.#clock, limitMs, this.#stopped.signal)]);
-    return this.#adoptions.next(limitMs);
+    // Not a listener each on one signal: thousands of calls may wait here.
+    const adopted = this.#adoptions.next(limitMs);
+    return installing === undefined ? adopted : Promise.race([installing, adopted]);
   }
 
   /** The section is on its way: its counters to here, or it from here, sealed and not yet given to another. */
@@ -286,6 +290,12 @@ export class Ownership {
     if (found.length === 0) return;
     this.#options.observe({ type: 'countersFound', sectionCount: found.length });
     this.#handover.restore(found);
+  }
+
+  /** An old copy does no harm, for no table has its digests any more; but it is of no use either. */
+  async #removeCounters(): Promise<void> {
+    const why = await this.#options.saved?.remove();
+    if (why !== undefined) this.#options.observe({ type: 'countersRefused', why });
   }
 
   #uidCountOf(section: SectionId): number {
@@ -330,11 +340,12 @@ export class Ownership {
         this.#isDraining = true;
         this.#lease.stop();
       },
+      seal: (allocators) => this.#seal(allocators, { handsOver: true }),
       release: (sealed) => {
-        this.#sealAndRelease(sealed, { handsOver: false });
+        this.#releaser.release(sealed);
         return this.#releaser.idle();
       },
-      keptCount: () => this.source.keptCount,
+      unfetched: (which) => this.source.unfetched(which),
     });
   }
 
@@ -349,34 +360,20 @@ export class Ownership {
     return new SectionAllocator({ section, epoch, uidCount, base, maxSeq, raiseBy, installed, clock: this.#clock, raiser: this.#raiser });
   }
 
-  #check(index: RoutingIndex, windows: readonly WindowRun[]): void {
-    const { geometry } = index.table;
-    if (this.#registration === undefined) throw new SeqError('PROTOCOL', 'a table came before the registration was answered');
-    if (!isSameGeometry(geometry, this.#registration.geometry)) {
-      throw new SeqError('PROTOCOL', `the table has ${showGeometry(geometry)}, we registered for ${showGeometry(this.#registration.geometry)}`);
-    }
-    let end = 0;
-    for (const { firstSection, sectionCount, epoch } of windows) {
-      if (firstSection < end) throw new SeqError('PROTOCOL', `the window for section ${firstSection} is out of order`);
-      end = firstSection + sectionCount;
-      for (const section of [firstSection, (firstSection + sectionCount - 1) as SectionId]) {
-        const owner = index.ownerOf(section);
-        if (owner.alloc?.id === this.#options.id && owner.epoch === epoch) continue;
-        const whose = `'${owner.alloc?.id ?? 'nobody'}' at epoch ${owner.epoch}`;
-        throw new SeqError('PROTOCOL', `a window for section ${section} at epoch ${epoch}, but the table gives it to ${whose}`);
-      }
-    }
+  #sealAndRelease(allocators: readonly SectionAllocator[], how: { readonly handsOver: boolean }): void {
+    if (allocators.length === 0) return;
+    this.#seal(allocators, how);
+    this.#releaser.release(allocators);
   }
 
   /** All in one tick: after it nothing of these epochs leaves, whatever becomes of the release. */
-  #sealAndRelease(allocators: readonly SectionAllocator[], { handsOver }: { readonly handsOver: boolean }): void {
+  #seal(allocators: readonly SectionAllocator[], { handsOver }: { readonly handsOver: boolean }): void {
     if (allocators.length === 0) return;
     for (const allocator of allocators) {
       allocator.seal({ handsOver });
       if (handsOver) this.source.keep(allocator.sealedCounters());
     }
     this.#options.observe({ type: 'sectionsSealed', sectionCount: allocators.length });
-    this.#releaser.release(allocators);
   }
 
   #releaseRefused(assignment: Assignment, sealed: readonly SectionAllocator[]): void {

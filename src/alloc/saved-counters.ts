@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
 import type { AllocId } from '../model/ids.js';
@@ -25,6 +25,7 @@ const SHA_BYTES = 32;
 export class CountersFile implements SavedCounters {
   readonly #folder: string;
   readonly #owner: AllocId;
+  #removing: Promise<string | undefined> | undefined;
 
   constructor(folder: string, owner: AllocId) {
     this.#folder = folder;
@@ -32,6 +33,8 @@ export class CountersFile implements SavedCounters {
   }
 
   async save(sealed: readonly SealedCounters[], clusterId: string): Promise<number> {
+    // What is on its way out must not take the new one with it.
+    await this.#removing;
     await mkdir(this.#folder, { recursive: true });
     const path = join(this.#folder, FILE);
     const hash = createHash('sha256');
@@ -82,6 +85,14 @@ export class CountersFile implements SavedCounters {
     const head = Buffer.from(this.#head(clusterId));
     if (!content.subarray(0, head.length).equals(head)) return { refused: `${path} is not of AllocSvr ${this.#owner} in cluster ${clusterId}` };
     return sectionsIn(content.subarray(head.length));
+  }
+
+  remove(): Promise<string | undefined> {
+    this.#removing = rm(join(this.#folder, FILE), { force: true }).then(
+      () => undefined,
+      (error: unknown) => `the counters that are of no more use could not be removed: ${messageOf(error)}`,
+    );
+    return this.#removing;
   }
 
   #head(clusterId: string): string {

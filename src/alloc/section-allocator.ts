@@ -246,6 +246,12 @@ export class SectionAllocator {
     return this.#isHandedOver ? this.sealedCounters().digest : undefined;
   }
 
+  /** Nobody will have the counters after all, so the release says none. Call it before the release, or never. */
+  withholdCounters(): void {
+    assert(this.#state !== 'open', 'what is sealed does not change');
+    this.#isHandedOver = false;
+  }
+
   /** Call only when it is sealed or lost: it does not change any more. */
   sealedCounters(): SealedCounters {
     assert(this.#state !== 'open', 'what is sealed does not change');

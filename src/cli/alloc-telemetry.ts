@@ -29,6 +29,9 @@ export function allocTelemetry({ version, clock }: { readonly version: string; r
       maxSeqRaised: (event) => alloc.maxSeqRaised(event),
       windowEmpty: (event) => alloc.windowEmpty(event),
       floorAboveCurrent: (event) => alloc.floorAboveCurrent(event),
+      sectionsReleased: (event) => alloc.sectionsReleased(event),
+      handoffInstalled: () => alloc.handoffInstalled(),
+      handoffFellBack: () => alloc.handoffFellBack(),
     }),
     watch: (running) => {
       node = running;

@@ -30,6 +30,7 @@ const LEVELS = {
   handoffFellBack: 'warn',
   handoffBroken: 'warn',
   countersRefused: 'warn',
+  countersNotSaved: 'warn',
   fatal: 'fatal',
 } as const satisfies { readonly [Type in AllocEvent['type']]?: LogLevel };
 

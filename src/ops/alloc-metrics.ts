@@ -32,6 +32,8 @@ export class AllocMetrics {
   readonly #advanceSeconds: Distribution;
   readonly #advanceWaits: Meter;
   readonly #floorAlarms: Meter;
+  readonly #handedOver: Meter;
+  readonly #handoffs: Counts<'exact' | 'fell_back'>;
 
   constructor(metrics: Metrics, read: () => AllocReading | undefined) {
     const zeroOr = (of: (reading: AllocReading) => number) => (): number => {
@@ -71,6 +73,23 @@ export class AllocMetrics {
       'seqsvr_alloc_floor_alarms_total',
       'Calls whose caller had seen a higher number than this owner handed out: a lie, or a second owner.',
     );
+    this.#handedOver = metrics.counter('seqsvr_alloc_sections_released_total', 'Sections that were sealed here and given to another, or to nobody.');
+    this.#handoffs = metrics.counterBy('seqsvr_alloc_handoffs_total', 'Sections that came with counters to install, by what became of them.', {
+      label: 'result',
+      values: ['exact', 'fell_back'],
+    });
+  }
+
+  sectionsReleased({ releasedCount }: { readonly releasedCount: number }): void {
+    this.#handedOver.add(releasedCount);
+  }
+
+  handoffInstalled(): void {
+    this.#handoffs.add('exact', 1);
+  }
+
+  handoffFellBack(): void {
+    this.#handoffs.add('fell_back', 1);
   }
 
   leaseRenewed(): void {

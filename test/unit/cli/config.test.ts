@@ -136,6 +136,7 @@ describe('config', () => {
       'zone',
       'stores',
       'renewEvery',
+      'dataDir',
       'adminListen',
     ]);
   });
