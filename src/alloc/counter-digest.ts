@@ -1,67 +1,40 @@
 import { createHash } from 'node:crypto';
-import { type CounterPage, type CounterPages, type SectionCounters, SLOTS_PER_PAGE } from './counters.js';
+import type { Seq } from '../model/ids.js';
 
-/** One page on the wire and on disk, in bytes. */
-export const PAGE_BYTES = SLOTS_PER_PAGE * 8;
+/** Keeps these hashes apart from all others. The form of what is hashed is part of the protocol: a new form, a new name. */
+const DOMAIN = 'seqsvr counters 1';
+export const HASH_BYTES = 32;
 
-/** The bytes of a page, little-endian; a view, not a copy. */
-export function bytesOf(values: BigUint64Array): Buffer {
-  return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+/** One touched page as it travels. */
+export interface CounterPage {
+  /** As encodePage() makes them. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of them. */
+  readonly hash: Uint8Array;
 }
 
-/** A page of its own from PAGE_BYTES bytes; undefined when they are not as many. */
-export function pageFrom(bytes: Uint8Array): BigUint64Array | undefined {
-  if (bytes.length !== PAGE_BYTES) return undefined;
-  const values = new BigUint64Array(SLOTS_PER_PAGE);
-  bytesOf(values).set(bytes);
-  return values;
-}
-
-export function pageHash(bytes: Uint8Array): Buffer {
+export function hashPage(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest();
 }
 
 /**
- * SHA-256, 64 hex digits, over the counters of a section: their default, how many there are, and each touched page with its
- * place. What no page names stands at the default, so this says everything, the exact flags too.
+ * SHA-256 of the counters of a section, 64 hex digits: its default, its size, and each touched page with its place.
+ * What is exact and what is not follows from them: exact is what lies above the default. `hashes`: in page order.
  */
-export function digestOf(
-  { defaultSeq, uidCount }: { readonly defaultSeq: bigint; readonly uidCount: number },
-  pages: readonly { readonly index: number; readonly hash: Uint8Array }[],
-): string {
-  const hash = createHash('sha256').update(`seqsvr counters 1 ${defaultSeq} ${uidCount}\n`);
-  for (const { index, hash: page } of pages) hash.update(`${index} `).update(page);
-  return hash.digest('hex');
-}
-
-/** The digest of counters that came from elsewhere. */
-export function digestOfPages({ defaultSeq, pages }: CounterPages, uidCount: number): string {
-  const sorted = [...pages].sort(([one], [other]) => one - other);
-  return digestOf(
-    { defaultSeq, uidCount },
-    sorted.map(([index, values]) => ({ index, hash: pageHash(bytesOf(values)) })),
-  );
-}
-
-/** Hashes of the pages of one section: each is worked out again only when its page has changed. */
-export class PageHashes {
-  readonly #known = new Map<number, { readonly version: number; readonly hash: Buffer }>();
-
-  of({ index, version, values }: CounterPage): Buffer {
-    const known = this.#known.get(index);
-    if (known?.version === version) return known.hash;
-    const hash = pageHash(bytesOf(values));
-    this.#known.set(index, { version, hash });
-    return hash;
+export function digestOf(counters: {
+  readonly defaultSeq: Seq;
+  readonly uidCount: number;
+  readonly hashes: Iterable<readonly [page: number, hash: Uint8Array]>;
+}): string {
+  const digest = createHash('sha256').update(DOMAIN);
+  const head = Buffer.alloc(12);
+  head.writeBigUInt64BE(counters.defaultSeq, 0);
+  head.writeUInt32BE(counters.uidCount, 8);
+  digest.update(head);
+  for (const [page, hash] of counters.hashes) {
+    const place = Buffer.alloc(4);
+    place.writeUInt32BE(page, 0);
+    digest.update(place).update(hash);
   }
-
-  /** Undefined when no page was ever touched: then the counters are their default, and there is nothing to hand over. */
-  digest(counters: SectionCounters): string | undefined {
-    const pages = counters.touchedPages();
-    if (pages.length === 0) return undefined;
-    return digestOf(
-      counters,
-      pages.map((page) => ({ index: page.index, hash: this.of(page) })),
-    );
-  }
+  return digest.digest('hex');
 }

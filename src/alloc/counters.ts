@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import { SEQ_MAX, type Seq, type Slot, toSeq } from '../model/ids.js';
+import { decodePage, encodePage, SLOTS_PER_PAGE, slotCountOf } from './counter-page.js';
+import { type CounterPage, digestOf, hashPage } from './counter-digest.js';
 
-/** Neighbouring uids whose counters are allocated together, on the first call for any of them. */
-export const SLOTS_PER_PAGE = 1024;
+export { SLOTS_PER_PAGE } from './counter-page.js';
 /** How far one advance lifts a counter at most: as far as one raise can. */
 export const ADVANCE_MAX = 2n ** 40n;
 
@@ -11,71 +12,56 @@ export const ADVANCE_MAX = 2n ** 40n;
 export interface CurrentSeq {
   /** 0: none was ever handed out. */
   readonly seq: Seq;
-  /** False: nothing was handed out in this epoch; `seq` is an upper bound of what former epochs handed out. */
+  /** False: nothing was handed out since the last takeover; `seq` is an upper bound of what was before it. */
   readonly exact: boolean;
 }
 
-/** The counters of one section, as they go from one owner to the next. Uids that no page names stand at `defaultSeq`. */
+/** The counters of one section, whole and checked against their digest, as they go from one owner to the next. */
 export interface CounterPages {
+  /** curSeq of every uid that no page says otherwise. */
   readonly defaultSeq: Seq;
-  /** By page index; each has SLOTS_PER_PAGE values. */
-  readonly pages: ReadonlyMap<number, BigUint64Array>;
+  /** The touched pages, in order. */
+  touchedPages(): Iterable<number>;
+  copyPage(page: number): CounterPage;
 }
 
-/** One page as it is now. */
-export interface CounterPage {
-  readonly index: number;
-  /** Grows with each change. */
-  readonly version: number;
-  /** Do not write to it. */
-  readonly values: BigUint64Array;
+interface Page {
+  /** Undefined while nobody asked since the page was installed: only its bytes are there then. */
+  values: BigUint64Array | undefined;
+  /** What it travels as, instead of values. */
+  bytes: Uint8Array | undefined;
+  /** Undefined once it was written to. */
+  hash: Uint8Array | undefined;
 }
 
 /**
  * curSeq of each uid of one section within one epoch, and the maxSeq they share. Memory only, and pure.
  *
- * An untouched uid costs nothing: its curSeq is the default. That is `base`, for whatever former epochs handed out lies at or
- * below it; after a hand-off it is the former owner's, and may be lower.
- * Invariant: default <= curSeq of every uid <= trueMax <= maxSeq, base <= trueMax, and maxSeq was committed.
+ * An untouched uid costs nothing: its curSeq is the default. That is `base`, for whatever former epochs handed out lies
+ * at or below it; after a hand-off it is the default of the epoch that the counters come from.
+ * Invariant: default <= curSeq of every uid <= trueMax <= maxSeq, and maxSeq was committed.
  */
 export class SectionCounters {
-  readonly base: Seq;
   readonly #uidCount: number;
-  readonly #default: Seq;
-  readonly #versions: number[] = [];
-  #pages: (BigUint64Array | undefined)[] = [];
+  readonly #defaultSeq: Seq;
+  #pages: (Page | undefined)[] = [];
   #pageCount = 0;
   #maxSeq: Seq;
   #trueMax: Seq;
 
-  /** `maxSeq` is committed; `uidCount` is how many slots there are, from 0; `installed`: what the former owner handed over, all at or below base. */
+  /**
+   * `maxSeq` is committed; `uidCount` is how many slots there are, from 0. `installed`: what the former owner
+   * handed over; each counter lies at or below `base`. Without it all begin at `base`.
+   */
   constructor(options: { readonly uidCount: number; readonly base: Seq; readonly maxSeq: Seq; readonly installed?: CounterPages | undefined }) {
+    const { installed } = options;
     assert(options.base <= options.maxSeq, 'base <= maxSeq');
-    this.base = options.base;
-    this.#default = options.installed?.defaultSeq ?? options.base;
     this.#uidCount = options.uidCount;
     this.#maxSeq = options.maxSeq;
     this.#trueMax = options.base;
-    for (const [index, values] of options.installed?.pages ?? []) this.#pages[index] = values;
-    this.#pageCount = options.installed?.pages.size ?? 0;
-  }
-
-  /** curSeq of every uid that no page says otherwise. */
-  get defaultSeq(): Seq {
-    return this.#default;
-  }
-
-  /** How many slots there are. */
-  get uidCount(): number {
-    return this.#uidCount;
-  }
-
-  /** The pages that were ever touched, in order. */
-  touchedPages(): CounterPage[] {
-    const touched: CounterPage[] = [];
-    for (const [index, values] of this.#pages.entries())
-      if (values !== undefined) touched.push({ index, version: this.#versions[index] ?? 0, values });
-    return touched;
+    this.#defaultSeq = installed?.defaultSeq ?? options.base;
+    assert(this.#defaultSeq <= options.base, 'what former epochs handed out lies at or below base');
+    if (installed !== undefined) for (const page of installed.touchedPages()) this.#setPage(page, { values: undefined, ...installed.copyPage(page) });
   }
 
   /** Numbers up to it, inclusive, may be handed out. */
@@ -83,9 +69,18 @@ export class SectionCounters {
     return this.#maxSeq;
   }
 
-  /** The highest number handed out for any uid in this epoch; base when none was. */
+  /** The highest number handed out for any uid up to now, by former epochs too; at least base. */
   get trueMax(): Seq {
     return this.#trueMax;
+  }
+
+  /** curSeq of every uid that was not touched. */
+  get defaultSeq(): Seq {
+    return this.#defaultSeq;
+  }
+
+  get uidCount(): number {
+    return this.#uidCount;
   }
 
   /** Uids that have memory, counted by page. */
@@ -102,7 +97,7 @@ export class SectionCounters {
     if (needed > this.#maxSeq) return undefined;
 
     const cur = this.#curSeqAt(slot);
-    this.#set(slot, needed);
+    this.#write(slot, needed);
     return toSeq(cur + 1n);
   }
 
@@ -119,7 +114,7 @@ export class SectionCounters {
   current(slot: Slot): CurrentSeq {
     const seq = this.#curSeqAt(slot);
     // A number that was handed out lies above the default, so the default itself says "untouched".
-    return { seq, exact: seq > this.#default || this.#default === 0n };
+    return { seq, exact: seq > this.#defaultSeq || this.#defaultSeq === 0n };
   }
 
   /**
@@ -130,7 +125,7 @@ export class SectionCounters {
     const target = this.neededForAdvance(slot, to);
     if (target === this.#curSeqAt(slot)) return target;
     if (target > this.#maxSeq) return undefined;
-    this.#set(slot, target);
+    this.#write(slot, target);
     return target;
   }
 
@@ -148,30 +143,75 @@ export class SectionCounters {
     if (maxSeq > this.#maxSeq) this.#maxSeq = maxSeq;
   }
 
-  #set(slot: Slot, seq: Seq): void {
-    const page = Math.floor(slot / SLOTS_PER_PAGE);
-    this.#pageOf(slot)[slot % SLOTS_PER_PAGE] = seq;
-    this.#versions[page] = (this.#versions[page] ?? 0) + 1;
-    if (seq > this.#trueMax) this.#trueMax = seq;
-    assert(this.#trueMax <= this.#maxSeq, 'curSeq <= maxSeq in memory <= maxSeq committed by Raft');
+  /** The touched pages, in order. */
+  *touchedPages(): Generator<number> {
+    for (const [page, known] of this.#pages.entries()) if (known !== undefined) yield page;
+  }
+
+  /** A touched page as it is now. */
+  copyPage(page: number): CounterPage {
+    const known = this.#touched(page);
+    const bytes = known.bytes ?? encodePage(this.#valuesOf(known).subarray(0, slotCountOf({ uidCount: this.#uidCount, page })), this.#defaultSeq);
+    // The hash is kept until the next write, so that sealing after a copy hashes only what changed meanwhile.
+    known.hash ??= hashPage(bytes);
+    return { bytes, hash: known.hash };
+  }
+
+  /** The hash of a touched page: the very same object until the page is written to. */
+  hashOf(page: number): Uint8Array {
+    return this.#touched(page).hash ?? this.copyPage(page).hash;
+  }
+
+  /** SHA-256 of everything that a successor needs, 64 hex digits; undefined when no page was touched: trueMax says it all then. */
+  digest(): string | undefined {
+    if (this.#pageCount === 0) return undefined;
+    const { defaultSeq, uidCount } = this;
+    return digestOf({ defaultSeq, uidCount, hashes: this.#hashes() });
+  }
+
+  *#hashes(): Generator<readonly [number, Uint8Array]> {
+    for (const page of this.touchedPages()) yield [page, this.hashOf(page)];
+  }
+
+  #touched(page: number): Page {
+    const known = this.#pages[page];
+    assert(known !== undefined, 'only a touched page is copied');
+    return known;
   }
 
   #curSeqAt(slot: Slot): Seq {
     assert(slot >= 0 && slot < this.#uidCount, 'the slot lies within its section');
     const page = this.#pages[Math.floor(slot / SLOTS_PER_PAGE)];
-    return page === undefined ? this.#default : ((page[slot % SLOTS_PER_PAGE] ?? this.#default) as Seq);
+    return page === undefined ? this.#defaultSeq : ((this.#valuesOf(page)[slot % SLOTS_PER_PAGE] ?? this.#defaultSeq) as Seq);
   }
 
-  #pageOf(slot: Slot): BigUint64Array {
+  #write(slot: Slot, seq: Seq): void {
     const index = Math.floor(slot / SLOTS_PER_PAGE);
-    let page = this.#pages[index];
-    if (page === undefined) {
-      // The table of pages comes with the first of them, so that opening a section takes no time.
-      if (this.#pageCount === 0) this.#pages = Array.from({ length: Math.ceil(this.#uidCount / SLOTS_PER_PAGE) });
-      page = new BigUint64Array(SLOTS_PER_PAGE).fill(this.#default);
-      this.#pages[index] = page;
-      this.#pageCount += 1;
+    const page =
+      this.#pages[index] ??
+      this.#setPage(index, { values: new BigUint64Array(SLOTS_PER_PAGE).fill(this.#defaultSeq), bytes: undefined, hash: undefined });
+    this.#valuesOf(page)[slot % SLOTS_PER_PAGE] = seq;
+    page.hash = undefined;
+    if (seq > this.#trueMax) this.#trueMax = seq;
+    assert(this.#trueMax <= this.#maxSeq, 'curSeq <= maxSeq in memory <= maxSeq committed by Raft');
+  }
+
+  /** An installed page is decoded by whoever asks first, so that installing takes no time for what nobody asks for. */
+  #valuesOf(page: Page): BigUint64Array {
+    if (page.values === undefined) {
+      page.values = decodePage(page.bytes ?? NO_BYTES, this.#defaultSeq);
+      page.bytes = undefined;
     }
+    return page.values;
+  }
+
+  #setPage(index: number, page: Page): Page {
+    // The table of pages comes with the first of them, so that opening a section takes no time.
+    if (this.#pageCount === 0) this.#pages = Array.from({ length: Math.ceil(this.#uidCount / SLOTS_PER_PAGE) });
+    this.#pages[index] = page;
+    this.#pageCount += 1;
     return page;
   }
 }
+
+const NO_BYTES = new Uint8Array();

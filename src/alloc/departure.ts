@@ -7,7 +7,7 @@ import type { AdoptionWaits } from './adoption-waits.js';
 import type { AllocEvent } from './events.js';
 import { INSTALL_LIMIT_MS } from './handoff-intake.js';
 import type { OwnedSections } from './owned-sections.js';
-import type { SavedCounters } from './ownership.js';
+import type { SavedCounters } from './handover.js';
 import type { SealedCounters } from './sealed-counters.js';
 import type { SectionAllocator } from './section-allocator.js';
 

@@ -2,10 +2,10 @@ import type { Clock } from '../base/clock.js';
 import { sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { backoffMs, type Random } from '../base/random.js';
-import type { Epoch, SectionId, Seq } from '../model/ids.js';
+import type { Epoch, SectionId } from '../model/ids.js';
 import type { Handoff, IncomingRun } from '../model/window.js';
-import { digestOfPages, pageFrom, pageHash } from './counter-digest.js';
 import type { CounterPages } from './counters.js';
+import { type EndMark, Stage } from './stage.js';
 
 /** Sections of one pull: they are sealed together, so fewer make the pause of each shorter. */
 const SECTIONS_PER_PULL = 32;
@@ -30,11 +30,8 @@ export interface PulledPage {
   readonly bytes: Uint8Array;
 }
 
-export interface PulledSeal {
+export interface PulledSeal extends EndMark {
   readonly section: SectionId;
-  readonly epoch: Epoch;
-  readonly defaultSeq: Seq;
-  readonly digest: string | undefined;
 }
 
 export interface PullHandlers {
@@ -44,13 +41,6 @@ export interface PullHandlers {
 
 /** Opens one stream to the owner at `address`; resolves when it has ended, rejects with a SeqError when it broke. */
 export type PullCounters = (address: string, wanted: readonly Wanted[], handlers: PullHandlers, signal: AbortSignal) => Promise<void>;
-
-/** What has come of one section so far. */
-interface Staged {
-  readonly epoch: Epoch;
-  readonly pages: Map<number, Uint8Array>;
-  seal: PulledSeal | undefined;
-}
 
 export interface HandoffIntakeOptions {
   readonly clock: Clock;
@@ -68,7 +58,7 @@ export interface HandoffIntakeOptions {
  */
 export class HandoffIntake {
   readonly #options: HandoffIntakeOptions;
-  readonly #staged = new Map<SectionId, Staged>();
+  readonly #staged = new Map<SectionId, Stage>();
   /** Sections that should be here, by the address of who has them. */
   #coming = new Map<string, readonly { readonly section: SectionId; readonly epoch: Epoch }[]>();
   readonly #pulling = new Map<string, Promise<void>>();
@@ -125,16 +115,10 @@ export class HandoffIntake {
     this.#stopped.abort(new SeqError('CLOSED', 'the AllocSvr stops'));
   }
 
+  /** The digest is all that lets counters in: where they come from proves nothing. */
   #ready(section: SectionId, { epoch, digest }: Handoff): CounterPages | undefined {
     const staged = this.#staged.get(section);
-    if (staged?.epoch !== epoch || staged.seal === undefined) return undefined;
-    const pages = new Map<number, BigUint64Array>();
-    for (const [index, bytes] of staged.pages) {
-      const page = pageFrom(bytes);
-      if (page !== undefined) pages.set(index, page);
-    }
-    const counters = { defaultSeq: staged.seal.defaultSeq, pages };
-    return digestOfPages(counters, this.#options.uidCountOf(section)) === digest ? counters : undefined;
+    return staged?.epoch === epoch && staged.isWhole && staged.digest === digest ? staged : undefined;
   }
 
   /** Waits for the stream that is under way, or opens another one, for one section whose owner has released it. */
@@ -172,7 +156,7 @@ export class HandoffIntake {
 
   #isSealed(section: SectionId, epoch: Epoch): boolean {
     const staged = this.#staged.get(section);
-    return staged?.epoch === epoch && staged.seal !== undefined;
+    return staged?.epoch === epoch && staged.isWhole;
   }
 
   /** One stream. False when it broke; what came of it is kept. */
@@ -194,7 +178,7 @@ export class HandoffIntake {
             for (const page of pages) this.#stage(page, asked.get(page.section));
           },
           onSealed: (seals) => {
-            for (const seal of seals) if (asked.get(seal.section) === seal.epoch) this.#stagedAt(seal.section, seal.epoch).seal = seal;
+            for (const seal of seals) this.#end(seal, asked.get(seal.section));
           },
         },
         AbortSignal.any([signal, limit.signal]),
@@ -209,23 +193,33 @@ export class HandoffIntake {
     }
   }
 
-  /** Throws PROTOCOL for a page that the section cannot have: memory stays bounded by what was asked for. */
-  #stage({ section, page, bytes }: PulledPage, epoch: Epoch | undefined): void {
-    if (epoch === undefined || page * 1024 >= this.#options.uidCountOf(section) || pageFrom(bytes) === undefined)
-      throw new SeqError('PROTOCOL', `a page ${page} of section ${section} that nobody asked for, or that is none`);
-    this.#stagedAt(section, epoch).pages.set(page, bytes);
+  /** Throws PROTOCOL for a page that was not asked for, or that the section cannot have: memory stays bounded. */
+  #stage(page: PulledPage, epoch: Epoch | undefined): void {
+    if (epoch === undefined) throw new SeqError('PROTOCOL', `a page of section ${page.section} came and was not asked for`);
+    this.#at(page.section, epoch, (stage) => stage.add(page));
   }
 
-  #stagedAt(section: SectionId, epoch: Epoch): Staged {
+  /** Throws PROTOCOL for an end that does not go with what came before it. */
+  #end(seal: PulledSeal, epoch: Epoch | undefined): void {
+    if (epoch === undefined) throw new SeqError('PROTOCOL', `the end of section ${seal.section} came and was not asked for`);
+    this.#at(seal.section, epoch, (stage) => stage.end(seal));
+  }
+
+  /** What broke a rule is dropped: it begins anew. */
+  #at(section: SectionId, epoch: Epoch, act: (stage: Stage) => void): void {
     const known = this.#staged.get(section);
-    if (known?.epoch === epoch) return known;
-    const staged: Staged = { epoch, pages: new Map(), seal: undefined };
-    this.#staged.set(section, staged);
-    return staged;
+    const stage = known?.epoch === epoch ? known : new Stage({ section, epoch, uidCount: this.#options.uidCountOf(section) });
+    this.#staged.set(section, stage);
+    try {
+      act(stage);
+    } catch (error) {
+      this.#staged.delete(section);
+      throw error;
+    }
   }
 
   #hashesOf(section: SectionId, epoch: Epoch): ReadonlyMap<number, Uint8Array> {
     const staged = this.#staged.get(section);
-    return new Map(staged?.epoch === epoch ? [...staged.pages].map(([index, bytes]) => [index, pageHash(bytes)]) : []);
+    return new Map(staged?.epoch === epoch ? [...staged.touchedPages()].map((page) => [page, staged.hashOf(page)]) : []);
   }
 }

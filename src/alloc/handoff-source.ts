@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.js';
 import type { AllocId, Epoch, SectionId } from '../model/ids.js';
-import type { SealedCounters, WirePage } from './sealed-counters.js';
+import type { SealedCounters } from './sealed-counters.js';
 import type { SectionAllocator } from './section-allocator.js';
 
 /** A sealed owner serves its counters for so long after the next epoch began, in ms (DESIGN 3.2). */
 const KEEP_MS = 1_000;
-/** Pages in one message: 256 KiB. */
-const PAGES_PER_CHUNK = 32;
+/** One message carries about this much, in bytes. */
+const CHUNK_BYTES = 64 * 1024;
 
 /** What the successor asks for. */
 export interface Pull {
@@ -15,7 +15,7 @@ export interface Pull {
 }
 
 export interface Chunk {
-  readonly pages: readonly (WirePage & { readonly section: SectionId })[];
+  readonly pages: readonly { readonly section: SectionId; readonly page: number; readonly bytes: Uint8Array }[];
   readonly sealed: readonly SealedCounters[];
   readonly refused: readonly SectionId[];
 }
@@ -109,7 +109,7 @@ export class HandoffSource {
     }
     if (refused.length > 0) await sink.write({ pages: [], sealed: [], refused });
     // Still served: what changes after it was sent is sent again below.
-    for (const { allocator, sent } of live) await sendPages(sink, allocator.section, allocator.pages(), sent);
+    for (const { allocator, sent } of live) await this.#sendPages(sink, allocator.section, allocator.counters, sent);
     if (sink.isCancelled() || live.length === 0) return;
     // Checked again after the waits: the move may have been called off, or the section lost.
     const leaving = live.filter(({ allocator }) => allocator.isOpen && this.#options.isLeavingTo(allocator.section, allocId));
@@ -121,24 +121,37 @@ export class HandoffSource {
   }
 
   async #send(sink: Sink, sealed: SealedCounters, sent: ReadonlyMap<number, Uint8Array>): Promise<void> {
-    await sendPages(sink, sealed.section, sealed.pages(), new Map(sent));
+    await this.#sendPages(sink, sealed.section, sealed, new Map(sent));
     await sink.write({ pages: [], sealed: [sealed], refused: [] });
     const kept = this.#kept.get(sealed.section);
     if (kept?.sealed === sealed && !sink.isCancelled()) kept.isFetched = true;
   }
-}
 
-/** Those whose content is not what was sent before; notes what it sends. */
-async function sendPages(sink: Sink, section: SectionId, pages: readonly WirePage[], sent: Map<number, Uint8Array>): Promise<void> {
-  const fresh = pages.filter(({ index, hash }) => !isSame(sent.get(index), hash));
-  for (let at = 0; at < fresh.length && !sink.isCancelled(); at += PAGES_PER_CHUNK) {
-    const chunk = fresh.slice(at, at + PAGES_PER_CHUNK);
-    for (const { index, hash } of chunk) sent.set(index, hash);
-    // Copied: the section goes on changing while this waits to be written.
-    await sink.write({ pages: chunk.map((page) => ({ ...page, section, bytes: Uint8Array.from(page.bytes) })), sealed: [], refused: [] });
+  /** Those whose content is not what was sent before; notes what it sends. Between two messages everybody else gets a turn. */
+  async #sendPages(
+    sink: Sink,
+    section: SectionId,
+    counters: Pick<SealedCounters, 'touchedPages' | 'copyPage' | 'hashOf'>,
+    sent: Map<number, Uint8Array>,
+  ): Promise<void> {
+    let pages: { section: SectionId; page: number; bytes: Uint8Array }[] = [];
+    let sizeBytes = 0;
+    for (const page of counters.touchedPages()) {
+      if (isSame(sent.get(page), counters.hashOf(page))) continue;
+      const { bytes, hash } = counters.copyPage(page);
+      sent.set(page, hash);
+      pages.push({ section, page, bytes });
+      sizeBytes += bytes.length;
+      if (sizeBytes < CHUNK_BYTES) continue;
+      await sink.write({ pages, sealed: [], refused: [] });
+      if (sink.isCancelled()) return;
+      [pages, sizeBytes] = [[], 0];
+      await new Promise<void>((resolve) => this.#options.clock.defer(resolve));
+    }
+    if (pages.length > 0) await sink.write({ pages, sealed: [], refused: [] });
   }
 }
 
 function isSame(one: Uint8Array | undefined, other: Uint8Array): boolean {
-  return one !== undefined && Buffer.compare(one, other) === 0;
+  return one === other || (one !== undefined && Buffer.compare(one, other) === 0);
 }

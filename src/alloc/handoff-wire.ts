@@ -65,6 +65,7 @@ export function pullOver(pool: ChannelPool, caller: { readonly allocId: string; 
               section: toSectionId(seal.section),
               epoch: epochFromWire(seal.epoch),
               defaultSeq: seqFromWire(seal.defaultSeq),
+              trueMax: seqFromWire(seal.trueMax),
               digest: digestFromWire(seal.digest),
             })),
           );
@@ -97,7 +98,7 @@ function pullFromWire({ allocId, sections }: PullRequest): Pull {
 
 function chunkToWire({ pages, sealed, refused }: Chunk): PullResponse {
   return {
-    pages: pages.map(({ section, index, bytes }) => ({ section, page: index, counters: Buffer.from(bytes) })),
+    pages: pages.map(({ section, page, bytes }) => ({ section, page, counters: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) })),
     sealed: sealed.map(({ section, epoch, defaultSeq, trueMax, digest }) => ({
       section,
       epoch: BigInt(epoch),

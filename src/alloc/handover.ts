@@ -5,8 +5,6 @@ import type { Random } from '../base/random.js';
 import type { AllocId, Epoch, SectionId } from '../model/ids.js';
 import type { WindowRun } from '../model/window.js';
 import type { Assignment } from '../store/client.js';
-import { digestOfPages, pageFrom } from './counter-digest.js';
-import type { CounterPages } from './counters.js';
 import type { AllocEvent } from './events.js';
 import { HandoffIntake, type PullCounters } from './handoff-intake.js';
 import { HandoffSource } from './handoff-source.js';
@@ -25,8 +23,21 @@ export interface HandoverOptions {
   readonly uidCountOf: (section: SectionId) => number;
   /** Seals all of them in this very turn, and begins to release them. */
   readonly seal: (allocators: readonly SectionAllocator[]) => void;
-  /** Nothing of what a former run left behind is of use any more. */
-  readonly onRestoredUsedUp: () => void;
+  /** Where counters go on a clean stop with nobody to take over. Undefined: nowhere, and uids jump then. */
+  readonly saved: SavedCounters | undefined;
+}
+
+/** A place for counters that survives the process. */
+export interface SavedCounters {
+  /** On disk when it resolves. Returns how many bytes it is. Rejects when it could not be written. */
+  save(sealed: readonly SealedCounters[], clusterId: string): Promise<number>;
+  /** What a former run left, or why it cannot be believed. */
+  load(whose: {
+    readonly clusterId: string;
+    readonly uidCountOf: (section: SectionId) => number;
+  }): Promise<readonly SealedCounters[] | { readonly refused: string }>;
+  /** They are of no more use. Returns why they could not be removed. */
+  remove(): Promise<string | undefined>;
 }
 
 /** Counters that change hands, both ways, for one incarnation (DESIGN 3.2). */
@@ -60,10 +71,15 @@ export class Handover {
     });
   }
 
-  /** What a former run of this AllocSvr left behind. */
-  restore(saved: readonly SealedCounters[]): void {
-    for (const sealed of saved) this.source.keep(sealed, { isRestored: true });
-    this.#hasRestored = saved.length > 0;
+  /** Finds what a former run of this AllocSvr left behind: the digest in the table decides whether it counts. */
+  async findCounters(clusterId: string): Promise<void> {
+    const { saved, observe, uidCountOf } = this.#options;
+    const found = (await saved?.load({ clusterId, uidCountOf })) ?? [];
+    if ('refused' in found) return observe({ type: 'countersRefused', why: found.refused });
+    if (found.length === 0) return;
+    observe({ type: 'countersFound', sectionCount: found.length });
+    for (const sealed of found) this.source.keep(sealed, { isRestored: true });
+    this.#hasRestored = true;
   }
 
   /** A newer table was adopted, which has each section in this epoch. */
@@ -87,7 +103,13 @@ export class Handover {
   #checkRestored(): void {
     if (!this.#hasRestored || this.source.restoredCount > 0) return;
     this.#hasRestored = false;
-    this.#options.onRestoredUsedUp();
+    void this.#removeCounters();
+  }
+
+  /** An old copy does no harm, for no table has its digests any more; but it is of no use either. */
+  async #removeCounters(): Promise<void> {
+    const why = await this.#options.saved?.remove();
+    if (why !== undefined) this.#options.observe({ type: 'countersRefused', why });
   }
 
   #begin(section: SectionId): void {
@@ -104,24 +126,14 @@ export class Handover {
     const { clock, sections, observe, id } = this.#options;
     const startMs = clock.nowMs();
     const own = this.source.take(section, handoff.epoch);
-    const counters =
-      handoff.from === id ? this.#ownCounters(section, own, handoff.digest) : await this.#intake.take(section, handoff, handoff.fromAddress);
+    // An old copy of the file has another digest than the one that was committed.
+    const ours = own?.digest === handoff.digest ? own : undefined;
+    const counters = handoff.from === id ? ours : await this.#intake.take(section, handoff, handoff.fromAddress);
     if (this.#isStopped) return;
     // Refused when the epoch is over, or was opened meanwhile: foreign counters come before the first answer or never.
     if (!sections.install(section, epoch, counters)) return;
     const tookMs = clock.nowMs() - startMs;
     if (counters === undefined) observe({ type: 'handoffFellBack', section, epoch, from: handoff.from, tookMs });
-    else observe({ type: 'handoffInstalled', section, epoch, from: handoff.from, pageCount: counters.pages.size, tookMs });
-  }
-
-  /** An old copy of the file has another digest than the one that was committed. */
-  #ownCounters(section: SectionId, own: SealedCounters | undefined, digest: string): CounterPages | undefined {
-    if (own === undefined) return undefined;
-    const pages = own.pages().flatMap(({ index, bytes }) => {
-      const page = pageFrom(bytes);
-      return page === undefined ? [] : [[index, page] as const];
-    });
-    const counters = { defaultSeq: own.defaultSeq, pages: new Map(pages) };
-    return digestOfPages(counters, this.#options.uidCountOf(section)) === digest ? counters : undefined;
+    else observe({ type: 'handoffInstalled', section, epoch, from: handoff.from, pageCount: [...counters.touchedPages()].length, tookMs });
   }
 }

@@ -21,12 +21,11 @@ import type { AllocEvent } from './events.js';
 import type { HandoffSource } from './handoff-source.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { PullCounters } from './handoff-intake.js';
-import { Handover } from './handover.js';
+import { Handover, type SavedCounters } from './handover.js';
 import { OwnedSections, runAt } from './owned-sections.js';
 import { Raiser } from './raiser.js';
 import { register } from './register.js';
 import { Releaser } from './releaser.js';
-import type { SealedCounters } from './sealed-counters.js';
 import { SectionAllocator } from './section-allocator.js';
 import { isSuperseded, type StorePort } from './store-port.js';
 import { WatchKeeper } from './watch-keeper.js';
@@ -51,16 +50,6 @@ export interface OwnershipOptions {
   readonly incarnation?: Incarnation;
   /** This incarnation must not go on; the process must end. Called at most once. */
   readonly onFatal: (error: SeqError) => void;
-}
-
-/** A place for counters that survives the process. */
-export interface SavedCounters {
-  /** On disk when it resolves. Returns how many bytes it is. Rejects when it could not be written. */
-  save(sealed: readonly SealedCounters[], clusterId: string): Promise<number>;
-  /** What a former run left, or why it cannot be believed. */
-  load(clusterId: string): Promise<readonly SealedCounters[] | { readonly refused: string }>;
-  /** They are of no more use. Returns why they could not be removed. */
-  remove(): Promise<string | undefined>;
 }
 
 /**
@@ -106,7 +95,7 @@ export class Ownership {
       sections: this.#sections,
       uidCountOf: (section) => this.#uidCountOf(section),
       seal: (allocators) => this.#sealAndRelease(allocators, { handsOver: true }),
-      onRestoredUsedUp: () => void this.#removeCounters(),
+      saved: options.saved,
     });
     this.#adoptions = new AdoptionWaits({ clock, stopped: this.#stopped.signal });
     this.#departure = this.#makeDeparture();
@@ -153,7 +142,7 @@ export class Ownership {
     checkRenewal({ leaseMs: registration.lease.leaseMs, renewEveryMs: this.#options.renewEveryMs });
     this.#registration = registration;
     this.#options.observe({ type: 'registered', clusterId: registration.clusterId, incarnation: this.incarnation });
-    await this.#findCounters(registration.clusterId);
+    await this.#handover.findCounters(registration.clusterId);
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       this.#onFirstLease = resolve;
@@ -282,20 +271,6 @@ export class Ownership {
   /** A table at least as new as `version`: undefined when there is one; otherwise resolves when it came, or after `limitMs`. */
   whenSeen(version: Version, limitMs: number): Promise<void> | undefined {
     return this.#adoptions.until(() => this.#version !== undefined && !isNewer(version, this.#version), limitMs);
-  }
-
-  async #findCounters(clusterId: string): Promise<void> {
-    const found = (await this.#options.saved?.load(clusterId)) ?? [];
-    if ('refused' in found) return this.#options.observe({ type: 'countersRefused', why: found.refused });
-    if (found.length === 0) return;
-    this.#options.observe({ type: 'countersFound', sectionCount: found.length });
-    this.#handover.restore(found);
-  }
-
-  /** An old copy does no harm, for no table has its digests any more; but it is of no use either. */
-  async #removeCounters(): Promise<void> {
-    const why = await this.#options.saved?.remove();
-    if (why !== undefined) this.#options.observe({ type: 'countersRefused', why });
   }
 
   #uidCountOf(section: SectionId): number {

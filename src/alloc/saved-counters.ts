@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
-import type { AllocId } from '../model/ids.js';
-import { toSectionId } from '../model/ids.js';
+import { type AllocId, type SectionId, toSectionId } from '../model/ids.js';
 import { digestFromWire, digestToWire, epochFromWire, seqFromWire } from '../rpc/codec.js';
 import { PullResponse } from '../rpc/gen/seqsvr/v1/handoff.js';
-import { PAGE_BYTES, pageHash } from './counter-digest.js';
-import type { SavedCounters } from './ownership.js';
-import type { SealedCounters, WirePage } from './sealed-counters.js';
+import type { SavedCounters } from './handover.js';
+import type { SealedCounters } from './sealed-counters.js';
+import { Stage } from './stage.js';
 
 const FILE = 'counters';
 /** First line of the file: what it is, and whose. */
@@ -69,7 +68,7 @@ export class CountersFile implements SavedCounters {
     return written + SHA_BYTES;
   }
 
-  async load(clusterId: string): Promise<readonly SealedCounters[] | { readonly refused: string }> {
+  async load({ clusterId, uidCountOf }: Parameters<SavedCounters['load']>[0]): Promise<readonly SealedCounters[] | { readonly refused: string }> {
     const path = join(this.#folder, FILE);
     let bytes: Buffer;
     try {
@@ -84,7 +83,7 @@ export class CountersFile implements SavedCounters {
       return { refused: `${path} is damaged, or was not written to its end` };
     const head = Buffer.from(this.#head(clusterId));
     if (!content.subarray(0, head.length).equals(head)) return { refused: `${path} is not of AllocSvr ${this.#owner} in cluster ${clusterId}` };
-    return sectionsIn(content.subarray(head.length));
+    return sectionsIn(content.subarray(head.length), uidCountOf);
   }
 
   remove(): Promise<string | undefined> {
@@ -100,32 +99,38 @@ export class CountersFile implements SavedCounters {
   }
 }
 
-function recordOf({ section, epoch, defaultSeq, trueMax, digest, pages }: SealedCounters): Uint8Array {
+function recordOf(sealed: SealedCounters): Uint8Array {
+  const { section, epoch, defaultSeq, trueMax, digest } = sealed;
+  const pages = [...sealed.touchedPages()].map((page) => {
+    const { bytes } = sealed.copyPage(page);
+    return { section, page, counters: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) };
+  });
   return PullResponse.encode({
-    pages: pages().map(({ index, bytes }) => ({ section, page: index, counters: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) })),
+    pages,
     sealed: [{ section, epoch: BigInt(epoch), defaultSeq, trueMax, digest: digestToWire(digest) }],
     refused: [],
   }).finish();
 }
 
-/** The hash of the file has been checked, so what cannot be read here was written by another version. */
-function sectionsIn(content: Buffer): readonly SealedCounters[] | { readonly refused: string } {
+/** The hash of the file has been checked; each record is checked as what comes from another AllocSvr is. */
+function sectionsIn(content: Buffer, uidCountOf: (section: SectionId) => number): readonly SealedCounters[] | { readonly refused: string } {
   const found: SealedCounters[] = [];
-  for (let at = 0; at < content.length; ) {
-    const length = content.readUInt32LE(at);
-    const { pages, sealed } = PullResponse.decode(content.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
-    const [seal] = sealed;
-    if (seal === undefined || pages.some(({ counters }) => counters.length !== PAGE_BYTES)) return { refused: 'a record of the file is not one' };
-    const wire: WirePage[] = pages.map(({ page, counters }) => ({ index: page, bytes: counters, hash: pageHash(counters) }));
-    found.push({
-      section: toSectionId(seal.section),
-      epoch: epochFromWire(seal.epoch),
-      defaultSeq: seqFromWire(seal.defaultSeq),
-      trueMax: seqFromWire(seal.trueMax),
-      digest: digestFromWire(seal.digest),
-      pages: () => wire,
-    });
+  try {
+    for (let at = 0; at < content.length; ) {
+      const length = content.readUInt32LE(at);
+      const { pages, sealed } = PullResponse.decode(content.subarray(at + 4, at + 4 + length));
+      at += 4 + length;
+      for (const seal of sealed) {
+        const section = toSectionId(seal.section);
+        const epoch = epochFromWire(seal.epoch);
+        const stage = new Stage({ section, epoch, uidCount: uidCountOf(section) });
+        for (const { page, counters } of pages) stage.add({ page, bytes: counters });
+        stage.end({ epoch, defaultSeq: seqFromWire(seal.defaultSeq), trueMax: seqFromWire(seal.trueMax), digest: digestFromWire(seal.digest) });
+        found.push(stage);
+      }
+    }
+  } catch (error) {
+    return { refused: `a record of the file is not one: ${messageOf(error)}` };
   }
   return found;
 }

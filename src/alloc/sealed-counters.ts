@@ -1,37 +1,33 @@
 import type { Epoch, SectionId, Seq } from '../model/ids.js';
-import { bytesOf, type PageHashes } from './counter-digest.js';
-import type { SectionCounters } from './counters.js';
+import type { CounterPages, SectionCounters } from './counters.js';
 
-/** A page as it goes over the wire. */
-export interface WirePage {
-  readonly index: number;
-  readonly bytes: Uint8Array;
-  readonly hash: Uint8Array;
-}
+/** Counters as they are now, for whoever copies them. */
+export type CountersView = Pick<SectionCounters, 'defaultSeq' | 'uidCount' | 'trueMax' | 'touchedPages' | 'copyPage' | 'hashOf'>;
 
 /** What an epoch left behind: it never changes any more. */
-export interface SealedCounters {
+export interface SealedCounters extends CounterPages {
   readonly section: SectionId;
   readonly epoch: Epoch;
-  readonly defaultSeq: Seq;
+  readonly uidCount: number;
   readonly trueMax: Seq;
   /** Undefined: no page was touched, every uid stands at trueMax. */
   readonly digest: string | undefined;
-  readonly pages: () => readonly WirePage[];
+  /** SHA-256 of a touched page. */
+  hashOf(page: number): Uint8Array;
 }
 
 /** What the counters are at this moment; true for good once their allocator is sealed. */
-export function sealedFrom(section: SectionId, epoch: Epoch, counters: SectionCounters, hashes: PageHashes): SealedCounters {
+export function sealedFrom(section: SectionId, epoch: Epoch, counters: SectionCounters): SealedCounters {
+  const { defaultSeq, uidCount, trueMax } = counters;
   return {
     section,
     epoch,
-    defaultSeq: counters.defaultSeq,
-    trueMax: counters.trueMax,
-    digest: hashes.digest(counters),
-    pages: () => wirePages(counters, hashes),
+    defaultSeq,
+    uidCount,
+    trueMax,
+    digest: counters.digest(),
+    touchedPages: () => counters.touchedPages(),
+    copyPage: (page) => counters.copyPage(page),
+    hashOf: (page) => counters.hashOf(page),
   };
-}
-
-export function wirePages(counters: SectionCounters, hashes: PageHashes): readonly WirePage[] {
-  return counters.touchedPages().map((page) => ({ index: page.index, bytes: bytesOf(page.values), hash: hashes.of(page) }));
 }

@@ -2,10 +2,9 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Epoch, SectionId, Seq, Slot } from '../model/ids.js';
-import { PageHashes } from './counter-digest.js';
 import { type CounterPages, type CurrentSeq, SectionCounters } from './counters.js';
 import { Preallocator } from './preallocator.js';
-import { sealedFrom, type SealedCounters, type WirePage, wirePages } from './sealed-counters.js';
+import { type CountersView, type SealedCounters, sealedFrom } from './sealed-counters.js';
 
 /** How many calls may wait for the window of one section; more are told to come back. */
 export const WAITERS_PER_SECTION_MAX = 1_000;
@@ -47,7 +46,6 @@ export class SectionAllocator {
   readonly section: SectionId;
   readonly epoch: Epoch;
   readonly #counters: SectionCounters;
-  readonly #hashes = new PageHashes();
   readonly #prealloc: Preallocator;
   readonly #clock: Clock;
   readonly #raiser: RaiseDesk;
@@ -255,13 +253,13 @@ export class SectionAllocator {
   /** Call only when it is sealed or lost: it does not change any more. */
   sealedCounters(): SealedCounters {
     assert(this.#state !== 'open', 'what is sealed does not change');
-    this.#sealed ??= sealedFrom(this.section, this.epoch, this.#counters, this.#hashes);
+    this.#sealed ??= sealedFrom(this.section, this.epoch, this.#counters);
     return this.#sealed;
   }
 
-  /** The touched pages as they are now. */
-  pages(): readonly WirePage[] {
-    return wirePages(this.#counters, this.#hashes);
+  /** For whoever copies them to a successor. */
+  get counters(): CountersView {
+    return this.#counters;
   }
 
   /** Lifts a counter, forward only; undefined: the window must reach `to` first. Throws as SectionCounters.advance. */

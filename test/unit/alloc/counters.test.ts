@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { SectionCounters, SLOTS_PER_PAGE } from '../../../src/alloc/counters.js';
 import { SEQ_MAX, type Seq, type Slot } from '../../../src/model/ids.js';
+import { SeededRandom } from '../seeded-random.js';
 
 const seq = (value: bigint): Seq => value as Seq;
 const slot = (value: number): Slot => value as Slot;
@@ -106,5 +107,91 @@ describe('SectionCounters', () => {
   it('opens a section of 100,000 untouched uids without allocating for them', () => {
     const opened = Array.from({ length: 1000 }, () => counters(7n, 8n, 100_000));
     expect(opened.every((section) => section.residentUidCount === 0)).to.equal(true);
+  });
+
+  describe('handed over', () => {
+    const installed = (from: SectionCounters): SectionCounters =>
+      new SectionCounters({ uidCount: from.uidCount, base: from.trueMax, maxSeq: (from.trueMax + 1000n) as Seq, installed: from });
+    /** Counters as a life of their own makes them: small and huge distances, dense and sparse pages. */
+    const random = (dice: SeededRandom): SectionCounters => {
+      const uidCount = dice.pick([1, 7, 1023, 1024, 1025, 3000]);
+      const base = dice.pick([0n, 1n, 500n, 2n ** 40n, 2n ** 62n]);
+      const section = counters(base, SEQ_MAX, uidCount);
+      for (let step = dice.below(60); step > 0; step--) {
+        section.next(slot(dice.below(uidCount)), dice.pick([1, 1, 2, 127, 128, 2 ** 31, 2 ** 32, 2 ** 40, 2 ** 52]));
+      }
+      return section;
+    };
+
+    const all = (section: SectionCounters): string =>
+      Array.from({ length: section.uidCount }, (_, uid) => section.current(slot(uid)))
+        .map(({ seq: value, exact }) => `${value} ${exact}`)
+        .join();
+
+    it('is the same: every counter, every exact flag, the digest, for any history', () => {
+      const dice = new SeededRandom(1);
+      for (let round = 0; round < 80; round++) {
+        const from = random(dice);
+        const to = installed(from);
+        expect(all(to)).to.equal(all(from));
+        expect(to.digest()).to.equal(from.digest());
+        expect(installed(installed(from)).digest(), 'twice over').to.equal(from.digest());
+      }
+    });
+
+    it('goes on where it stood, and a page that is written to changes the digest and what is copied', () => {
+      const from = counters(500n, 900n);
+      from.next(slot(7), 20);
+      const to = installed(from);
+      expect(to.trueMax).to.equal(520n);
+      expect(to.next(slot(7), 1)).to.equal(521n);
+      expect(to.next(slot(8), 1), 'untouched: from the default of the former epoch, below base').to.equal(501n);
+      expect(to.trueMax).to.equal(521n);
+      expect(to.digest()).to.not.equal(from.digest());
+    });
+
+    it('changes its digest with any single counter, flag, default, page or size', () => {
+      const dice = new SeededRandom(2);
+      for (let round = 0; round < 150; round++) {
+        const from = random(dice);
+        const before = from.digest();
+        const changed = installed(from);
+        changed.next(slot(dice.below(from.uidCount)), 1);
+        expect(changed.digest()).to.not.equal(before);
+      }
+      const digestOf = (base: bigint, uidCount: number, ...slots: number[]): string | undefined => {
+        const section = counters(base, base + 100n, uidCount);
+        for (const uid of slots) section.next(slot(uid), 1);
+        return section.digest();
+      };
+      const digests = [
+        digestOf(5n, 3000, 1),
+        digestOf(6n, 3000, 1),
+        digestOf(5n, 2999, 1),
+        digestOf(5n, 3000, 2),
+        digestOf(5n, 3000, 1025),
+        digestOf(5n, 3000, 1, 1025),
+      ];
+      expect(new Set(digests).size).to.equal(digests.length);
+    });
+
+    it('has no digest while no page was touched: trueMax says it all', () => {
+      expect(counters(5n, 100n).digest()).to.equal(undefined);
+    });
+
+    it('knows a page by its hash until it is written to', () => {
+      const section = counters(0n, 100n);
+      section.next(slot(0), 1);
+      section.next(slot(1024), 1);
+      const hashes = [0, 1].map((page) => section.copyPage(page).hash);
+      section.next(slot(1025), 1);
+      expect(section.hashOf(0), 'not computed again').to.equal(hashes[0]);
+      expect(section.hashOf(1)).to.not.deep.equal(hashes[1]);
+      expect([...section.touchedPages()]).to.deep.equal([0, 1]);
+    });
+
+    it('refuses a default above base, as a bug', () => {
+      expect(() => new SectionCounters({ uidCount: 1, base: seq(5n), maxSeq: seq(6n), installed: counters(6n, 7n) })).to.throw('at or below base');
+    });
   });
 });

@@ -2,7 +2,7 @@ import type { AllocEvent } from '../../../src/alloc/events.js';
 import type { PullCounters, Wanted } from '../../../src/alloc/handoff-intake.js';
 import type { Chunk } from '../../../src/alloc/handoff-source.js';
 import { AllocNode, type Current, type Patience } from '../../../src/alloc/node.js';
-import type { SavedCounters } from '../../../src/alloc/ownership.js';
+import type { SavedCounters } from '../../../src/alloc/handover.js';
 import type { SealedCounters } from '../../../src/alloc/sealed-counters.js';
 import type { StorePort } from '../../../src/alloc/store-port.js';
 import { SeqError } from '../../../src/base/errors.js';
@@ -282,8 +282,10 @@ export class HandoffStage {
           if (isBroken) return;
           const chunk = this.faults.tamper?.(sent) ?? sent;
           try {
-            handlers.onPages(chunk.pages.map(({ section, index, bytes }) => ({ section, page: index, bytes: Uint8Array.from(bytes) })));
-            handlers.onSealed(chunk.sealed.map(({ section, epoch, defaultSeq, digest }) => ({ section, epoch, defaultSeq, digest })));
+            handlers.onPages(chunk.pages);
+            handlers.onSealed(
+              chunk.sealed.map(({ section, epoch, defaultSeq, trueMax, digest }) => ({ section, epoch, defaultSeq, trueMax, digest })),
+            );
           } catch (error) {
             fail(error);
           }
@@ -299,7 +301,7 @@ export class HandoffStage {
         alloc.file = { sealed, clusterId };
         return 1;
       },
-      load: async (clusterId) => {
+      load: async ({ clusterId }) => {
         if (alloc.file === undefined) return [];
         return alloc.file.clusterId === clusterId ? alloc.file.sealed : { refused: `it is of cluster ${alloc.file.clusterId}` };
       },

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { digestOf, pageHash } from '../../../src/alloc/counter-digest.js';
+import { digestOf, hashPage } from '../../../src/alloc/counter-digest.js';
 import type { AllocEvent } from '../../../src/alloc/events.js';
 import { INSTALL_LIMIT_MS } from '../../../src/alloc/handoff-intake.js';
 import type { Chunk } from '../../../src/alloc/handoff-source.js';
 import { SeqError } from '../../../src/base/errors.js';
-import type { Epoch, SectionId } from '../../../src/model/ids.js';
+import type { Epoch, SectionId, Seq } from '../../../src/model/ids.js';
 import { NO_SETS } from '../../../src/model/sets.js';
 import { HandoffStage, type TestAlloc } from './handoff-stage.js';
 
@@ -291,25 +291,18 @@ describe('the hand-off', () => {
       await openedAtBase();
     });
 
-    /** What a liar sends: slot 1 of section 0 at 7 numbers more, with a digest that goes with it. */
+    /** What a liar sends: slot 1 of section 0 at 14, with a digest that goes with it. */
     const lie = (chunk: Chunk): Chunk => {
-      const [page] = chunk.pages;
-      if (page === undefined && chunk.sealed.length === 0) return chunk;
-      const values = new BigUint64Array(1024);
-      values.set([42n, 14n]);
-      const bytes = Buffer.from(values.buffer);
-      const digest = digestOf({ defaultSeq: 0n, uidCount: 3000 }, [{ index: 0, hash: pageHash(bytes) }]);
-      return {
-        ...chunk,
-        pages: chunk.pages.map((one) => ({ ...one, bytes, hash: pageHash(bytes) })),
-        sealed: chunk.sealed.map((seal) => ({ ...seal, digest })),
-      };
+      const bytes = Buffer.from([42, 14]);
+      const digest = digestOf({ defaultSeq: 0n as Seq, uidCount: 3000, hashes: [[0, hashPage(bytes)]] });
+      return { ...chunk, pages: chunk.pages.map((page) => ({ ...page, bytes })), sealed: chunk.sealed.map((seal) => ({ ...seal, digest })) };
     };
     const lies: Record<string, (chunk: Chunk) => Chunk> = {
       'counters that have another digest than the table': lie,
-      'a page outside the section': (chunk) => ({ ...chunk, pages: chunk.pages.map((page) => ({ ...page, index: 3 })) }),
+      'a page outside the section': (chunk) => ({ ...chunk, pages: chunk.pages.map((page) => ({ ...page, page: 3 })) }),
       'a page that is none': (chunk) => ({ ...chunk, pages: chunk.pages.map((page) => ({ ...page, bytes: Buffer.alloc(100) })) }),
-      'another default': (chunk) => ({ ...chunk, sealed: chunk.sealed.map((seal) => ({ ...seal, defaultSeq: 1n as never })) }),
+      'a counter above the true maximum': (chunk) => ({ ...chunk, sealed: chunk.sealed.map((seal) => ({ ...seal, trueMax: 41n as Seq })) }),
+      'another default': (chunk) => ({ ...chunk, sealed: chunk.sealed.map((seal) => ({ ...seal, defaultSeq: 1n as Seq })) }),
       'the end of another epoch': (chunk) => ({ ...chunk, sealed: chunk.sealed.map((seal) => ({ ...seal, epoch: 2 as Epoch })) }),
       'a page too few': (chunk) => ({ ...chunk, pages: [] }),
       'a section that nobody asked for': (chunk) => ({
@@ -336,7 +329,7 @@ describe('the hand-off', () => {
     it('installs what comes after a lie, within its limit', async () => {
       await arrived();
       free();
-      const page = { section: 0 as SectionId, index: 0, bytes: Buffer.alloc(8192), hash: Buffer.alloc(32) };
+      const page = { section: 0 as SectionId, page: 0, bytes: Buffer.from([1]) };
       stage.faults.tamper = (chunk) => ({ ...chunk, pages: [page] });
       await stage.clock.elapse(300);
       expect(stage.next(b, 0)).to.equal('waits');

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { SectionCounters } from '../../../src/alloc/counters.js';
 import { OwnedSections } from '../../../src/alloc/owned-sections.js';
 import { SectionAllocator } from '../../../src/alloc/section-allocator.js';
 import type { AllocId, Epoch, SectionId, Seq, Slot } from '../../../src/model/ids.js';
@@ -114,7 +115,7 @@ describe('OwnedSections', () => {
 
   describe('whose counters are on their way', () => {
     const handoff = { epoch: 1 as Epoch, digest: 'ab'.repeat(32), from: 'b' as AllocId };
-    const installed = { defaultSeq: 5n as Seq, pages: new Map() };
+    const installed = new SectionCounters({ uidCount: 10, base: 5n as Seq, maxSeq: 5n as Seq });
 
     it('are opened by nobody until they are installed, and then once', () => {
       sections.adopt([run(0, 1, 2, { base: 50n, handoff })]);

@@ -60,7 +60,7 @@ export interface CounterPage {
   section: number;
   /** The page, counted from 0 within the section. */
   page: number;
-  /** Its 1,024 counters, 8 bytes each, little-endian. */
+  /** Its counters: for each slot the distance from the section's default as the shortest varint, trailing zeros left out. */
   counters: Buffer;
 }
 
