@@ -160,6 +160,14 @@ describe('SectionAllocator', () => {
       expect(dueCount).to.equal(0);
     });
 
+    it(`raises nothing that was due before ${end}`, () => {
+      const allocator = open();
+      allocator.take(slot(0), 80);
+      expect(dueCount).to.equal(1);
+      allocator[end]();
+      expect(allocator.takeRaise()).to.equal(undefined);
+    });
+
     it(`drops a raise that is answered after ${end}`, () => {
       const allocator = open();
       allocator.take(slot(0), 100);
