@@ -1,32 +1,41 @@
 import type { AllocId } from '../model/ids.js';
-import type { Situation } from './view.js';
+import type { Situation } from './situation.js';
 
+/** Too many are silent at once: it is more likely that this node, or its network, is what is wrong. */
 export interface Brake {
+  /** In order. */
   readonly silent: readonly AllocId[];
-  readonly holderCount: number;
+  /** AllocSvrs that count: these are silent of so many. */
+  readonly ofCount: number;
 }
+
+/** Names in the sentence; of the others it gives the number. */
+const NAMES_MAX = 5;
 
 /**
- * Mass failure: so many owners are silent at once that the fault is more likely on this side, or nobody could bear what
- * they have. Then nothing is given away. Never for a single one, nor for those that were seen to end.
+ * Is more than the configured share of the AllocSvrs silent, and at least two of them? Never for a single one.
+ *
+ * Leases that are lost together do not end in the same millisecond, for renewals are spread over time. So once one lease
+ * is over, everybody counts as silent that missed two renewals. Who is reported dead is not silent: that is known. Nor is
+ * one whose newest run is well. One that holds nothing counts while it was heard a short while ago: what overload fells one
+ * after the other is one mass failure too, but an old story must not stop the next takeover.
  */
-export function brakeOf({ view, living, expired }: Situation): Brake | undefined {
-  const newest = new Map([...view.allocs, ...view.draining].map(({ id, incarnation }) => [id, incarnation]));
-  const holders = new Set<AllocId>();
-  const silent = new Set<AllocId>();
-  for (const { holder, holderId } of view.holdings) {
-    if (holder === undefined || holderId === undefined) continue;
-    holders.add(holderId);
-    const run = newest.get(holderId);
-    // One that runs anew is well, whatever its former run held.
-    const isBack = run !== undefined && living.has(run);
-    if (expired.has(holder) && !view.dead.has(holder) && !isBack) silent.add(holderId);
-  }
-  const isMass = silent.size >= 2 && silent.size * 100 > holders.size * view.policy.silentShareMaxPercent;
-  return isMass ? { silent: [...silent].sort(), holderCount: holders.size } : undefined;
+export function brakeOf({ view, expired, silent, remembered }: Situation): Brake | undefined {
+  const { allocs, draining, dead, policy } = view;
+  const holders = new Set(view.holdings.flatMap(({ holderId }) => holderId ?? []));
+  const members = [
+    ...allocs.filter(({ id, incarnation }) => holders.has(id) || remembered.has(incarnation)),
+    // One that has drained is not expected.
+    ...draining.filter(({ id }) => holders.has(id)),
+  ].filter(({ incarnation }) => !dead.has(incarnation));
+  const missing = members.filter(({ incarnation }) => silent.has(incarnation));
+  if (missing.length < 2 || missing.length * 100 <= members.length * policy.silentShareMaxPercent) return undefined;
+  const isAnyOver = missing.some(({ incarnation }) => expired.has(incarnation));
+  return isAnyOver ? { silent: missing.map(({ id }) => id).sort(), ofCount: members.length } : undefined;
 }
 
-export function showBrake({ silent, holderCount }: Brake): string {
-  const names = silent.length > 5 ? `${silent.slice(0, 5).join(', ')} and ${silent.length - 5} more` : silent.join(', ');
-  return `${silent.length} of ${holderCount} AllocSvrs with sections are silent (${names}): too many to be true, so nothing is given away`;
+export function showBrake({ silent, ofCount }: Brake): string {
+  const more = silent.length - NAMES_MAX;
+  const names = `${silent.slice(0, NAMES_MAX).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${silent.length} of ${ofCount} AllocSvrs are silent (${names}): too many to be true, so nothing is taken from them`;
 }

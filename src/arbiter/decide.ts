@@ -1,72 +1,70 @@
+import type { Incarnation } from '../model/ids.js';
 import { brakeOf, showBrake } from './brake.js';
 import { planAssignment, planCancel, planDrain, planRebalance } from './plan.js';
-import { type Move, movingCountOf, type Situation } from './view.js';
+import type { Situation } from './situation.js';
+import type { Move } from './view.js';
 
 /** What should be done now, and why. */
 export type Step =
   | {
       readonly kind: 'assign' | 'planMove';
       readonly moves: readonly Move[];
-      readonly reason: string /** More of the same is to come. */;
-      readonly goesOn?: boolean;
+      readonly reason: string;
+      /** Runs that it takes sections from without their help: they must not renew while it is decided. */
+      readonly from: ReadonlySet<Incarnation>;
+      /** More of the same is to come: the next part need not wait for quiet. */
+      readonly goesOn: boolean;
+      /** It makes the living level, and that for a while. */
+      readonly isLevelling: boolean;
     }
-  /** Nothing is done although something should be: why, in words. */
-  | { readonly kind: 'held'; readonly why: string }
-  | { readonly kind: 'none' };
+  | { readonly kind: 'none'; readonly goesOn: boolean };
+
+export interface Outlook {
+  readonly step: Step;
+  /** Why something is left alone that would be done otherwise, in words; undefined: nothing holds decisions back. */
+  readonly heldBy: string | undefined;
+}
+
+/** The living are made level only when nothing has changed for a while; moves are stuck when none of them gets on for a while. */
+export interface Pace {
+  readonly isQuiet: boolean;
+  readonly isStuck: boolean;
+}
+
+const PAUSED = 'paused by an operator';
+const NOBODY: ReadonlySet<Incarnation> = new Set();
 
 /**
  * The next step, by importance: give away what nobody can serve, call off moves that come to nothing, empty who is about
  * to stop, and when all is quiet spread evenly. Pure.
  */
-export function nextStep(situation: Situation, { isQuiet, isStuck }: { readonly isQuiet: boolean; readonly isStuck: boolean }): Step {
-  const { view } = situation;
-  if (view.policy.isPaused) return { kind: 'held', why: 'paused by an operator' };
+export function nextStep(situation: Situation, pace: Pace): Outlook {
+  if (situation.view.policy.isPaused) return { step: { kind: 'none', goesOn: false }, heldBy: PAUSED };
   const brake = brakeOf(situation);
-  if (brake !== undefined) return { kind: 'held', why: showBrake(brake) };
-  const assignment = planAssignment(situation);
-  if (assignment.length > 0) return { kind: 'assign', moves: assignment, reason: reasonOf(situation) };
+  return { step: stepOf(situation, pace, brake !== undefined), heldBy: brake && showBrake(brake) };
+}
+
+/** What would be done, were it not paused. */
+export function outlookOf(situation: Situation): Outlook {
+  const { view } = situation;
+  const { step, heldBy } = nextStep(
+    { ...situation, view: { ...view, policy: { ...view.policy, isPaused: false } } },
+    { isQuiet: true, isStuck: false },
+  );
+  return { step, heldBy: view.policy.isPaused ? PAUSED : heldBy };
+}
+
+function stepOf(situation: Situation, { isQuiet, isStuck }: Pace, isBraking: boolean): Step {
+  const { from, ...assignment } = planAssignment(situation);
+  if (assignment.moves.length > 0) return { kind: 'assign', ...assignment, from, goesOn: false, isLevelling: false };
+  // Planned moves can wait for better times.
+  if (isBraking) return { kind: 'none', goesOn: false };
   const cancelled = planCancel(situation, { isStuck });
-  if (cancelled.length > 0)
-    return {
-      kind: 'planMove',
-      moves: cancelled,
-      reason: `called off: ${isStuck ? 'planned moves do not get on' : 'whom the sections were to go to is silent'}`,
-    };
-  const drained = planDrain(situation);
-  if (drained.length > 0) return { kind: 'planMove', moves: drained, reason: `draining: ${namesOf(view.draining)}`, goesOn: true };
-  if (!isQuiet) return { kind: 'none' };
-  const levelled = planRebalance(situation);
-  return levelled.length === 0
-    ? { kind: 'none' }
-    : { kind: 'planMove', moves: levelled, reason: 'spread evenly', goesOn: fillsRoom(situation, levelled) };
-}
-
-/** As many sections as may be on their way: so there may be more to move. */
-export function fillsRoom({ view }: Situation, moves: readonly Move[]): boolean {
-  const count = moves.reduce((sum, { sectionCount }) => sum + sectionCount, 0);
-  return movingCountOf(view) + count >= view.policy.movesInFlightMax;
-}
-
-function reasonOf({ view, expired, living }: Situation): string {
-  const of = (ids: readonly { readonly id: string; readonly incarnation: unknown }[]): string => namesOf(ids);
-  const holders = new Set(view.holdings.flatMap(({ holder }) => holder ?? []));
-  const died = [...holders].filter((holder) => view.dead.has(holder));
-  if (died.length > 0) return `reported dead: ${holderNames(view.holdings, (holder) => view.dead.has(holder))}`;
-  const silent = [...view.allocs, ...view.draining].filter(({ incarnation }) => expired.has(incarnation) && holders.has(incarnation));
-  const verb =
-    view.policy.placement === 'primary-standby' && silent.some(({ id }) => !view.policy.standbys.includes(id)) ? 'a standby takes over, ' : '';
-  if (silent.length > 0) return `lease over: ${verb}${of(silent)}`;
-  return [...expired].some((run) => holders.has(run) && !living.has(run)) ? 'former runs are over' : 'sections without an owner';
-}
-
-function holderNames(
-  holdings: Situation['view']['holdings'],
-  isMeant: (holder: NonNullable<(typeof holdings)[number]['holder']>) => boolean,
-): string {
-  const names = holdings.flatMap(({ holder, holderId }) => (holder !== undefined && holderId !== undefined && isMeant(holder) ? [holderId] : []));
-  return [...new Set(names)].sort().join(', ');
-}
-
-function namesOf(allocs: readonly { readonly id: string }[]): string {
-  return allocs.map(({ id }) => id).join(', ');
+  if (cancelled.moves.length > 0) return { kind: 'planMove', ...cancelled, from: NOBODY, goesOn: false, isLevelling: false };
+  const { isPart, ...drained } = planDrain(situation);
+  if (drained.moves.length > 0) return { kind: 'planMove', ...drained, from: NOBODY, goesOn: isPart, isLevelling: false };
+  if (isPart || !isQuiet) return { kind: 'none', goesOn: isPart };
+  const { isPart: isPartLevel, ...levelled } = planRebalance(situation);
+  if (levelled.moves.length === 0) return { kind: 'none', goesOn: isPartLevel };
+  return { kind: 'planMove', ...levelled, from: NOBODY, goesOn: isPartLevel, isLevelling: true };
 }

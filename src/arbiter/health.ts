@@ -2,6 +2,9 @@ import type { Instant } from '../base/clock.js';
 import type { Incarnation } from '../model/ids.js';
 import { type LeaseTerms, LeaseWait, shortestMs } from '../model/lease.js';
 
+/** For so many waits the brake counts who fell silent and was taken over. */
+const REMEMBERED_WAITS = 3;
+
 /**
  * Who was heard when, under one leader. The lease renewal is the heartbeat.
  *
@@ -35,6 +38,18 @@ export class Health {
   /** Milliseconds until its lease is surely over; 0: it is. */
   leftMs(incarnation: Incarnation, now: Instant, waitMs: number): number {
     return this.#waitOf(incarnation).leftMsAt(now, waitMs);
+  }
+
+  /** It missed two renewals or more: half a lease without one (checkRenewal). Who was never heard counts from becoming leader. */
+  isSilent(incarnation: Incarnation, now: Instant, { leaseMs }: LeaseTerms): boolean {
+    const since = this.#heardAt.get(incarnation) ?? this.#leadingSince;
+    return now.monoMs - since.monoMs > leaseMs / 2;
+  }
+
+  /** It was heard under this leader within the last few waits. */
+  isRemembered(incarnation: Incarnation, now: Instant, waitMs: number): boolean {
+    const heardAt = this.#heardAt.get(incarnation);
+    return heardAt !== undefined && now.monoMs - heardAt.monoMs <= waitMs * REMEMBERED_WAITS;
   }
 
   /** Milliseconds since the last answered renewal under this leader; undefined when there was none. */

@@ -1,185 +1,209 @@
 import type { AllocId, Incarnation } from '../model/ids.js';
-import { toSectionId } from '../model/ids.js';
-import { deal, heldBy, Weights } from './share-out.js';
-import { type Candidate, type ClusterView, type Holding, type Move, movingCountOf, type Situation } from './view.js';
+import { type Brake, brakeOf } from './brake.js';
+import { type Dealt, deal, type Taker } from './deal.js';
+import { level } from './level.js';
+import { bounded, bySection, joined, type Piece, weightOf } from './pieces.js';
+import { REASONS, withNames } from './reasons.js';
+import { hasMoves, isOrphan, type Situation, Survey, takersIn } from './situation.js';
+import { idleOnesLast, successorsOf } from './standby.js';
+import { type Move, NO_PLAN, type Plan, type SectionSpan, sectionsIn } from './view.js';
 
-/** Owners may differ by this share of an even share before a planned move is worth its pause. */
-const IMBALANCE_MAX = 0.1;
+/** A plan that takes sections from runs that are over: they must not renew while it is decided. */
+export interface Takeover extends Plan {
+  readonly from: ReadonlySet<Incarnation>;
+}
 
-/**
- * Who takes the sections that nobody can serve: whatever has no owner, or an owner whose lease is surely over. Spread
- * evenly over the living, in long runs. Sections with a living owner do not move.
- */
-export function planAssignment(situation: Situation): readonly Move[] {
-  const { view, expired } = situation;
-  const orphans = view.holdings.filter(({ holder }) => holder === undefined || expired.has(holder));
-  const candidates = takersOf(situation);
-  if (candidates.length === 0 || orphans.length === 0) return [];
-  const home = new Map(candidates.map((candidate) => [candidate.id, candidate]));
-  // Whoever released them last has their counters: in its hands nobody jumps.
-  const [returning, others] = split(orphans, ({ holder, heir }) => holder === undefined && heir !== undefined && home.has(heir));
-  const back = returning.map(({ firstSection, sectionCount, heir }) => ({ firstSection, sectionCount, to: home.get(heir as AllocId) as Candidate }));
-  const weights = weightsOf(situation);
-  const held = heldBy(view.holdings, candidates, expired, weights);
-  for (const { to, ...run } of back) held.set(to.incarnation, (held.get(to.incarnation) ?? 0) + weights.ofRun(run));
-  const dealt = view.policy.placement === 'primary-standby' ? takeOver(others, candidates, situation) : deal(others, { candidates, held, weights });
-  return inOrder([...back, ...dealt]);
+const NOTHING: Batch = { ...NO_PLAN, isPart: false };
+
+type Cause = 'reportedDead' | 'leaseOver' | 'formerRuns' | 'noOwner';
+
+interface Orphan {
+  readonly piece: Piece;
+  readonly cause: Cause;
 }
 
 /**
- * Planned moves that will come to nothing, because whom they go to is not heard of: their owners keep them. `isStuck`: none of
+ * Who takes the sections that nobody can serve: whatever has no owner, or one whose lease is surely over, or that is dead.
+ * Sections with a living owner do not move. What an owner gave back with its counters goes back to it when it lives: then
+ * a clean restart of everything jumps nobody.
+ */
+export function planAssignment(situation: Situation): Takeover {
+  const none = { ...NO_PLAN, from: new Set<Incarnation>() };
+  if (!situation.view.holdings.some((holding) => isOrphan(situation, holding))) return none;
+  const survey = new Survey(situation);
+  const brake = brakeOf(situation);
+  const orphans = orphansOf(situation, survey).filter((orphan) => !isWithheld(situation, brake, orphan));
+  const takers = survey.takers(takersIn(situation));
+  const { heirs, others } = toHeirs(orphans, takers);
+  const dealt = [...heirs, ...dealToSuccessors(situation, others, takers)];
+  if (dealt.length === 0) return none;
+  const from = new Set(dealt.flatMap(({ piece }) => piece.holding.holder ?? []));
+  return { ...planOf(dealt, assignmentReason(situation, orphans, dealt)), from };
+}
+
+/**
+ * Planned moves that come to nothing, because whom they go to is lost: their living owners keep them. `isStuck`: none of
  * those under way gets on, so all are called off.
  */
-export function planCancel({ view, living }: Situation, { isStuck = false } = {}): readonly Move[] {
-  const owners = new Map(view.allocs.map((candidate) => [candidate.incarnation, candidate]));
-  return view.holdings.flatMap(({ firstSection, sectionCount, holder, next }) => {
-    const owner = holder === undefined ? undefined : owners.get(holder);
-    if (next === undefined || owner === undefined || !living.has(owner.incarnation)) return [];
-    return living.has(next) && !isStuck ? [] : [{ firstSection, sectionCount, to: owner }];
+export function planCancel(situation: Situation, { isStuck }: { readonly isStuck: boolean }): Plan {
+  if (!hasMoves(situation.view)) return NO_PLAN;
+  const owners = new Map(takersIn(situation).map((owner) => [owner.incarnation, owner]));
+  const survey = new Survey(situation);
+  const dealt = survey.pieces.flatMap((piece): readonly Dealt[] => {
+    const { holder, next } = piece.holding;
+    const to = holder === undefined || next === undefined ? undefined : owners.get(holder);
+    return to === undefined || (survey.isMoving(piece.holding) && !isStuck) ? [] : [{ piece, to }];
   });
+  return planOf(dealt, `${REASONS.calledOff}: ${isStuck ? 'planned moves do not get on' : 'whom the sections were to go to is lost'}`);
 }
 
-/** What an AllocSvr that is about to stop still has, to the others: as many sections at a time as may be on their way. */
-export function planDrain(situation: Situation): readonly Move[] {
-  const { view } = situation;
-  const leaving = new Set(view.draining.map(({ incarnation }) => incarnation));
-  const candidates = takersOf(situation);
-  if (candidates.length === 0 || leaving.size === 0) return [];
-  const { living } = situation;
-  const isWaiting = (next: Incarnation | undefined): boolean => next === undefined || !living.has(next);
-  const runs = view.holdings.filter(({ holder, next }) => holder !== undefined && leaving.has(holder) && living.has(holder) && isWaiting(next));
-  const weights = weightsOf(situation);
-  return deal(limited(runs, roomOf(view)), { candidates, held: heldBy(view.holdings, candidates, situation.expired, weights), weights });
+/** A plan for as many sections as may be on their way together; `isPart`: there is more to move. */
+export interface Batch extends Plan {
+  readonly isPart: boolean;
+}
+
+/** What an AllocSvr that is about to stop still has, to the others. */
+export function planDrain(situation: Situation): Batch {
+  const { view, living } = situation;
+  const leaving = new Set(view.draining.map(({ incarnation }) => incarnation).filter((incarnation) => living.has(incarnation)));
+  const takers = idleOnesLast(situation);
+  if (leaving.size === 0 || takers.length === 0) return NOTHING;
+  const survey = new Survey(situation);
+  const pieces = survey.pieces.filter(({ holding }) => holding.holder !== undefined && leaving.has(holding.holder) && !survey.isMoving(holding));
+  // Cut first, so that every batch is spread over all takers.
+  const { batch, isPart } = batchOf(pieces, situation, survey);
+  const dealt = deal(batch, survey.takers(takers));
+  return { ...planOf(dealt, withNames(REASONS.draining, ownersOf(dealt))), isPart };
+}
+
+/** What makes the living level. Nothing, when it is not worth it or when a section has no living owner. */
+export function planRebalance(situation: Situation): Batch {
+  const survey = new Survey(situation);
+  const { batch, isPart } = batchOf(planLevel(situation, survey, false), situation, survey);
+  return { moves: batch, reason: batch.length === 0 ? '' : REASONS.spread, isPart };
+}
+
+/** All that makes the living level for an operator: small differences count, and standbys give back what they took over. */
+export function planLevelling(situation: Situation): readonly Move[] {
+  return planLevel(situation, new Survey(situation), true);
+}
+
+/** The first part of it that may be on its way now; none while more than half of what may be still is, so that batches are few. */
+export function batchOf<Span extends SectionSpan>(
+  spans: readonly Span[],
+  { view: { policy } }: Situation,
+  { movingCount }: Survey,
+): { readonly batch: readonly Span[]; readonly isPart: boolean } {
+  const room = policy.movesInFlightMax - movingCount;
+  const isRoomy = room * 2 >= policy.movesInFlightMax;
+  return { batch: isRoomy ? bounded(spans, room) : [], isPart: sectionsIn(spans) > (isRoomy ? room : 0) };
+}
+
+function planLevel(situation: Situation, survey: Survey, isForced: boolean): readonly Move[] {
+  const { view, living } = situation;
+  // Nothing goes back from a standby by itself: one switch is enough (article, "Disaster 1.0").
+  if (view.policy.placement === 'primary-standby' && !isForced) return [];
+  const isServed = view.holdings.every(({ holder }) => holder !== undefined && living.has(holder));
+  const takers = idleOnesLast(situation);
+  if (takers.length === 0 || (!isForced && !isServed)) return [];
+  const joinedIn = new Set(takersIn(situation).map(({ incarnation }) => incarnation));
+  const pieces = survey.pieces.filter(({ holding }) => holding.holder !== undefined && joinedIn.has(holding.holder) && !survey.isMoving(holding));
+  const fixed = new Map(survey.takers(takers).map(({ to, weight }) => [to.incarnation, weight]));
+  for (const { holding, sectionCount, weight } of pieces) {
+    const all = holding.holder === undefined ? undefined : fixed.get(holding.holder);
+    if (holding.holder !== undefined && all !== undefined) fixed.set(holding.holder, all - sectionCount * weight);
+  }
+  return level({ pieces, fixed, takers, isForced });
+}
+
+function orphansOf({ view, expired }: Situation, { pieces }: Survey): readonly Orphan[] {
+  const newest = new Set([...view.allocs, ...view.draining].map(({ incarnation }) => incarnation));
+  return pieces.flatMap((piece): readonly Orphan[] => {
+    const { holder } = piece.holding;
+    if (holder === undefined) return [{ piece, cause: 'noOwner' }];
+    if (!expired.has(holder)) return [];
+    if (view.dead.has(holder)) return [{ piece, cause: 'reportedDead' }];
+    return [{ piece, cause: newest.has(holder) ? 'leaseOver' : 'formerRuns' }];
+  });
 }
 
 /**
- * Which sections should move between living owners, so that all bear about the same. Empty when it is not worth it, or
- * when something is missing or on its way. `isForced`: an operator wants it level, however little is out of it.
+ * The brake takes nothing from the silent, who may come back. What has no owner, a dead one, or one that its own successor
+ * has replaced, nobody comes back to.
  */
-export function planRebalance(situation: Situation, { isForced = false } = {}): readonly Move[] {
-  const { view, living, expired } = situation;
-  // Disaster 1.0: what a standby took over stays there until an operator says otherwise.
-  if (view.policy.placement === 'primary-standby' && !isForced) return [];
-  const candidates = takersOf(situation);
-  const isQuiet = view.holdings.every(({ holder, next }) => holder !== undefined && living.has(holder) && next === undefined);
-  if (candidates.length === 0 || !isQuiet) return [];
-  const weights = weightsOf(situation);
-  const owners = view.allocs;
-  const held = heldBy(view.holdings, owners, expired, weights);
-  const total = [...held.values()].reduce((sum, weight) => sum + weight, 0);
-  const share = total / candidates.length;
-  const takers = new Set(candidates.map(({ incarnation }) => incarnation));
-  const most = Math.max(...candidates.map(({ incarnation }) => held.get(incarnation) ?? 0));
-  const least = Math.min(...candidates.map(({ incarnation }) => held.get(incarnation) ?? 0));
-  const isAway = owners.some(({ incarnation }) => !takers.has(incarnation) && (held.get(incarnation) ?? 0) > 0);
-  if (!isAway && most - least <= (isForced ? 1 : Math.max(1, share * IMBALANCE_MAX))) return [];
-  const kept = keptOf(owners, takers, held, total);
-  const surplus = surplusOf(view.holdings, held, kept, { weights, room: roomOf(view) });
-  return deal(surplus, { candidates, held: kept, weights });
+function isWithheld({ view, living, isSettled, awaitsHeirs }: Situation, brake: Brake | undefined, { piece: { holding }, cause }: Orphan): boolean {
+  if (cause !== 'noOwner') return cause === 'leaseOver' && brake !== undefined;
+  const { heir } = holding;
+  if (heir === undefined) return !isSettled;
+  if (!awaitsHeirs || view.allocs.some(({ id, incarnation }) => id === heir && living.has(incarnation))) return false;
+  // While it still gives other sections away it can hand over the counters of these too.
+  const leaving = view.draining.find(({ id, incarnation }) => id === heir && living.has(incarnation));
+  return leaving === undefined || !view.holdings.some(({ holder }) => holder === leaving.incarnation);
 }
 
-/** Who may be given sections: the living, and of them under primary-standby the primaries as long as there is one. */
-export function takersOf({ view, living }: Situation): readonly Candidate[] {
-  const candidates = view.allocs.filter(({ incarnation }) => living.has(incarnation));
-  if (view.policy.placement !== 'primary-standby') return candidates;
-  const primaries = candidates.filter(({ id }) => !view.policy.standbys.includes(id));
-  return primaries.length > 0 ? primaries : candidates;
-}
-
-/** Disaster 1.0: all that one owner had goes to one standby; what nobody ever had is dealt out to the primaries. */
-function takeOver(orphans: readonly Holding[], primaries: readonly Candidate[], situation: Situation): readonly Move[] {
-  const { view, living, expired } = situation;
-  const standbys = view.allocs.filter(({ id, incarnation }) => living.has(incarnation) && view.policy.standbys.includes(id));
-  const [lost, fresh] = split(orphans, ({ holder }) => holder !== undefined && standbys.length > 0);
-  const weights = weightsOf(situation);
-  const held = heldBy(view.holdings, standbys, expired, weights);
-  const heirs = new Map<Incarnation, Candidate>();
-  const taken = lost.map((run): Move => {
-    const former = run.holder as Incarnation;
-    const to = heirs.get(former) ?? leastOf(standbys, held);
-    heirs.set(former, to);
-    held.set(to.incarnation, (held.get(to.incarnation) ?? 0) + weights.ofRun(run));
-    return { firstSection: run.firstSection, sectionCount: run.sectionCount, to };
-  });
-  return [...taken, ...deal(fresh, { candidates: primaries, held: heldBy(view.holdings, primaries, expired, weights), weights })];
-}
-
-function leastOf(candidates: readonly Candidate[], held: ReadonlyMap<Incarnation, number>): Candidate {
-  return candidates.reduce((best, each) => ((held.get(each.incarnation) ?? 0) < (held.get(best.incarnation) ?? 0) ? each : best));
-}
-
-/** An even share of `total` for each taker, but no more than it has; what does not divide stays with those who have the most. */
-function keptOf(
-  owners: readonly Candidate[],
-  takers: ReadonlySet<Incarnation>,
-  held: ReadonlyMap<Incarnation, number>,
-  total: number,
-): Map<Incarnation, number> {
-  const weight = ({ incarnation }: Candidate): number => held.get(incarnation) ?? 0;
-  const holders = owners
-    .filter(({ incarnation }) => takers.has(incarnation))
-    .sort((one, other) => weight(other) - weight(one) || (one.id < other.id ? -1 : 1));
-  const share = Math.floor(total / holders.length);
-  const rest = Math.round(total - share * holders.length);
-  const kept = new Map(owners.map(({ incarnation }) => [incarnation, 0]));
-  for (const [place, holder] of holders.entries()) kept.set(holder.incarnation, Math.min(weight(holder), share + (place < rest ? 1 : 0)));
-  return kept;
-}
-
-/** What each owner has above what it keeps, taken from its end, no more sections than `room`. */
-function surplusOf(
-  holdings: readonly Holding[],
-  held: ReadonlyMap<Incarnation, number>,
-  kept: ReadonlyMap<Incarnation, number>,
-  { weights, room }: { readonly weights: Weights; readonly room: number },
-): readonly Holding[] {
-  const over = new Map([...held].map(([holder, weight]) => [holder, weight - (kept.get(holder) ?? 0)]));
-  let left = room;
-  const surplus: Holding[] = [];
-  for (const holding of holdings.toReversed()) {
-    const { holder, firstSection, sectionCount } = holding;
-    let spare = holder === undefined ? 0 : (over.get(holder) ?? 0);
-    let taken = 0;
-    while (taken < Math.min(sectionCount, left)) {
-      const weight = weights.of(firstSection + sectionCount - taken - 1);
-      // One that is more than half within what it has too much.
-      if (weight / 2 > spare) break;
-      spare -= weight;
-      taken += 1;
+function toHeirs(orphans: readonly Orphan[], takers: readonly Taker[]): { readonly heirs: readonly Dealt[]; readonly others: readonly Piece[] } {
+  const takerOf = new Map(takers.map((taker) => [taker.to.id, taker]));
+  const heirs: Dealt[] = [];
+  const others: Piece[] = [];
+  for (const { piece } of orphans) {
+    const taker = piece.holding.heir === undefined ? undefined : takerOf.get(piece.holding.heir);
+    if (taker === undefined) {
+      others.push(piece);
+      continue;
     }
-    if (holder === undefined || taken === 0) continue;
-    surplus.push({ ...holding, firstSection: toSectionId(firstSection + sectionCount - taken), sectionCount: taken });
-    over.set(holder, spare);
-    left -= taken;
+    taker.weight += weightOf([piece]);
+    heirs.push({ piece, to: taker.to });
   }
-  return surplus.toReversed();
+  return { heirs, others };
 }
 
-function roomOf(view: ClusterView): number {
-  return Math.max(0, view.policy.movesInFlightMax - movingCountOf(view));
+/** Each owner's pieces to those who may take them over; owners with the same successors are dealt out together. */
+function dealToSuccessors(situation: Situation, pieces: readonly Piece[], takers: readonly Taker[]): readonly Dealt[] {
+  const takerOf = new Map(takers.map((taker) => [taker.to.id, taker]));
+  const groups = new Map<string, { readonly takers: readonly Taker[]; readonly pieces: Piece[] }>();
+  const groupOf = (owner: AllocId | undefined): { readonly pieces: Piece[] } => {
+    const successors = successorsOf(situation, owner);
+    const key = successors.map(({ id }) => id).join();
+    const group = groups.get(key) ?? { takers: successors.flatMap(({ id }) => takerOf.get(id) ?? []), pieces: [] };
+    groups.set(key, group);
+    return group;
+  };
+  const byOwner = new Map<AllocId | undefined, { readonly pieces: Piece[] }>();
+  for (const piece of pieces) {
+    const { holderId: owner } = piece.holding;
+    const group = byOwner.get(owner) ?? groupOf(owner);
+    byOwner.set(owner, group);
+    group.pieces.push(piece);
+  }
+  return [...groups.values()].flatMap((group) => (group.takers.length === 0 ? [] : deal(group.pieces, group.takers)));
 }
 
-/** The first of them, at most `room` sections. */
-function limited(runs: readonly Holding[], room: number): readonly Holding[] {
-  let left = room;
-  return runs.flatMap((run) => {
-    const sectionCount = Math.min(run.sectionCount, left);
-    left -= sectionCount;
-    return sectionCount === 0 ? [] : [{ ...run, sectionCount }];
-  });
-}
-
-function weightsOf({ view, loads }: Situation): Weights {
-  return new Weights(
-    loads,
-    view.holdings.reduce((sum, { sectionCount }) => sum + sectionCount, 0),
+function assignmentReason({ view }: Situation, orphans: readonly Orphan[], dealt: readonly Dealt[]): string {
+  const given = new Set(dealt.map(({ piece }) => piece.holding));
+  const ownersFor = (wanted: Cause): AllocId[] =>
+    orphans.flatMap(({ piece: { holding }, cause }) => (cause === wanted && given.has(holding) ? (holding.holderId ?? []) : []));
+  const hasCause = (wanted: Cause): boolean => orphans.some(({ piece, cause }) => cause === wanted && given.has(piece.holding));
+  const causes = (['reportedDead', 'leaseOver', 'formerRuns', 'noOwner'] as const).filter(hasCause);
+  const { standbys } = view.policy;
+  // Its own sections are nothing that it takes over.
+  const takingOver = dealt.filter(
+    ({ piece: { holding }, to }) => standbys.includes(to.id) && holding.holderId !== undefined && holding.holderId !== to.id,
   );
+  const named = causes.map((cause) => (cause === 'formerRuns' ? REASONS[cause] : withNames(REASONS[cause], ownersFor(cause))));
+  const standby = takingOver.length === 0 ? [] : [withNames(REASONS.standbyTakesOver, idsOf(takingOver))];
+  return [...standby, ...named].join('; ');
 }
 
-function split<Item>(items: readonly Item[], isFirst: (item: Item) => boolean): readonly [Item[], Item[]] {
-  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
+function planOf(dealt: readonly Dealt[], reason: string): Plan {
+  if (dealt.length === 0) return NO_PLAN;
+  const moves = [...dealt].sort((one, other) => bySection(one.piece, other.piece));
+  return { moves: joined(moves.map(({ piece: { firstSection, sectionCount }, to }) => ({ firstSection, sectionCount, to }))), reason };
 }
 
-function inOrder(moves: readonly Move[]): readonly Move[] {
-  return [...moves].sort((one, other) => one.firstSection - other.firstSection);
+function ownersOf(dealt: readonly Dealt[]): readonly AllocId[] {
+  return dealt.flatMap(({ piece }) => piece.holding.holderId ?? []);
+}
+
+function idsOf(dealt: readonly Dealt[]): readonly AllocId[] {
+  return dealt.map(({ to }) => to.id);
 }

@@ -10,10 +10,15 @@ export interface Candidate {
   readonly zone: string;
 }
 
-/** Neighbouring sections that one run holds. */
-export interface Holding {
+/** Neighbouring sections. */
+export interface SectionSpan {
   readonly firstSection: SectionId;
+  /** At least 1. */
   readonly sectionCount: number;
+}
+
+/** Neighbouring sections that one run holds. */
+export interface Holding extends SectionSpan {
   /** The run that holds them, newest or superseded; undefined: nobody does. */
   readonly holder: Incarnation | undefined;
   /** The AllocSvr of that run. */
@@ -46,29 +51,24 @@ export interface ClusterView {
 }
 
 /** Sections for one run of an AllocSvr. */
-export interface Move {
-  readonly firstSection: SectionId;
-  readonly sectionCount: number;
+export interface Move extends SectionSpan {
   readonly to: Candidate;
 }
 
+/** Sections that are to change their owner together, for one reason. */
+export interface Plan {
+  /** In section order, each section at most once. */
+  readonly moves: readonly Move[];
+  /** For people: it begins with one of a few fixed words (reasons.ts). Empty when there are no moves. */
+  readonly reason: string;
+}
+
+export const NO_PLAN: Plan = { moves: [], reason: '' };
+
 /** How busy sections are, in calls a second; one that is not in it is idle. */
-export type LoadMap = ReadonlyMap<number, number>;
+export type LoadMap = ReadonlyMap<SectionId, number>;
 
-/** Everything that a plan rests on. */
-export interface Situation {
-  readonly view: ClusterView;
-  /** Newest runs that were heard within their lease: they may be given sections. */
-  readonly living: ReadonlySet<Incarnation>;
-  /** Runs whose lease is surely over, or that were seen to end: their sections may be given away. */
-  readonly expired: ReadonlySet<Incarnation>;
-  readonly loads: LoadMap;
-}
-
-export function movingCountOf({ holdings }: ClusterView): number {
-  return holdings.reduce((sum, { next, sectionCount }) => sum + (next === undefined ? 0 : sectionCount), 0);
-}
-
-export function unassignedCountOf({ holdings }: ClusterView): number {
-  return holdings.reduce((sum, { holder, sectionCount }) => sum + (holder === undefined ? sectionCount : 0), 0);
+/** Sections in all of them. */
+export function sectionsIn(spans: readonly SectionSpan[]): number {
+  return spans.reduce((sum, { sectionCount }) => sum + sectionCount, 0);
 }

@@ -1,9 +1,10 @@
-import type { ArbiterPort, Decision } from '../arbiter/arbiter.js';
+import type { ArbiterPort, Decision } from '../arbiter/port.js';
 import type { Candidate, ClusterView, Holding } from '../arbiter/view.js';
 import type { Clock } from '../base/clock.js';
 import type { Incarnation } from '../model/ids.js';
 import { isSame, type Version } from '../model/version.js';
 import type { StoreNode } from '../store/node.js';
+import type { Result } from '../store/result.js';
 import type { Alloc, StoreState } from '../store/state.js';
 
 /** Runs in one decision: some 100 bytes each, so that the entry stays far below what a peer takes. */
@@ -32,9 +33,7 @@ export function arbiterPortOf(node: StoreNode, clock: Clock): ArbiterPort {
     },
     assign: (decision) => propose(node, clock, 'assign', decision),
     planMove: (decision) => propose(node, clock, 'planMove', decision),
-    settleWait: async (settled) => {
-      await node.propose({ type: 'settleWait', ...settled });
-    },
+    settleWait: async (settled) => fateOf(await node.propose({ type: 'settleWait', ...settled })),
   };
 }
 
@@ -51,11 +50,21 @@ function look(state: StoreState): Seen {
   };
 }
 
-/** Resolves with the fate of the entry; a refusal by apply is a fate, and the state shows it. */
-async function propose(node: StoreNode, clock: Clock, type: 'assign' | 'planMove', { arbiterTerm, basedOn, moves, reason }: Decision): Promise<void> {
+/** Resolves with the fate of the entry. */
+async function propose(
+  node: StoreNode,
+  clock: Clock,
+  type: 'assign' | 'planMove',
+  { arbiterTerm, basedOn, moves, reason }: Decision,
+): Promise<string | undefined> {
   // What does not fit into one entry is decided anew on the next version.
   const runs = moves
     .slice(0, RUNS_PER_DECISION_MAX)
     .map(({ firstSection, sectionCount, to }) => ({ firstSection, sectionCount, allocId: to.id, incarnation: to.incarnation }));
-  await node.propose({ type, arbiterTerm, basedOn, runs, reason, atMs: clock.wallMs() });
+  return fateOf(await node.propose({ type, arbiterTerm, basedOn, runs, reason, atMs: clock.wallMs() }));
+}
+
+/** A refusal by apply is a fate too: it changed nothing. */
+function fateOf({ result }: { readonly result: Result }): string | undefined {
+  return result.type === 'refused' ? result.why : undefined;
 }

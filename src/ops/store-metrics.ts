@@ -14,6 +14,7 @@ const MOVE_REASONS = {
   draining: 'draining',
   operator: 'operator',
   'called off': 'called_off',
+  'standby takes over': 'standby',
 } as const;
 type MoveReason = (typeof MOVE_REASONS)[keyof typeof MOVE_REASONS] | 'other';
 

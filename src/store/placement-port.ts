@@ -5,9 +5,13 @@ export interface PlannedMove {
   readonly firstSection: SectionId;
   readonly sectionCount: number;
   readonly toAllocId: AllocId;
-  /** The run that is to have them. */
-  readonly incarnation: Incarnation;
   readonly reason: string;
+}
+
+export interface WishOptions {
+  /** For the audit trail; '' is none. */
+  readonly reason: string;
+  readonly isDryRun: boolean;
 }
 
 /** What operators ask of the arbiter, a role of the leader. The composition root brings one; all of it throws a SeqError when this node does not lead. */
@@ -16,8 +20,9 @@ export interface PlacementPort {
   readonly heldBy: string | undefined;
   /** What it would do now. */
   plan(): readonly PlannedMove[];
-  planMove(run: { readonly firstSection: number; readonly sectionCount: number }, to: AllocId): readonly PlannedMove[];
-  planRebalance(): readonly PlannedMove[];
+  /** Plans these moves, or only says which; resolves after commit of the first part of the plan, and the arbiter sees to the rest. */
+  move(run: { readonly firstSection: number; readonly sectionCount: number }, to: AllocId, options: WishOptions): Promise<readonly PlannedMove[]>;
+  rebalance(options: WishOptions): Promise<readonly PlannedMove[]>;
   /** Milliseconds until the lease of a run is surely over; 0: it is. */
   waitLeftMs(incarnation: Incarnation): number;
   callsPerSecond(incarnation: Incarnation): number;

@@ -122,14 +122,18 @@ class Desk {
   }
 
   async move({ firstSection, sectionCount, toAllocId, isDryRun, reason }: wire.MoveSectionsRequest): Promise<wire.MoveSectionsResponse> {
-    this.#parts.node.requireLeading();
-    const moves = this.#parts.placement.planMove({ firstSection, sectionCount }, parseAllocId(toAllocId));
-    return { moves: await this.#carryOut(moves, isDryRun, reason) };
+    const { node, placement } = this.#parts;
+    node.requireLeading();
+    const run = { firstSection, sectionCount };
+    const moves = await placement.move(run, parseAllocId(toAllocId), { isDryRun, reason: this.#motive(reason).reason });
+    return { moves: moves.map((move) => this.#moveToWire(move)) };
   }
 
   async rebalance({ isDryRun, reason }: wire.RebalanceRequest): Promise<wire.RebalanceResponse> {
-    this.#parts.node.requireLeading();
-    return { moves: await this.#carryOut(this.#parts.placement.planRebalance(), isDryRun, reason) };
+    const { node, placement } = this.#parts;
+    node.requireLeading();
+    const moves = await placement.rebalance({ isDryRun, reason: this.#motive(reason).reason });
+    return { moves: moves.map((move) => this.#moveToWire(move)) };
   }
 
   async setPolicy({ policy, reason }: wire.SetPolicyRequest): Promise<wire.SetPolicyResponse> {
@@ -195,21 +199,6 @@ class Desk {
     const { cluster } = node.state;
     if (cluster === undefined) throw new SeqError('UNAVAILABLE', 'the cluster is not initialised yet', { definite: true });
     return cluster;
-  }
-
-  async #carryOut(moves: readonly PlannedMove[], isDryRun: boolean, reason: string): Promise<wire.PlannedMove[]> {
-    const shown = moves.map((move) => this.#moveToWire(move));
-    if (isDryRun || moves.length === 0) return shown;
-    const { node } = this.#parts;
-    const runs = moves.map(({ firstSection, sectionCount, toAllocId, incarnation }) => ({
-      firstSection,
-      sectionCount,
-      allocId: toAllocId,
-      incarnation,
-    }));
-    const motive = this.#motive(reason === '' ? 'operator' : `operator: ${reason}`);
-    await this.#propose({ type: 'planMove', arbiterTerm: node.raft.term, basedOn: node.state.version, runs, ...motive });
-    return shown;
   }
 
   #moveToWire({ firstSection, sectionCount, toAllocId, reason }: PlannedMove): wire.PlannedMove {

@@ -1,4 +1,4 @@
-import { planAssignment, planRebalance } from '../../src/arbiter/plan.js';
+import { planAssignment, planLevelling } from '../../src/arbiter/plan.js';
 import { Preallocator } from '../../src/alloc/preallocator.js';
 import { DEFAULT_LEASE_TERMS, DEFAULT_RENEW_EVERY_MS, waitMsOf } from '../../src/model/lease.js';
 import { toEpoch, toSectionId, toSeq, type Seq } from '../../src/model/ids.js';
@@ -63,8 +63,8 @@ function failover(title: string, set: ScaledSet): void {
   line('state of a StoreSvr, all records', bytes(stateBytes(set)));
   const situation = set.situation([dead]);
   const plannerMs = timed(() => planAssignment(situation));
-  const rebalanceMs = timed(() => planRebalance(set.situation(), { isForced: true }));
-  const moves = planAssignment(situation);
+  const rebalanceMs = timed(() => planLevelling(set.situation()));
+  const { moves } = planAssignment(situation);
   const sections = moves.reduce((sum, { sectionCount }) => sum + sectionCount, 0);
   line(`planner: ${sections} sections of a dead AllocSvr to the others`, ms(plannerMs));
   line('planner: is everything level, with the view made anew', ms(rebalanceMs));

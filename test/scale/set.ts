@@ -1,5 +1,6 @@
 import { planAssignment } from '../../src/arbiter/plan.js';
-import type { ClusterView, Move, Situation } from '../../src/arbiter/view.js';
+import type { Situation } from '../../src/arbiter/situation.js';
+import type { ClusterView, Move } from '../../src/arbiter/view.js';
 import { arbiterPortOf } from '../../src/cli/arbiter-port.js';
 import { systemClock } from '../../src/base/clock.js';
 import { DEFAULT_GEOMETRY } from '../../src/model/geometry.js';
@@ -77,13 +78,17 @@ export class ScaledSet {
       view,
       living: new Set(view.allocs.map(({ incarnation }) => incarnation).filter((run) => !gone.has(run))),
       expired: gone,
+      silent: gone,
+      remembered: new Set(),
       loads: new Map(),
+      isSettled: true,
+      awaitsHeirs: false,
     };
   }
 
   /** Everybody gets a share, in one run each: as after the bootstrap. */
   dealOut(): void {
-    this.assign(planAssignment(this.situation()));
+    this.assign(planAssignment(this.situation()).moves);
   }
 
   /** Every section goes to somebody at random: as bad as years of failovers could make it. */

@@ -1,11 +1,13 @@
 import { expect } from 'chai';
 import { optional, SeqError } from '../../../src/base/errors.js';
-import { Arbiter, type ArbiterPort, type Decision } from '../../../src/arbiter/arbiter.js';
+import { Arbiter } from '../../../src/arbiter/arbiter.js';
+import type { ArbiterPort, Decision } from '../../../src/arbiter/port.js';
 import type { Candidate, ClusterView } from '../../../src/arbiter/view.js';
-import type { Incarnation } from '../../../src/model/ids.js';
+import { type Incarnation, toSectionId } from '../../../src/model/ids.js';
 import { waitMsOf } from '../../../src/model/lease.js';
+import { DEFAULT_POLICY } from '../../../src/model/policy.js';
 import { VirtualClock } from '../virtual-clock.js';
-import { candidate, holdings, incarnation, ownersAfter, viewOf } from './fixture.js';
+import { candidate, holdings, incarnation, viewOf } from './fixture.js';
 
 const [A, B] = [candidate('a1'), candidate('a2')];
 const [a, b] = [A.incarnation, B.incarnation];
@@ -20,6 +22,8 @@ class FakePort implements ArbiterPort {
   readonly settled: number[] = [];
   /** At once, or when `settle` is called. */
   isSlow = false;
+  /** Planned moves are through as soon as they are planned; otherwise nothing becomes of them. */
+  movesAreQuick = false;
   settle: (error?: Error) => void = () => undefined;
 
   constructor(current: ClusterView) {
@@ -30,11 +34,11 @@ class FakePort implements ArbiterPort {
     return this.current;
   }
 
-  assign(decision: Decision): Promise<void> {
+  assign(decision: Decision): Promise<string | undefined> {
     return this.#take('assign', decision);
   }
 
-  planMove(decision: Decision): Promise<void> {
+  planMove(decision: Decision): Promise<string | undefined> {
     return this.#take('planMove', decision);
   }
 
@@ -45,29 +49,37 @@ class FakePort implements ArbiterPort {
     );
   }
 
-  settleWait(settled: { readonly leaseNumber: number }): Promise<void> {
+  settleWait(settled: { readonly leaseNumber: number }): Promise<string | undefined> {
     this.settled.push(settled.leaseNumber);
-    return Promise.resolve();
+    if (this.current !== undefined) this.current = { ...this.current, waitMs: waitMsOf(this.current.lease) };
+    return Promise.resolve(undefined);
   }
 
-  #take(kind: 'assign' | 'planMove', decision: Decision): Promise<void> {
+  #take(kind: 'assign' | 'planMove', decision: Decision): Promise<string | undefined> {
     this.decisions.push({ ...decision, kind });
     const carryOut = (): void => {
       const view = this.current;
-      if (view === undefined || kind === 'planMove') return;
-      const owners = ownersAfter(view, decision.moves).map((id) => view.allocs.find((alloc) => alloc.id === id)?.incarnation);
+      if (view === undefined || (kind === 'planMove' && !this.movesAreQuick)) return;
       const version = { ...view.version, value: view.version.value + 1 };
-      this.current = { ...view, version, holdings: holdings(...owners.map((owner) => [1, owner] as const)) };
+      const sections = view.holdings.flatMap((run) =>
+        Array.from({ length: run.sectionCount }, (_, at) => ({ ...run, firstSection: toSectionId(run.firstSection + at), sectionCount: 1 })),
+      );
+      for (const { firstSection, sectionCount, to } of decision.moves) {
+        for (let section: number = firstSection; section < firstSection + sectionCount; section += 1) {
+          sections[section] = { ...sections[section]!, holder: to.incarnation, holderId: to.id, next: undefined, heir: undefined };
+        }
+      }
+      this.current = { ...view, version, holdings: sections };
     };
     if (!this.isSlow) {
       carryOut();
-      return Promise.resolve();
+      return Promise.resolve(undefined);
     }
     return new Promise((resolve, reject) => {
       this.settle = (error) => {
         if (error !== undefined) return reject(error);
         carryOut();
-        resolve();
+        resolve(undefined);
       };
     });
   }
@@ -154,7 +166,7 @@ describe('arbiter', () => {
     await pass(10_000);
     expect(port.told).to.deep.equal([]);
     await pass(1, b);
-    expect(port.told).to.deep.equal(['assign 0+2 a2 2+2 a2']);
+    expect(port.told).to.deep.equal(['assign 0+4 a2']);
   });
 
   it('answers no renewal of a run that it is disowning until the fate of the entry is known', async () => {
@@ -358,5 +370,219 @@ describe('arbiter', () => {
     await pass(1_000, a, b);
     expect(told).to.deep.equal(['paused by an operator', undefined]);
     expect(port.told).to.have.length(1);
+  });
+
+  it('decides again after what was refused later and later, whatever wakes it', async () => {
+    begin(viewOf([A, B], holdings([2, a], [2, undefined])));
+    port.assign = (decision) => {
+      port.decisions.push({ ...decision, kind: 'assign' });
+      return Promise.resolve('decided on another version');
+    };
+    for (let ms = 0; ms < 10_000; ms += 50) {
+      arbiter.wake();
+      await pass(50, a, b);
+    }
+    expect(port.decisions.length).to.be.within(12, 20);
+    expect(arbiter.status()!.refusedCount).to.equal(port.decisions.length);
+    expect(arbiter.status()!.decisionCount).to.equal(0);
+  });
+
+  it('lets nothing of a former term end a decision of this one', async () => {
+    begin(viewOf([A, B], holdings([2, a], [2, b])));
+    port.isSlow = true;
+    await pass(WAIT_MS, b);
+    const settleOld = port.settle;
+    arbiter.stop();
+    arbiter.lead();
+    await pass(WAIT_MS, b);
+    expect(port.decisions.length).to.equal(2);
+    settleOld(new SeqError('UNAVAILABLE', 'the term is over'));
+    await pass(5_000, b);
+    expect(port.decisions.length, 'one decision at a time').to.equal(2);
+    expect(arbiter.mayRenew(a)).to.equal(false);
+  });
+
+  it('stops answering only those that it takes something from', async () => {
+    begin(viewOf([A, B], holdings([2, a], [2, b], [2, undefined])));
+    port.isSlow = true;
+    await pass(1, b);
+    expect(port.told).to.deep.equal(['assign 4+2 a2']);
+    expect(arbiter.mayRenew(a)).to.equal(true);
+  });
+
+  it('puts the brake on with the first lease that is over, though renewals were spread over time, and off when enough came back', async () => {
+    const [C, D] = [candidate('a3'), candidate('a4')];
+    const told: (string | undefined)[] = [];
+    const policy = DEFAULT_POLICY;
+    begin(viewOf([A, B, C, D], holdings([2, a], [2, b], [2, C.incarnation], [2, D.incarnation]), { policy }), (why) => told.push(why));
+    for (const run of [a, b, C.incarnation]) {
+      arbiter.heard(run);
+      await clock.elapse(150);
+      arbiter.heard(D.incarnation);
+    }
+    await pass(120_000, D.incarnation);
+    expect(port.told).to.deep.equal([]);
+    expect(arbiter.status()!.brake).to.deep.equal({ silent: ['a1', 'a2', 'a3'], ofCount: 4 });
+    expect(arbiter.heldBy).to.match(/^3 of 4 AllocSvrs are silent/);
+    expect(told.length, 'it is said again every minute').to.be.within(2, 3);
+    await pass(1_000, D.incarnation, a);
+    expect(port.told).to.deep.equal(['assign 2+2 a1 4+2 a4']);
+    expect([told.at(-1), arbiter.heldBy]).to.deep.equal([undefined, undefined]);
+  });
+
+  it('waits ten seconds for those that gave their counters back in a clean stop, and gives each its own again', async () => {
+    const left = holdings([2, undefined], [2, undefined]).map((run, at) => ({ ...run, heir: [A.id, B.id][at] }));
+    begin(viewOf([B], left));
+    await pass(100_000);
+    await pass(9_000, b);
+    expect(port.told).to.deep.equal(['assign 2+2 a2']);
+    port.current = { ...port.current!, allocs: [A, B] };
+    await pass(500, a, b);
+    expect(port.told).to.deep.equal(['assign 2+2 a2', 'assign 0+2 a1']);
+
+    arbiter.stop();
+    begin(viewOf([B], left));
+    await pass(9_999, b);
+    expect(port.told).to.deep.equal(['assign 2+2 a2']);
+    await pass(501, b);
+    expect(port.told, 'it does not come').to.deep.equal(['assign 2+2 a2', 'assign 0+2 a2']);
+  });
+
+  it('empties a draining one part after part, without rest between them', async () => {
+    const policy = { ...viewOf([], []).policy, movesInFlightMax: 4 };
+    begin(viewOf([B], holdings([10, a], [2, b]), { draining: [A], policy }));
+    port.movesAreQuick = true;
+    await pass(100, a, b);
+    expect(port.told).to.deep.equal(['planMove 0+4 a2', 'planMove 4+4 a2', 'planMove 8+2 a2']);
+    expect(arbiter.status()!.decisionCount).to.equal(3);
+  });
+
+  it('levels for a newcomer in parts, then leaves loads alone for a minute', async () => {
+    const policy = { ...viewOf([], []).policy, movesInFlightMax: 3 };
+    begin(viewOf([A, B], holdings([10, a]), { policy }));
+    port.movesAreQuick = true;
+    await pass(3_000, a, b);
+    expect(port.told).to.deep.equal(['planMove 5+3 a2', 'planMove 8+2 a2']);
+    const loads = [2, 3].map((section) => ({ section: toSectionId(section), callsPerSecond: 10_000 }));
+    const renewing = async (ms: number): Promise<void> => {
+      for (let passedMs = 0; passedMs < ms; passedMs += RENEW_EVERY_MS) {
+        arbiter.heard(a, loads);
+        await pass(RENEW_EVERY_MS, b);
+      }
+    };
+    await renewing(55_000);
+    expect(port.told.length).to.equal(2);
+    expect(Math.round(arbiter.callsPerSecond(a))).to.equal(20_000);
+    await renewing(15_000);
+    expect(port.told.slice(2)).to.deep.equal(['planMove 3+1 a2']);
+  });
+
+  it('carries out what an operator wants also while paused, in parts, and leaves it there', async () => {
+    const policy = { ...DEFAULT_POLICY, isPaused: true, movesInFlightMax: 2 };
+    begin(viewOf([A, B], holdings([4, a], [4, b]), { policy }));
+    port.movesAreQuick = true;
+    await pass(500, a, b);
+    const moved = arbiter.move({ firstSection: 4, sectionCount: 4 }, A.id, { reason: 'because' });
+    await pass(100, a, b);
+    expect(await moved).to.deep.equal([{ firstSection: 4, sectionCount: 4, to: A }]);
+    expect(port.told).to.deep.equal(['planMove 4+2 a1', 'planMove 6+2 a1']);
+    expect(port.decisions[0]!.reason).to.equal('operator: because');
+    port.current = { ...port.current!, policy: { ...policy, isPaused: false } };
+    await pass(60_000, a, b);
+    expect(port.told.length, 'the planner would have levelled them').to.equal(2);
+    const levelled = arbiter.rebalance({ reason: '' });
+    await pass(100, a, b);
+    expect(await levelled).to.deep.equal([{ firstSection: 4, sectionCount: 4, to: B }]);
+    expect(port.told.slice(2)).to.deep.equal(['planMove 4+2 a2', 'planMove 6+2 a2']);
+    expect(port.decisions[2]!.reason).to.equal('operator: spread evenly');
+  });
+
+  it('only says what it would do in a dry run, and of its own accord', async () => {
+    begin(viewOf([A, B], holdings([10, a]), { policy: { ...DEFAULT_POLICY, isPaused: true } }));
+    await pass(3_000, a, b);
+    const dry = { reason: '', isDryRun: true };
+    expect(await arbiter.rebalance(dry)).to.deep.equal([{ firstSection: 5, sectionCount: 5, to: B }]);
+    expect(await arbiter.move({ firstSection: 0, sectionCount: 1 }, B.id, dry)).to.deep.equal([{ firstSection: 0, sectionCount: 1, to: B }]);
+    const { step, heldBy } = arbiter.plan();
+    expect(step).to.deep.include({ kind: 'planMove', moves: [{ firstSection: 5, sectionCount: 5, to: B }], reason: 'spread evenly' });
+    expect(heldBy).to.equal('paused by an operator');
+    await pass(5_000, a, b);
+    expect(port.told).to.deep.equal([]);
+  });
+
+  it('refuses wishes that cannot be, that are too many, and those of which the term ends', async () => {
+    begin(viewOf([A, B], holdings([10, a])));
+    port.isSlow = true;
+    await pass(500, a, b);
+    const failures: string[] = [];
+    const failed = (error: unknown): void => {
+      failures.push((error as SeqError).code);
+    };
+    await arbiter.move({ firstSection: 0, sectionCount: 11 }, B.id, { reason: '' }).catch(failed);
+    expect(failures).to.deep.equal(['INVALID_ARGUMENT']);
+    for (let wish = 0; wish < 17; wish += 1) arbiter.move({ firstSection: 0, sectionCount: 1 }, B.id, { reason: '' }).catch(failed);
+    await clock.settle();
+    expect(failures.slice(1)).to.deep.equal(['RESOURCE_EXHAUSTED']);
+    arbiter.stop();
+    await clock.settle();
+    expect(failures.slice(2)).to.deep.equal(Array(16).fill('UNAVAILABLE'));
+    await arbiter.rebalance({ reason: '' }).catch(failed);
+    expect(failures.at(-1)).to.equal('UNAVAILABLE');
+    expect([arbiter.status(), arbiter.situation(), arbiter.heldBy]).to.deep.equal([undefined, undefined, undefined]);
+  });
+
+  it('gives wishes up when planned moves do not get on, and calls those off', async () => {
+    begin(viewOf([A, B], holdings([4, a, b], [4, b])));
+    const kept: (string | undefined)[] = [];
+    await pass(500, a, b);
+    arbiter.move({ firstSection: 4, sectionCount: 4 }, A.id, { reason: '' }).then(
+      () => kept.push('planned'),
+      () => kept.push('given up'),
+    );
+    await pass(10_500, a, b);
+    expect(kept).to.deep.equal(['planned']);
+    expect(port.told.at(-1)).to.equal('planMove 0+4 a1');
+    expect(port.decisions.at(-1)!.reason).to.match(/^called off: planned moves do not get on/);
+  });
+
+  it('waits for a lowered lease by all clocks: a date that is set forward does not shorten it', async () => {
+    begin(viewOf([A, B], holdings([2, a], [2, b]), { waitMs: WAIT_MS * 2, leaseNumber: 1 }));
+    await pass(100, a, b);
+    clock.jumpWall(3_600_000);
+    clock.suspend(3_600_000);
+    await pass(WAIT_MS * 2 - 101, a, b);
+    expect(port.settled).to.deep.equal([]);
+    await pass(LOOK_MS, a, b);
+    expect(port.settled).to.deep.equal([1]);
+  });
+
+  it('waits for a lowered lease under one leader: a new one begins anew', async () => {
+    begin(viewOf([A, B], holdings([2, a], [2, b]), { waitMs: WAIT_MS * 2, leaseNumber: 1 }));
+    for (let term = 0; term < 3; term += 1) {
+      await pass(WAIT_MS, a, b);
+      arbiter.stop();
+      arbiter.lead();
+    }
+    expect(port.settled).to.deep.equal([]);
+  });
+
+  it('says who is heard, what is on its way and what was decided', async () => {
+    begin(viewOf([A], holdings([3, a], [2, a, b]), { draining: [B] }));
+    port.movesAreQuick = true;
+    arbiter.heard(a, [{ section: toSectionId(0), callsPerSecond: 30 }]);
+    await pass(200);
+    expect(arbiter.status()).to.deep.equal({
+      heldBy: undefined,
+      brake: undefined,
+      isPaused: false,
+      movingCount: 0,
+      decisionCount: 1,
+      refusedCount: 0,
+      heard: [
+        { id: 'a1', incarnation: a, heardMsAgo: 200, waitLeftMs: WAIT_MS - 200, callsPerSecond: 30 },
+        { id: 'a2', incarnation: b, heardMsAgo: undefined, waitLeftMs: WAIT_MS - 200, callsPerSecond: 0 },
+      ],
+    });
+    expect(port.decisions[0]!.reason, 'to one that is draining').to.match(/^called off/);
   });
 });

@@ -65,10 +65,18 @@ describe('arbiter port', () => {
     });
   }
 
+  it('lets the wait follow the lease that this leader has waited for', async () => {
+    const { node, port } = join(TestReplica.with(A));
+    const settled = { arbiterTerm: 5, leaseNumber: 0 };
+    expect(await port.settleWait(settled)).to.equal(undefined);
+    expect(await port.settleWait({ ...settled, leaseNumber: 1 })).to.match(/waited for lease 1/);
+    expect(node.proposed[0]).to.deep.include({ type: 'settleWait', ...settled });
+  });
+
   it('resolves with a refusal, which is a fate too, and rejects when the fate is that the term ended', async () => {
     const { node, port } = join(TestReplica.with(A));
     const decision = { arbiterTerm: 4, basedOn: port.view()!.version, moves: [], reason: 'of a former term' };
-    await port.assign(decision);
+    expect(await port.assign(decision)).to.match(/decided in term 4/);
     node.failure = new SeqError('UNAVAILABLE', 'lost its leadership');
     const error = await port.assign(decision).then(
       () => undefined,

@@ -63,9 +63,7 @@ describe('PlacementService', () => {
     return error as SeqError;
   }
 
-  const B_GETS: readonly PlannedMove[] = [
-    { firstSection: toSectionId(3), sectionCount: 2, toAllocId: B.allocId, incarnation: B.incarnation, reason: 'operator' },
-  ];
+  const B_GETS: readonly PlannedMove[] = [{ firstSection: toSectionId(3), sectionCount: 2, toAllocId: B.allocId, reason: 'operator' }];
 
   it('answers nothing on a store that does not lead, and names the leader', async () => {
     node.isLeading = false;
@@ -128,32 +126,27 @@ describe('PlacementService', () => {
       expect((await refusal(channel.call(Placement.listSections, { allocId: 'c3' }, CALL))).message).to.include("there is no AllocSvr 'c3'");
     });
 
-    it('are moved as the arbiter plans it, by an entry that says who wanted it', async () => {
+    it('are moved by the arbiter, which hears who wanted it, and shown with their present owner', async () => {
       node.store.assign(A, 0, 70);
       placement.moves = B_GETS;
       const { moves } = await move(false, 'to cool down');
       expect(moves).to.deep.equal([{ firstSection: 3, sectionCount: 2, fromAllocId: 'a1', toAllocId: 'b2', reason: 'operator' }]);
-      expect(placement.asked).to.deep.equal([[{ firstSection: 3, sectionCount: 2 }, parseAllocId('b2')]]);
-      expect([3, 4].map((id) => node.store.section(id).next?.allocId)).to.deep.equal(['b2', 'b2']);
-      expect(node.state.audit.at(-1)).to.deep.include({ kind: 'planMove', reason: 'operator: to cool down', sectionCount: 2 });
+      const run = { firstSection: 3, sectionCount: 2 };
+      expect(placement.asked).to.deep.equal([[run, parseAllocId('b2'), { isDryRun: false, reason: 'to cool down' }]]);
     });
 
-    it('are left where they are by a dry run, and when there is nothing to do', async () => {
+    it('are only looked at by a dry run', async () => {
       node.store.assign(A, 0, 70);
-      const { value } = node.state.version;
-      expect((await move(false)).moves).to.deep.equal([]);
       placement.moves = B_GETS;
       expect((await move(true)).moves).to.have.length(1);
       expect((await channel.call(Placement.rebalance, { isDryRun: true, reason: '' }, CALL)).moves).to.have.length(1);
-      expect(node.state.version.value).to.equal(value);
+      expect(placement.asked).to.have.length(2);
+      expect(placement.asked[1]).to.deep.equal({ isDryRun: true, reason: '' });
     });
 
-    it('are not moved by a plan that the state has left behind: the caller may ask again', async () => {
-      node.store.assign(A, 0, 70);
-      placement.moves = B_GETS;
-      node.store.register(run('b2', 2));
-      const { code, definite } = await refusal(move(false));
-      expect([code, definite]).to.deep.equal(['INVALID_ARGUMENT', true]);
+    it('are not moved when the arbiter refuses: its words reach the operator', async () => {
+      placement.refusal = new SeqError('INVALID_ARGUMENT', 'AllocSvr b2 is draining: it gets no sections');
+      expect((await refusal(move(false))).message).to.include('b2 is draining');
     });
   });
 

@@ -3,7 +3,7 @@ import type { AllocId } from '../../../src/model/ids.js';
 import type { Applied } from '../../../src/raft/driver.js';
 import type { Command } from '../../../src/store/command.js';
 import type { StoreNode } from '../../../src/store/node.js';
-import type { PlacementPort, PlannedMove } from '../../../src/store/placement-port.js';
+import type { PlacementPort, PlannedMove, WishOptions } from '../../../src/store/placement-port.js';
 import type { StoreState } from '../../../src/store/state.js';
 import type { Result } from '../../../src/store/state-machine.js';
 import { run, TestReplica } from './fixture.js';
@@ -34,22 +34,29 @@ export class StubNode implements Pick<StoreNode, 'state' | 'requireLeading' | 'p
   }
 }
 
-/** An arbiter that plans what a test says. */
+/** An arbiter that plans what a test says, and carries it out itself. */
 export class StubPlacement implements PlacementPort {
   heldBy: string | undefined;
   moves: readonly PlannedMove[] = [];
+  refusal: SeqError | undefined;
   readonly asked: unknown[] = [];
 
   plan(): readonly PlannedMove[] {
     return this.moves;
   }
 
-  planMove(sections: { readonly firstSection: number; readonly sectionCount: number }, to: AllocId): readonly PlannedMove[] {
-    this.asked.push([sections, to]);
+  async move(
+    sections: { readonly firstSection: number; readonly sectionCount: number },
+    to: AllocId,
+    options: WishOptions,
+  ): Promise<readonly PlannedMove[]> {
+    this.asked.push([sections, to, options]);
+    if (this.refusal !== undefined) throw this.refusal;
     return this.moves;
   }
 
-  planRebalance(): readonly PlannedMove[] {
+  async rebalance(options: WishOptions): Promise<readonly PlannedMove[]> {
+    this.asked.push(options);
     return this.moves;
   }
 
