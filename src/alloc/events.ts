@@ -70,6 +70,10 @@ export type AllocEvent =
   | { readonly type: 'countersNotSaved'; readonly sectionCount: number; readonly why: string }
   /** That file cannot be believed: uids will jump. Or it could not be removed, which does no harm. */
   | { readonly type: 'countersRefused'; readonly why: string }
+  /** One round for the STRICT calls that waited. */
+  | { readonly type: 'ownershipConfirmed'; readonly callCount: number; readonly sectionCount: number; readonly tookMs: number }
+  /** A round failed, and with it the calls that waited for it. */
+  | (Thinned & { readonly type: 'confirmationFailed'; readonly callCount: number; readonly error: SeqError })
   | { readonly type: 'sectionsSealed'; readonly sectionCount: number }
   | { readonly type: 'sectionsReleased'; readonly releasedCount: number; readonly refusedCount: number }
   /** The store could not be told that this AllocSvr is about to stop. */

@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { SectionId } from '../model/ids.js';
-import type { AllocNode, Ask, Patience, Taken } from './node.js';
+import type { AllocNode, Ask, Confirmed, Patience, Taken } from './node.js';
 
 export type Item = Taken | SeqError;
 
@@ -16,37 +16,42 @@ export function nextMany(options: {
   readonly clock: Clock;
   readonly asks: readonly (Ask | SeqError)[];
   readonly patience: Patience;
+  /** For a STRICT call. */
+  readonly confirmed?: Confirmed | undefined;
 }): Item[] | Promise<Item[]> {
-  const { node, clock, asks, patience } = options;
+  const { node, clock, asks, patience, confirmed } = options;
   const now = clock.now();
   const items: (Item | undefined)[] = [];
   const waiting = new Map<SectionId, number[]>();
   // A section that is not ours refuses all its uids for one reason: one error is enough, and errors cost much.
   const refusals = new Map<SectionId, SeqError>();
   for (const [index, ask] of asks.entries()) {
-    const item = ask instanceof SeqError ? ask : (refusals.get(ask.section) ?? outcomeOf(() => node.tryNext(ask, now)));
+    const item = ask instanceof SeqError ? ask : (refusals.get(ask.section) ?? outcomeOf(() => node.tryNext(ask, now, confirmed)));
     items.push(item);
     if (ask instanceof SeqError) continue;
     if (item === undefined) pushTo(waiting, ask.section, index);
     else if (SeqError.is(item, 'NOT_OWNER') || SeqError.is(item, 'UNAVAILABLE')) refusals.set(ask.section, item);
   }
   if (waiting.size === 0) return items.map(settled);
-  return Promise.all([...waiting.values()].map((indexes) => waitForEach({ node, asks, patience, indexes, items }))).then(() => items.map(settled));
+  return Promise.all([...waiting.values()].map((indexes) => waitForEach({ node, asks, patience, confirmed, indexes, items }))).then(() =>
+    items.map(settled),
+  );
 }
 
 async function waitForEach(options: {
   readonly node: AllocNode;
   readonly asks: readonly (Ask | SeqError)[];
   readonly patience: Patience;
+  readonly confirmed: Confirmed | undefined;
   readonly indexes: readonly number[];
   readonly items: (Item | undefined)[];
 }): Promise<void> {
-  const { node, asks, patience, indexes, items } = options;
+  const { node, asks, patience, confirmed, indexes, items } = options;
   for (const index of indexes) {
     const ask = asks[index];
     if (ask === undefined || ask instanceof SeqError) continue;
     try {
-      items[index] = await node.next(ask, patience);
+      items[index] = await node.next(ask, patience, confirmed);
     } catch (error) {
       if (!SeqError.is(error)) throw error;
       items[index] = error;

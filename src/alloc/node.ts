@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js';
 import type { Clock, Instant } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { AllocId, Epoch, Incarnation, SectionId, Seq, Slot } from '../model/ids.js';
@@ -11,8 +12,9 @@ import type { CurrentSeq } from './counters.js';
 import { INSTALL_LIMIT_MS } from './handoff-intake.js';
 import type { HandoffSource } from './handoff-source.js';
 import { Notices } from './notices.js';
-import { Ownership, type OwnershipOptions } from './ownership.js';
-import type { SectionAllocator } from './section-allocator.js';
+import { Ownership } from './ownership.js';
+import type { OwnershipOptions } from './ownership-options.js';
+import { SectionAllocator } from './section-allocator.js';
 
 /** How many calls may wait for raises in all sections together. */
 const WAITERS_MAX = 20_000;
@@ -43,6 +45,9 @@ export interface Taken {
 export interface Current extends CurrentSeq {
   readonly epoch: Epoch;
 }
+
+/** What a STRICT call rests on: for each of its sections the allocator whose ownership was confirmed after the call came, or why there is none. */
+export type Confirmed = ReadonlyMap<SectionId, SectionAllocator | SeqError>;
 
 /** Whoever waits for an answer, and until when. */
 export interface Patience {
@@ -98,14 +103,42 @@ export class AllocNode {
     this.#ownership.adopt(assignment);
   }
 
+  /**
+   * For a STRICT call: asks the store which of these sections are ours, in a round that begins after this call (DESIGN 3.5). The
+   * call then goes on with what this returns. Rejects as StrictRounds.confirm(); what is wrong with one section alone is in there.
+   */
+  confirm(sections: ReadonlySet<SectionId>, patience: Patience): Promise<Confirmed> {
+    return this.#later(patience, async (hold) => {
+      const found = new Map<SectionId, SectionAllocator | SeqError>();
+      for (const section of sections) found.set(section, await this.#claim(section, hold));
+      const claims = [...found.values()].filter((claim) => claim instanceof SectionAllocator);
+      const owned = claims.length === 0 ? new Set<object>() : await this.#ownership.strict.confirm(claims, patience);
+      for (const claim of claims) {
+        if (!owned.has(claim)) found.set(claim.section, unavailable(`section ${claim.section} is not ours any more`, MOVING_RETRY_AFTER_MS));
+      }
+      return found;
+    });
+  }
+
+  /** The open allocator of a section, also when it has to arrive first; or why there is none. */
+  async #claim(section: SectionId, hold: (section: SectionId) => Promise<undefined>): Promise<SectionAllocator | SeqError> {
+    try {
+      await hold(section);
+      return this.#allocatorFor(section, this.#clock.now()) ?? unavailable(`section ${section} is changing hands`, MOVING_RETRY_AFTER_MS);
+    } catch (error) {
+      if (SeqError.is(error)) return error;
+      throw error;
+    }
+  }
+
   /** Hands out numbers: at once when the window holds them, otherwise as soon as a raise is committed. */
-  next(ask: Ask, patience: Patience): Taken | Promise<Taken> {
-    return this.tryNext(ask, this.#clock.now()) ?? this.#nextLater(ask, patience);
+  next(ask: Ask, patience: Patience, confirmed?: Confirmed): Taken | Promise<Taken> {
+    return this.tryNext(ask, this.#clock.now(), confirmed) ?? this.#nextLater(ask, patience, confirmed);
   }
 
   /** As next(), but undefined when the call must wait: for a raise, or for a section that is changing hands. `now`: read after the request was received. */
-  tryNext({ section, slot, count, floor }: Ask, now: Instant): Taken | undefined {
-    const allocator = this.#allocatorFor(section, now);
+  tryNext({ section, slot, count, floor }: Ask, now: Instant, confirmed?: Confirmed): Taken | undefined {
+    const allocator = this.#allocatorFor(section, now, confirmed);
     if (allocator === undefined) return undefined;
     if (floor > 0n) this.#checkFloor({ allocator, floor, current: allocator.current(slot).seq });
     const first = allocator.take(slot, count);
@@ -115,12 +148,12 @@ export class AllocNode {
   }
 
   /** The last number handed out for a uid; later, when its section is changing hands. */
-  current(ask: Omit<Ask, 'count'>, patience: Patience): Current | Promise<Current> {
-    return this.#tryCurrent(ask) ?? this.#later(patience, async (hold) => (await hold(ask.section)) ?? this.#tryCurrent(ask));
+  current(ask: Omit<Ask, 'count'>, patience: Patience, confirmed?: Confirmed): Current | Promise<Current> {
+    return this.#tryCurrent(ask, confirmed) ?? this.#later(patience, async (hold) => (await hold(ask.section)) ?? this.#tryCurrent(ask, confirmed));
   }
 
-  #tryCurrent({ section, slot, floor }: Omit<Ask, 'count'>): Current | undefined {
-    const allocator = this.#allocatorFor(section, this.#clock.now());
+  #tryCurrent({ section, slot, floor }: Omit<Ask, 'count'>, confirmed: Confirmed | undefined): Current | undefined {
+    const allocator = this.#allocatorFor(section, this.#clock.now(), confirmed);
     if (allocator === undefined) return undefined;
     const { seq, exact } = allocator.current(slot);
     this.#checkFloor({ allocator, floor, current: seq });
@@ -131,20 +164,22 @@ export class AllocNode {
    * Lifts the counter of a uid to `to`, forward only: the next number is above it. Resolves with where it stands. Refused as
    * next() is, and with INVALID_ARGUMENT when `to` is too far.
    */
-  advance(ask: Pick<Ask, 'section' | 'slot'> & { readonly to: bigint }, patience: Patience): Current | Promise<Current> {
+  advance(ask: Pick<Ask, 'section' | 'slot'> & { readonly to: bigint }, patience: Patience, confirmed?: Confirmed): Current | Promise<Current> {
     return (
-      this.#tryAdvance(ask) ??
+      this.#tryAdvance(ask, confirmed) ??
       this.#later(patience, async (hold) => {
         await hold(ask.section);
-        const allocator = this.#allocatorFor(ask.section, this.#clock.now());
+        const allocator = this.#allocatorFor(ask.section, this.#clock.now(), confirmed);
         await allocator?.waitForAdvance({ ...ask, deadlineMs: patience.deadlineMs });
-        return this.#tryAdvance(ask);
+        // The caller may be gone, as in next(): then nothing is lifted.
+        if (patience.isCancelled()) throw wentAway();
+        return this.#tryAdvance(ask, confirmed);
       })
     );
   }
 
-  #tryAdvance({ section, slot, to }: Pick<Ask, 'section' | 'slot'> & { readonly to: bigint }): Current | undefined {
-    const allocator = this.#allocatorFor(section, this.#clock.now());
+  #tryAdvance({ section, slot, to }: Pick<Ask, 'section' | 'slot'> & { readonly to: bigint }, confirmed?: Confirmed): Current | undefined {
+    const allocator = this.#allocatorFor(section, this.#clock.now(), confirmed);
     const seq = allocator?.advance(slot, to);
     return seq === undefined || allocator === undefined ? undefined : { seq, exact: true, epoch: allocator.epoch };
   }
@@ -204,19 +239,19 @@ export class AllocNode {
     return this.#handedOutCount;
   }
 
-  #nextLater(ask: Ask, patience: Patience): Promise<Taken> {
+  #nextLater(ask: Ask, patience: Patience, confirmed: Confirmed | undefined): Promise<Taken> {
     return this.#later(patience, async (hold) => {
       await hold(ask.section);
-      const allocator = this.#allocatorFor(ask.section, this.#clock.now());
+      const allocator = this.#allocatorFor(ask.section, this.#clock.now(), confirmed);
       if (allocator === undefined) return undefined;
-      const taken = this.tryNext(ask, this.#clock.now());
+      const taken = this.tryNext(ask, this.#clock.now(), confirmed);
       if (taken !== undefined) return taken;
       const { section, epoch } = allocator;
       this.#emptyWindows.tell((leftOutCount) => this.#observe({ type: 'windowEmpty', section, epoch, leftOutCount }));
       await allocator.waitForWindow({ slot: ask.slot, count: ask.count, deadlineMs: patience.deadlineMs });
-      if (patience.isCancelled()) throw new SeqError('ABORTED', 'the caller went away while it waited', { definite: true });
+      if (patience.isCancelled()) throw wentAway();
       // What was true before the wait need not be true after it: lease, epoch and seal are asked again.
-      return this.tryNext(ask, this.#clock.now());
+      return this.tryNext(ask, this.#clock.now(), confirmed);
     });
   }
 
@@ -234,7 +269,7 @@ export class AllocNode {
       for (;;) {
         const answer = await attempt((section) => this.#hold(section, holdUntilMs));
         if (answer !== undefined) return answer;
-        if (patience.isCancelled()) throw new SeqError('ABORTED', 'the caller went away while it waited', { definite: true });
+        if (patience.isCancelled()) throw wentAway();
       }
     } finally {
       this.#waiterCount -= 1;
@@ -253,10 +288,11 @@ export class AllocNode {
   }
 
   /** The open allocator of a section that this node may serve at `now`; undefined while it is changing hands; or throws why not. */
-  #allocatorFor(section: SectionId, now: Instant): SectionAllocator | undefined {
+  #allocatorFor(section: SectionId, now: Instant, confirmed?: Confirmed): SectionAllocator | undefined {
     const refusal = this.#ownership.refusalAt(now);
     if (refusal !== undefined) throw unavailable(refusal, NOBODY_RETRY_AFTER_MS);
     const allocator = this.#ownership.get(section);
+    if (confirmed !== undefined) return confirmedOf(confirmed, section, allocator);
     if (allocator?.isOpen) return allocator;
     if (this.#ownership.isUnsettled(section)) return undefined;
     throw this.#notOwner(section);
@@ -275,9 +311,22 @@ export class AllocNode {
     if (floor <= current) return;
     const { section, epoch } = allocator;
     this.#floorAlarms.tell((leftOutCount) => this.#observe({ type: 'floorAboveCurrent', section, epoch, floor, current, leftOutCount }));
-    this.#ownership.confirm();
+    this.#ownership.suspect(allocator);
     throw unavailable(`the caller has seen ${floor}, but section ${section} stands at ${current} for this uid`, NOBODY_RETRY_AFTER_MS);
   }
+}
+
+/** A STRICT call takes from the very object that was confirmed, and only while that is open: a sealed one has said its last number. */
+function confirmedOf(confirmed: Confirmed, section: SectionId, allocator: SectionAllocator | undefined): SectionAllocator {
+  const claim = confirmed.get(section);
+  assert(claim !== undefined, 'a STRICT call names its sections before they are confirmed');
+  if (claim instanceof SeqError) throw claim;
+  if (claim === allocator && allocator.isOpen) return allocator;
+  throw unavailable(`section ${section} changed hands after its ownership was confirmed`, MOVING_RETRY_AFTER_MS);
+}
+
+function wentAway(): SeqError {
+  return new SeqError('ABORTED', 'the caller went away while it waited', { definite: true });
 }
 
 function unavailable(message: string, retryAfterMs: number): SeqError {

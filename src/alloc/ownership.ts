@@ -1,56 +1,36 @@
 import { assert } from '../base/assert.js';
 import type { Clock, Instant } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import type { Observer } from '../base/observe.js';
-import type { Random } from '../base/random.js';
 import { uidCountOf } from '../model/geometry.js';
-import { type AllocId, type Incarnation, parseIncarnation, type SectionId } from '../model/ids.js';
+import { type Incarnation, parseIncarnation, type SectionId } from '../model/ids.js';
 import { checkRenewal } from '../model/lease.js';
 import { type Owner, RoutingIndex, type RoutingTable } from '../model/routing.js';
 import { NO_SETS, type SetMap } from '../model/sets.js';
 import { type RoutingDelta, TableHistory } from '../model/routing-delta.js';
 import { isNewer, showVersion, type Version } from '../model/version.js';
 import type { WindowRun } from '../model/window.js';
-import type { Assignment, Caller, Registration } from '../store/client.js';
+import type { Assignment, Caller, OwnedSection, Registration, StoreCall } from '../store/client.js';
 import { AdoptionWaits } from './adoption-waits.js';
 import { checkAssignment } from './check-assignment.js';
 import { ClockWatch } from './clock-watch.js';
 import type { CounterPages } from './counters.js';
 import { Departure } from './departure.js';
-import type { AllocEvent } from './events.js';
 import type { HandoffSource } from './handoff-source.js';
 import { LeaseKeeper } from './lease-keeper.js';
-import type { PullCounters } from './handoff-intake.js';
-import { Handover, type SavedCounters } from './handover.js';
+import { Handover } from './handover.js';
 import { OwnedSections, runAt } from './owned-sections.js';
+import type { OwnershipOptions } from './ownership-options.js';
 import { Raiser } from './raiser.js';
 import { register } from './register.js';
 import { Releaser } from './releaser.js';
 import { SectionAllocator } from './section-allocator.js';
-import { isSuperseded, type StorePort } from './store-port.js';
+import { SelfFence } from './self-fence.js';
+import { isSuperseded } from './store-port.js';
+import { StrictRounds } from './strict-rounds.js';
 import { WatchKeeper } from './watch-keeper.js';
 
-/** However often it is wanted, ownership is confirmed out of turn no more than once in this time, in ms. */
-const CONFIRM_EVERY_MS = 1_000;
-
-export interface OwnershipOptions {
-  readonly id: AllocId;
-  readonly zone: string;
-  /** The pace of lease renewals, in ms. */
-  readonly renewEveryMs: number;
-  readonly store: StorePort;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly observe: Observer<AllocEvent>;
-  /** Fetches counters from another AllocSvr. */
-  readonly pull: PullCounters;
-  /** Where counters go on a clean stop with nobody to take over. Absent: nowhere, and uids jump then. */
-  readonly saved?: SavedCounters;
-  /** Fixed by whoever spawned this process. Absent: drawn. */
-  readonly incarnation?: Incarnation;
-  /** This incarnation must not go on; the process must end. Called at most once. */
-  readonly onFatal: (error: SeqError) => void;
-}
+/** However often it is wanted, the newest table is asked for out of turn no more than once in this time, in ms. */
+const REFRESH_EVERY_MS = 1_000;
 
 /**
  * What one incarnation may serve: its lease, the newest table it has seen, and the allocators of its sections. It
@@ -58,6 +38,8 @@ export interface OwnershipOptions {
  */
 export class Ownership {
   readonly incarnation: Incarnation;
+  /** Confirms ownership for STRICT calls. */
+  readonly strict: StrictRounds;
   readonly #options: OwnershipOptions;
   readonly #clock: Clock;
   readonly #caller: Caller;
@@ -67,6 +49,7 @@ export class Ownership {
   readonly #releaser: Releaser;
   readonly #lease: LeaseKeeper;
   readonly #watch: WatchKeeper;
+  readonly #fence: SelfFence<SectionAllocator>;
   #clocks: ClockWatch | undefined;
   readonly #stopped = new AbortController();
   readonly #adoptions: AdoptionWaits;
@@ -77,7 +60,7 @@ export class Ownership {
   readonly #history = new TableHistory();
   #isDraining = false;
   #onFirstLease: () => void = () => {};
-  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: OwnershipOptions) {
     const { id, store, clock, random, observe, renewEveryMs, pull } = options;
@@ -100,10 +83,17 @@ export class Ownership {
     this.#adoptions = new AdoptionWaits({ clock, stopped: this.#stopped.signal });
     this.#departure = this.#makeDeparture();
     const shared = { clock, random, observe, onError: (error: SeqError) => this.#judge(error) };
+    const confirm = (sections: readonly OwnedSection[], call: StoreCall) => store.confirm({ ...this.#caller, sections }, call);
+    this.strict = new StrictRounds({ ...shared, confirm, onDisowned: () => this.#refresh() });
+    this.#fence = new SelfFence({
+      ...shared,
+      confirm,
+      onDisowned: ({ section, epoch }) => this.#end(`we serve section ${section} at epoch ${epoch}, and the StoreSvrs say that it is not ours`),
+    });
     this.#raiser = new Raiser({
       ...shared,
       raise: (raises, call) => store.raise({ ...this.#caller, raises }, call),
-      onNotOwner: () => this.confirm(),
+      onNotOwner: () => this.#refresh(),
     });
     this.#releaser = new Releaser({
       ...shared,
@@ -115,7 +105,7 @@ export class Ownership {
     this.#lease = new LeaseKeeper({
       ...shared,
       renewEveryMs,
-      renewOnce: (call) => store.renewOnce({ ...this.#caller, routingVersion: this.#version }, call),
+      renewOnce: (call) => store.renewOnce({ ...this.#caller, routingVersion: this.#version, loads: this.#raiser.loads }, call),
       adopt: ({ assignment }) => {
         if (assignment !== undefined) this.adopt(assignment);
       },
@@ -208,11 +198,16 @@ export class Ownership {
     return undefined;
   }
 
-  /** Asks the store who we are, at most once a second: a newer table or "superseded" ends what is no longer ours. */
-  confirm(): void {
+  /** A caller has seen a higher number of this section than we handed out: is it still ours? If not, this incarnation ends. */
+  suspect(allocator: SectionAllocator): void {
+    this.#fence.suspect(allocator);
+  }
+
+  /** Asks the store for the newest table, at most once a second: it, or "superseded", ends what is no longer ours. */
+  #refresh(): void {
     const nowMs = this.#clock.nowMs();
-    if (nowMs - this.#confirmedAtMs < CONFIRM_EVERY_MS) return;
-    this.#confirmedAtMs = nowMs;
+    if (nowMs - this.#refreshedAtMs < REFRESH_EVERY_MS) return;
+    this.#refreshedAtMs = nowMs;
     this.#lease.renewNow();
   }
 
@@ -228,7 +223,7 @@ export class Ownership {
       return this.#end(`the cluster began generation ${table.version.generation}, this incarnation belongs to ${before.generation}`);
     }
     const index = new RoutingIndex(table);
-    checkAssignment({ index, windows, registration: this.#registration, id: this.#options.id });
+    checkAssignment({ index, windows }, { id: this.#options.id, geometry: this.#registration?.geometry });
     this.#index = index;
     this.#sets = assignment.sets;
     this.#history.add(table);
@@ -331,8 +326,10 @@ export class Ownership {
   #open({ epoch, base, maxSeq }: WindowRun, section: SectionId, installed: CounterPages | undefined): SectionAllocator {
     assert(this.#registration !== undefined, 'a section is opened after registration');
     const { raiseBy } = this.#registration;
+    const { raiseAheadMs } = this.#options;
     const uidCount = this.#uidCountOf(section);
-    return new SectionAllocator({ section, epoch, uidCount, base, maxSeq, raiseBy, installed, clock: this.#clock, raiser: this.#raiser });
+    const shared = { clock: this.#clock, raiser: this.#raiser };
+    return new SectionAllocator({ ...shared, section, epoch, uidCount, base, maxSeq, raiseBy, raiseAheadMs, installed });
   }
 
   #sealAndRelease(allocators: readonly SectionAllocator[], how: { readonly handsOver: boolean }): void {
@@ -378,6 +375,8 @@ export class Ownership {
     this.#raiser.stop();
     this.#releaser.stop();
     this.#handover.stop();
+    this.#fence.stop();
+    this.strict.stop();
     this.#adoptions.wake();
     // Whoever waits is woken and told.
     for (const allocator of this.#sections.values()) allocator.seal();

@@ -1,9 +1,13 @@
 import { SEQ_MAX, type Seq } from '../model/ids.js';
+import { RAISE_LIFT_MAX } from '../model/window.js';
 
 /** What is left of a window must last this long at the peak rate, in ms: longer than two election rounds. */
 const LOW_WATER_MS = 2_500;
-/** A raise aims to last this long at the recent rate, in ms. */
-const AHEAD_MS = 60_000;
+/** How long one raise is to last at the recent rate, in ms. Less means more log entries, more a longer jump after a crash. */
+export const DEFAULT_RAISE_AHEAD_MS = 60_000;
+/** Twice the low water: a raise must not be due again as soon as it is done. */
+export const RAISE_AHEAD_MIN_MS = 2 * LOW_WATER_MS;
+export const RAISE_AHEAD_MAX_MS = 600_000;
 /** No raise reaches further than this above the hottest counter: bounds the jump after a crash. */
 export const RAISE_AHEAD_MAX = 10_000_000n;
 /** At low rates a raise starts when this part of raiseBy is left: one in so many. */
@@ -23,13 +27,16 @@ const PEAK_HALF_LIFE_MS = 30_000;
  */
 export class Preallocator {
   readonly #raiseBy: bigint;
+  readonly #aheadMs: number;
   #sampledSeq: Seq;
   #sampledAtMs: number;
   /** Numbers per ms. */
   #recentRate = 0;
   #peakRate = 0;
 
-  constructor(options: { readonly raiseBy: bigint; readonly trueMax: Seq; readonly nowMs: number }) {
+  /** `aheadMs`: what one raise is to last at the recent rate. */
+  constructor(options: { readonly raiseBy: bigint; readonly aheadMs: number; readonly trueMax: Seq; readonly nowMs: number }) {
+    this.#aheadMs = options.aheadMs;
     this.#raiseBy = options.raiseBy < RAISE_AHEAD_MAX ? options.raiseBy : RAISE_AHEAD_MAX;
     this.#sampledSeq = options.trueMax;
     this.#sampledAtMs = options.nowMs;
@@ -47,6 +54,11 @@ export class Preallocator {
     this.#sampledAtMs = nowMs;
   }
 
+  /** The hottest counter was lifted by `by`, and no number was handed out for it: that is no rate. */
+  skip(by: bigint): void {
+    this.#sampledSeq = (this.#sampledSeq + by) as Seq;
+  }
+
   /** When no more than this is left of the window, a raise is due. At most half of what a raise can add. */
   get lowWater(): bigint {
     const least = this.#raiseBy / LOW_WATER_PART;
@@ -61,13 +73,14 @@ export class Preallocator {
   target({ trueMax, maxSeq, needed }: { readonly trueMax: Seq; readonly maxSeq: Seq; readonly needed: Seq }): Seq | undefined {
     if (needed <= maxSeq && maxSeq - trueMax > this.lowWater) return undefined;
     const from = needed > trueMax ? needed : trueMax;
-    const to = min(SEQ_MAX, from + this.#ahead);
+    // No raise lifts by more than the store lets it; what is needed itself never does (ADVANCE_MAX, RANGE_COUNT_MAX).
+    const to = min(SEQ_MAX, min(from + this.#ahead, maxSeq + RAISE_LIFT_MAX));
     return to > maxSeq ? (to as Seq) : undefined;
   }
 
   /** Between raiseBy and RAISE_AHEAD_MAX, and twice the low water, so that one raise is not due when the last one ends. */
   get #ahead(): bigint {
-    const byRate = toCount(this.#recentRate * AHEAD_MS);
+    const byRate = toCount(this.#recentRate * this.#aheadMs);
     const least = max(this.#raiseBy, this.lowWater * 2n);
     return min(RAISE_AHEAD_MAX, max(byRate, least));
   }

@@ -5,8 +5,9 @@ import type { Observer } from '../base/observe.js';
 import { backoffMs, type Random } from '../base/random.js';
 import type { Seq } from '../model/ids.js';
 import { RAISES_PER_REQUEST_MAX } from '../rpc/limits.js';
-import type { RaiseItem, RaiseOutcome, StoreCall } from '../store/client.js';
+import type { RaiseItem, RaiseOutcome, SectionLoad, StoreCall } from '../store/client.js';
 import type { AllocEvent } from './events.js';
+import { hottest } from './load.js';
 import { Notices } from './notices.js';
 import type { RaiseDesk, SectionAllocator } from './section-allocator.js';
 
@@ -18,7 +19,7 @@ const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 1_000;
 /** A refused section asks again after this time at the earliest, in ms. */
 const REFUSED_RETRY_MS = 500;
-/** How often the rates are measured, in ms. */
+/** How often the rates are measured, and the hottest sections found, in ms. */
 const SAMPLE_EVERY_MS = 1_000;
 
 interface Asked {
@@ -45,11 +46,12 @@ export class Raiser implements RaiseDesk {
   readonly #options: RaiserOptions;
   readonly #clock: Clock;
   readonly #due = new Set<SectionAllocator>();
-  /** Those whose counters move; the rate of the others is 0 and costs nothing. */
+  /** Those that are called; the rates of the others are 0 and cost nothing. */
   readonly #active = new Set<SectionAllocator>();
   readonly #abort = new AbortController();
   readonly #failures: Notices;
   readonly #stopSampling: () => void;
+  #loads: readonly SectionLoad[] = [];
   #isScheduled = false;
   #requestCount = 0;
   #failureCount = 0;
@@ -60,6 +62,7 @@ export class Raiser implements RaiseDesk {
     this.#failures = new Notices({ clock: options.clock });
     this.#stopSampling = every(options.clock, SAMPLE_EVERY_MS, () => {
       for (const allocator of this.#active) if (!allocator.sample()) this.#active.delete(allocator);
+      this.#loads = hottest(this.#active);
     });
   }
 
@@ -70,7 +73,12 @@ export class Raiser implements RaiseDesk {
     this.#schedule();
   }
 
-  /** This allocator hands out numbers: its rate is measured once a second as long as it does. */
+  /** Calls a second to the hottest sections, as of the last second. */
+  get loads(): readonly SectionLoad[] {
+    return this.#loads;
+  }
+
+  /** This allocator is called: its rate is measured once a second as long as it does. */
   active(allocator: SectionAllocator): void {
     if (!this.#abort.signal.aborted) this.#active.add(allocator);
   }

@@ -3,7 +3,8 @@ import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Epoch, SectionId, Seq, Slot } from '../model/ids.js';
 import { type CounterPages, type CurrentSeq, SectionCounters } from './counters.js';
-import { Preallocator } from './preallocator.js';
+import { CallRate } from './load.js';
+import { DEFAULT_RAISE_AHEAD_MS, Preallocator } from './preallocator.js';
 import { type CountersView, type SealedCounters, sealedFrom } from './sealed-counters.js';
 
 /** How many calls may wait for the window of one section; more are told to come back. */
@@ -24,6 +25,8 @@ export interface AllocatorOptions {
   readonly base: Seq;
   readonly maxSeq: Seq;
   readonly raiseBy: bigint;
+  /** How long one raise is to last at the recent rate, in ms. Absent: DEFAULT_RAISE_AHEAD_MS. */
+  readonly raiseAheadMs?: number | undefined;
   /** What the former owner handed over; absent: every counter begins at base. */
   readonly installed?: CounterPages | undefined;
   readonly clock: Clock;
@@ -34,7 +37,7 @@ export interface AllocatorOptions {
 export interface RaiseDesk {
   /** A raise is due: call takeRaise() in your own time. */
   due(allocator: SectionAllocator): void;
-  /** Its counters move again: call sample() about once a second, until it returns false. */
+  /** It is called again: call sample() about once a second, until it returns false. */
   active(allocator: SectionAllocator): void;
 }
 
@@ -52,7 +55,10 @@ export class SectionAllocator {
   #state: 'open' | 'sealed' | 'lost' = 'open';
   #sealed: SealedCounters | undefined;
   #isHandedOver = false;
+  /** Calls since it was opened, since the last sample, and a second. */
   #callCount = 0;
+  #sampledCallCount = 0;
+  readonly #callRate: CallRate;
   #waiters: Waiter[] = [];
   /** What the raise in flight asks for; kept when its outcome is unknown, for the retry must be identical. */
   #raisingTo: Seq | undefined;
@@ -60,20 +66,18 @@ export class SectionAllocator {
   /** No raise starts until resumeRaising(): the last one failed. */
   #isHeld = false;
   #isActive = false;
-  /** trueMax at the last sample. */
-  #sampledMax: Seq;
   /** The next raise is due when trueMax gets here. */
   #dueAt: bigint;
 
   constructor(options: AllocatorOptions) {
-    const { uidCount, base, maxSeq, raiseBy, installed, clock } = options;
+    const { uidCount, base, maxSeq, raiseBy, raiseAheadMs = DEFAULT_RAISE_AHEAD_MS, installed, clock } = options;
     this.section = options.section;
     this.epoch = options.epoch;
     this.#counters = new SectionCounters({ uidCount, base, maxSeq, installed });
-    this.#prealloc = new Preallocator({ raiseBy, trueMax: base, nowMs: clock.nowMs() });
+    this.#prealloc = new Preallocator({ raiseBy, aheadMs: raiseAheadMs, trueMax: base, nowMs: clock.nowMs() });
+    this.#callRate = new CallRate(clock.nowMs());
     this.#clock = clock;
     this.#raiser = options.raiser;
-    this.#sampledMax = base;
     this.#dueAt = maxSeq - this.#prealloc.lowWater;
   }
 
@@ -97,6 +101,16 @@ export class SectionAllocator {
   /** Calls that took numbers, since it was opened. */
   get callCount(): number {
     return this.#callCount;
+  }
+
+  /** Calls a second over the last seconds, as of the last sample. */
+  get callsPerSecond(): number {
+    return this.#callRate.perSecond;
+  }
+
+  /** What is left of the window, in units of what is left when a raise is due: below 1 one is due, 0 means that calls wait. */
+  get headroomRatio(): number {
+    return Number(this.#counters.maxSeq - this.#counters.trueMax) / Number(this.#prealloc.lowWater || 1n);
   }
 
   get residentUidCount(): number {
@@ -175,13 +189,14 @@ export class SectionAllocator {
     return this.#raisingTo;
   }
 
-  /** Measures the rate, about once a second. False: nothing was taken since the last time, so call no more. */
+  /** Measures the rates, about once a second. False: nobody called since the last time, so call no more. */
   sample(): boolean {
     this.#measure();
-    const { trueMax } = this.#counters;
-    this.#isActive = this.#state === 'open' && trueMax > this.#sampledMax;
-    this.#sampledMax = trueMax;
-    if (this.#isActive && trueMax >= this.#dueAt) this.#nudge();
+    const calls = this.#callCount - this.#sampledCallCount;
+    this.#sampledCallCount = this.#callCount;
+    this.#callRate.sample({ calls, nowMs: this.#clock.nowMs() });
+    this.#isActive = this.#state === 'open' && calls > 0;
+    if (this.#isActive && this.#counters.trueMax >= this.#dueAt) this.#nudge();
     return this.#isActive;
   }
 
@@ -266,7 +281,10 @@ export class SectionAllocator {
   advance(slot: Slot, to: bigint): Seq | undefined {
     assert(this.#state === 'open', 'a sealed or lost epoch never serves again');
     if (!this.#isActive) this.#activate();
+    this.#callCount += 1;
+    const before = this.#counters.trueMax;
     const seq = this.#counters.advance(slot, to);
+    this.#prealloc.skip(this.#counters.trueMax - before);
     if (this.#counters.trueMax >= this.#dueAt) this.#nudge();
     return seq;
   }
@@ -280,6 +298,7 @@ export class SectionAllocator {
   #activate(): void {
     this.#isActive = true;
     this.#measure();
+    this.#callRate.begin(this.#clock.nowMs());
     this.#raiser.active(this);
   }
 

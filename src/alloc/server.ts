@@ -13,6 +13,7 @@ import type { AllocEvent } from './events.js';
 import { pullOver } from './handoff-wire.js';
 import { AllocNode } from './node.js';
 import { CountersFile } from './saved-counters.js';
+import { DEFAULT_RAISE_AHEAD_MS } from './preallocator.js';
 import { AllocService } from './service.js';
 
 /** How long a clean stop may take until all sections have moved or been given back, in ms. */
@@ -37,6 +38,10 @@ export interface AllocServerOptions {
   readonly incarnation?: Incarnation;
   /** The pace of lease renewals, in ms; at most a quarter of the lease. */
   readonly renewEveryMs: number;
+  /** How long one raise is to last at the recent rate, in ms. Default DEFAULT_RAISE_AHEAD_MS. */
+  readonly raiseAheadMs?: number;
+  /** Every call is STRICT, whatever it says itself. Default false. */
+  readonly isStrict?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: Observer<AllocEvent>;
@@ -89,9 +94,10 @@ export class AllocServer {
     const peers = new ChannelPool({ clock });
     const pull = pullOver(peers, { allocId: id, incarnation });
     const saved = options.dataDir === undefined ? {} : { saved: new CountersFile(options.dataDir, id) };
-    const node = new AllocNode({ id, incarnation, zone, renewEveryMs, store, clock, random, observe, onFatal, pull, ...saved });
+    const { raiseAheadMs = DEFAULT_RAISE_AHEAD_MS, isStrict = false } = options;
+    const node = new AllocNode({ id, incarnation, zone, renewEveryMs, raiseAheadMs, store, clock, random, observe, onFatal, pull, ...saved });
     const handlers = new Handlers({ clock, onBug: onFatal, routingVersion: () => node.table?.version });
-    const services = new AllocService({ node, clock, version: options.version ?? '' }).services(handlers);
+    const services = new AllocService({ node, clock, version: options.version ?? '', isStrict }).services(handlers);
     const health = new Health(['seqsvr.v1.SeqService', 'seqsvr.v1.RouteService']);
     // Listens BEFORE it registers: a port in use is a plain message, and never costs a former run its place.
     const server = await listen({ address: options.listen, services: [...services, health.service(handlers)], clock }, () =>

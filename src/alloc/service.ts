@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { locate } from '../model/geometry.js';
-import { parseCount, parseUid } from '../model/ids.js';
+import { parseCount, parseUid, SEQ_MAX } from '../model/ids.js';
 import { isNewer } from '../model/version.js';
 import { callerVersionFromWire, deltaToWire, setMapToWire, tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type GetStatusRequest, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
@@ -26,7 +26,7 @@ import type { Handlers, Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
 import { handoffService } from './handoff-wire.js';
 import { type Item, nextMany } from './next-many.js';
-import type { AllocNode, Ask, Current, Patience, Taken } from './node.js';
+import type { AllocNode, Ask, Confirmed, Current, Patience, Taken } from './node.js';
 
 /** What callers are told to wait, in ms, while this node starts. */
 const STARTING_RETRY_AFTER_MS = 200;
@@ -40,6 +40,8 @@ export interface ServiceOptions {
   readonly clock: Clock;
   /** The program's version, for GetStatus. */
   readonly version: string;
+  /** Every call is STRICT, whatever it says itself. */
+  readonly isStrict: boolean;
 }
 
 /** The gateway of an AllocSvr: what comes in is parsed here and trusted after. */
@@ -47,6 +49,7 @@ export class AllocService {
   readonly #node: AllocNode;
   readonly #clock: Clock;
   readonly #version: string;
+  readonly #isStrict: boolean;
   readonly #startedAtMs: number;
   /** Calls that wait for a table. */
   #waitingCount = 0;
@@ -55,6 +58,7 @@ export class AllocService {
     this.#node = options.node;
     this.#clock = options.clock;
     this.#version = options.version;
+    this.#isStrict = options.isStrict;
     this.#startedAtMs = options.clock.nowMs();
   }
 
@@ -89,7 +93,8 @@ export class AllocService {
 
   #next(request: NextRequest, patience: Patience): NextResponse | Promise<NextResponse> {
     const count = parseCount(request.count === 0 ? 1 : request.count, RANGE_COUNT_MAX);
-    const taken = this.#node.next({ ...this.#placeOf(request.uid), count, floor: request.floor }, patience);
+    const ask = { ...this.#placeOf(request.uid), count, floor: parseFloor(request.floor) };
+    const taken = this.#confirmed(request, [ask], patience, (confirmed) => this.#node.next(ask, patience, confirmed));
     if (taken instanceof Promise) return taken.then((later) => this.#toNextResponse(later, request));
     return this.#toNextResponse(taken, request);
   }
@@ -101,8 +106,14 @@ export class AllocService {
   #nextMany(request: NextManyRequest, patience: Patience): NextManyResponse | Promise<NextManyResponse> {
     const { length } = request.uids;
     if (length > UIDS_PER_REQUEST_MAX) throw new SeqError('INVALID_ARGUMENT', `a batch has at most ${UIDS_PER_REQUEST_MAX} uids, got ${length}`);
-    const asks = request.uids.map((uid) => this.#askOrError(uid));
-    const items = nextMany({ node: this.#node, clock: this.#clock, asks, patience });
+    const { floors } = request;
+    if (floors.length !== 0 && floors.length !== length)
+      throw new SeqError('INVALID_ARGUMENT', `a batch has a floor for each uid or none at all: ${length} uids, got ${floors.length} floors`);
+    const asks = request.uids.map((uid, index) => this.#askOrError(uid, floors[index] ?? 0n));
+    const whole = asks.flatMap((ask) => (ask instanceof SeqError ? [] : [ask]));
+    const items = this.#confirmed<Item[]>(request, whole, patience, (confirmed) =>
+      nextMany({ node: this.#node, clock: this.#clock, asks, patience, confirmed }),
+    );
     if (items instanceof Promise) return items.then((later) => this.#toManyResponse(later, request));
     return this.#toManyResponse(items, request);
   }
@@ -123,7 +134,8 @@ export class AllocService {
       epoch: BigInt(epoch),
       ...this.#routeFor(request.routingVersion),
     });
-    const current = this.#node.current({ ...this.#placeOf(request.uid), floor: request.floor }, patience);
+    const ask = { ...this.#placeOf(request.uid), floor: parseFloor(request.floor) };
+    const current = this.#confirmed(request, [ask], patience, (confirmed) => this.#node.current(ask, patience, confirmed));
     return current instanceof Promise ? current.then(toResponse) : toResponse(current);
   }
 
@@ -134,7 +146,8 @@ export class AllocService {
       epoch: BigInt(epoch),
       ...this.#routeFor(request.routingVersion),
     });
-    const advanced = this.#node.advance({ ...this.#placeOf(request.uid), to: request.to }, patience);
+    const ask = { ...this.#placeOf(request.uid), to: request.to };
+    const advanced = this.#confirmed({ strict: false }, [ask], patience, (confirmed) => this.#node.advance(ask, patience, confirmed));
     return advanced instanceof Promise ? advanced.then(toResponse) : toResponse(advanced);
   }
 
@@ -180,6 +193,17 @@ export class AllocService {
     };
   }
 
+  /** Answers at once, or for a STRICT call after the ownership of its sections was confirmed. */
+  #confirmed<Answer>(
+    { strict }: { readonly strict: boolean },
+    asks: readonly Pick<Ask, 'section'>[],
+    patience: Patience,
+    answer: (confirmed: Confirmed | undefined) => Answer | Promise<Answer>,
+  ): Answer | Promise<Answer> {
+    if (!strict && !this.#isStrict) return answer(undefined);
+    return this.#node.confirm(new Set(asks.map(({ section }) => section)), patience).then(answer);
+  }
+
   #placeOf(uid: bigint) {
     const { registration } = this.#node;
     if (registration === undefined) throw starting('this AllocSvr has not reached its StoreSvrs yet');
@@ -187,9 +211,9 @@ export class AllocService {
   }
 
   /** One bad uid of a batch fails alone. */
-  #askOrError(uid: bigint): Ask | SeqError {
+  #askOrError(uid: bigint, floor: bigint): Ask | SeqError {
     try {
-      return { ...this.#placeOf(uid), count: 1, floor: 0n };
+      return { ...this.#placeOf(uid), count: 1, floor: parseFloor(floor) };
     } catch (error) {
       if (SeqError.is(error)) return error;
       throw error;
@@ -204,6 +228,12 @@ export class AllocService {
     const delta = this.#node.deltaFrom(known);
     return delta === undefined ? { routing: tableToWire(table) } : { routingDelta: deltaToWire(delta) };
   }
+}
+
+/** No counter stands higher, so a higher floor says nothing of a second owner: it is a mistake of the caller. */
+function parseFloor(floor: bigint): bigint {
+  if (floor > SEQ_MAX) throw new SeqError('INVALID_ARGUMENT', `a floor is a number that was handed out, at most ${SEQ_MAX} (2^63-1), got ${floor}`);
+  return floor;
 }
 
 function starting(message: string): SeqError {

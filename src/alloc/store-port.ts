@@ -2,7 +2,7 @@ import { SeqError } from '../base/errors.js';
 import type { StoreClient } from '../store/client.js';
 
 /** What an AllocSvr asks of StoreSvr: the StoreClient, or a twin of it in a test or in the simulator. */
-export type StorePort = Pick<StoreClient, 'register' | 'renewOnce' | 'raise' | 'release' | 'drain' | 'load' | 'watch'>;
+export type StorePort = Pick<StoreClient, 'register' | 'renewOnce' | 'raise' | 'release' | 'drain' | 'load' | 'confirm' | 'watch'>;
 
 /** StoreSvr begins a refusal with this exactly when the incarnation that asks is over. */
 const SUPERSEDED = 'superseded: ';

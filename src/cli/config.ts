@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { DEFAULT_RAISE_AHEAD_MS, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../alloc/preallocator.js';
 import { messageOf, SeqError } from '../base/errors.js';
 import { isWildcard } from '../model/address.js';
 import { checkGeometry, DEFAULT_GEOMETRY, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
@@ -82,6 +83,10 @@ export interface AllocConfig {
   /** Addresses of stores to begin with. */
   readonly stores: readonly string[];
   readonly renewEveryMs: number;
+  /** How long one raise is to last at the recent rate, in ms. */
+  readonly raiseAheadMs: number;
+  /** Every call is STRICT, whatever it says itself. */
+  readonly strict: boolean;
   /** Absolute: where counters survive a clean stop of everything. Undefined: they do not, and uids jump then. */
   readonly dataDir: string | undefined;
   /** Processes under one supervisor, each an AllocSvr of its own. Undefined: this very process is one. */
@@ -173,6 +178,13 @@ const allocSchema = z.strictObject({
     if (ms < 10 || ms > 60_000) throw fields.invalid(`must be 10ms to 1m, got ${String(raw)}`);
     return ms;
   }),
+  raiseAhead: fields.fieldOr(formatDuration(DEFAULT_RAISE_AHEAD_MS), (raw) => {
+    const ms = parseDurationMs(raw);
+    if (ms < RAISE_AHEAD_MIN_MS || ms > RAISE_AHEAD_MAX_MS)
+      throw fields.invalid(`must be ${formatDuration(RAISE_AHEAD_MIN_MS)} to ${formatDuration(RAISE_AHEAD_MAX_MS)}, got ${String(raw)}`);
+    return ms;
+  }),
+  strict: fields.fieldOr(false, fields.boolean),
   dataDir: fields.pathField.optional(),
   workers: fields.fieldOr(null, (raw) => (raw === null ? undefined : fields.integer(raw, { from: 1, to: WORKERS_MAX }))),
   adminListen: fields.listenField.optional(),
@@ -272,6 +284,8 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     zone: raw.zone,
     stores: raw.stores,
     renewEveryMs: raw.renewEvery,
+    raiseAheadMs: raw.raiseAhead,
+    strict: raw.strict,
     dataDir: raw.dataDir === undefined ? undefined : resolve(raw.dataDir),
     workers: raw.workers,
     adminListen: raw.adminListen,

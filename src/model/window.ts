@@ -1,5 +1,8 @@
 import type { AllocId, Epoch, SectionId, Seq } from './ids.js';
 
+/** How far one raise may lift the maxSeq of a section: a wrong request must not burn the number space. */
+export const RAISE_LIFT_MAX = 2n ** 40n;
+
 /**
  * The counters that the owner of an epoch left behind. Only the opener of the next epoch may install them, once, before
  * its first answer, and only if they have this digest (DESIGN 3.2).

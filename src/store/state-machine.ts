@@ -4,6 +4,7 @@ import { waitMsOf } from '../model/lease.js';
 import { DEFAULT_POLICY } from '../model/policy.js';
 import { NO_SETS } from '../model/sets.js';
 import { isSame } from '../model/version.js';
+import { RAISE_LIFT_MAX } from '../model/window.js';
 import { applyDrain, applyRegister, applyRemoveAlloc, applyReportDeath, applyResume } from './apply-alloc.js';
 import { applySetLease, applySetPolicy, applySetSets, applySettleWait } from './apply-settings.js';
 import type { AssignedRun, Command, RaiseItem, ReleasedRun } from './command.js';
@@ -12,8 +13,6 @@ import { type Section, sectionsIn, type StoreState } from './state.js';
 
 export type { RaiseOutcome, Refusal, Result } from './result.js';
 
-/** How far one raise may lift a section: a wrong request must not burn the number space. */
-const RAISE_MAX = 2n ** 40n;
 type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>;
 
 /**
@@ -188,7 +187,8 @@ function refuseRaise(
   if (!state.isCurrent(section.owner))
     return refuse('NOT_OWNER', `superseded: incarnation ${caller.incarnation} of ${caller.allocId} is a former one`);
   if (to > SEQ_MAX) return refuse('OUT_OF_RANGE', `maxSeq must be at most ${SEQ_MAX}, got ${to}`);
-  if (to - section.maxSeq > RAISE_MAX) return refuse('INVALID_ARGUMENT', `a raise lifts by at most ${RAISE_MAX}, got ${to - section.maxSeq}`);
+  if (to - section.maxSeq > RAISE_LIFT_MAX)
+    return refuse('INVALID_ARGUMENT', `a raise lifts by at most ${RAISE_LIFT_MAX}, got ${to - section.maxSeq}`);
   return undefined;
 }
 

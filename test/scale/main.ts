@@ -1,5 +1,5 @@
 import { planAssignment, planLevelling } from '../../src/arbiter/plan.js';
-import { Preallocator } from '../../src/alloc/preallocator.js';
+import { DEFAULT_RAISE_AHEAD_MS, Preallocator } from '../../src/alloc/preallocator.js';
 import { SectionAllocator } from '../../src/alloc/section-allocator.js';
 import { systemClock } from '../../src/base/clock.js';
 import { DEFAULT_LEASE_TERMS, DEFAULT_RENEW_EVERY_MS, waitMsOf } from '../../src/model/lease.js';
@@ -97,7 +97,7 @@ function failover(title: string, set: ScaledSet): void {
 
 /** How often one section raises when its hottest uid takes `rate` numbers a second, by the real preallocator. */
 function raisesPerSecond(rate: number): number {
-  const prealloc = new Preallocator({ raiseBy: 10_000n, trueMax: toSeq(0n), nowMs: 0 });
+  const prealloc = new Preallocator({ raiseBy: 10_000n, aheadMs: DEFAULT_RAISE_AHEAD_MS, trueMax: toSeq(0n), nowMs: 0 });
   let maxSeq = 10_000n;
   let raises = 0;
   const hours = 4;

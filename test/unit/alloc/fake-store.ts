@@ -5,9 +5,19 @@ import type { AllocId, Epoch, SectionId, Seq } from '../../../src/model/ids.js';
 import type { RoutingTable } from '../../../src/model/routing.js';
 import type { WindowRun } from '../../../src/model/window.js';
 import { NO_SETS } from '../../../src/model/sets.js';
-import type { Assignment, Caller, Draining, RaiseItem, RaiseOutcome, ReleasedRun, Renewal, WatchHandlers } from '../../../src/store/client.js';
+import type {
+  Assignment,
+  Caller,
+  Draining,
+  OwnedSection,
+  RaiseItem,
+  RaiseOutcome,
+  ReleasedRun,
+  Renewal,
+  WatchHandlers,
+} from '../../../src/store/client.js';
 
-export type Kind = 'register' | 'renew' | 'raise' | 'release' | 'drain' | 'load';
+export type Kind = 'register' | 'renew' | 'raise' | 'release' | 'drain' | 'load' | 'confirm';
 
 interface Section {
   owner: string | undefined;
@@ -36,7 +46,8 @@ export class FakeStore implements StorePort {
   readonly held = new Set<Kind>();
   readonly raises: RaiseItem[][] = [];
   readonly releases: ReleasedRun[][] = [];
-  readonly counts: Record<Kind, number> = { register: 0, renew: 0, raise: 0, release: 0, drain: 0, load: 0 };
+  readonly confirms: OwnedSection[][] = [];
+  readonly counts: Record<Kind, number> = { register: 0, renew: 0, raise: 0, release: 0, drain: 0, load: 0, confirm: 0 };
   #replies: { readonly kind: Kind; deliver(): void }[] = [];
   #watcher: WatchHandlers | undefined;
 
@@ -141,6 +152,14 @@ export class FakeStore implements StorePort {
 
   load() {
     return this.#answer('load', () => this.assignment());
+  }
+
+  /** What is asked is answered as of when the question came, however late the answer is delivered. */
+  confirm({ sections }: { readonly sections: readonly OwnedSection[] }): Promise<readonly boolean[]> {
+    this.confirms.push([...sections]);
+    return this.#answer('confirm', () =>
+      sections.map(({ section, epoch }) => this.sections[section]!.owner === 'a' && this.sections[section]!.epoch === epoch),
+    );
   }
 
   watch(_ask: unknown, handlers: WatchHandlers): () => void {

@@ -249,6 +249,14 @@ export class HandoffStage {
           current();
           return this.assignmentOf({ id: allocId, incarnation });
         }),
+      confirm: ({ sections }) =>
+        run('load', () => {
+          current();
+          return sections.map(({ section, epoch }) => {
+            const known = this.state.sections[section]!;
+            return known.owner?.incarnation === incarnation && known.epoch === epoch;
+          });
+        }),
       watch: (_ask, handlers) => {
         this.#watchers.set(incarnation, handlers);
         return () => {

@@ -61,6 +61,30 @@ describe('nextMany', () => {
     expect(numbers.slice(2_000)).to.deep.equal([1n, 1n]);
   });
 
+  it('is STRICT with one round for all its sections, each of them refused alone', async () => {
+    store.failures.set('renew', UNKNOWN);
+    store.sections[1]!.owner = 'b';
+    const patience = { deadlineMs: clock.nowMs() + 1000, isCancelled: () => false };
+    const asks = [ask(0), ask(1), ask(0), ask(2), ask(1, 3)];
+    const confirming = node.confirm(new Set(asks.map(({ section }) => section)), patience);
+    await clock.settle();
+    const confirmed = await confirming;
+    const items = await nextMany({ node, clock, asks, patience, confirmed });
+    expect(items.map((item) => (item instanceof SeqError ? item.code : item.first))).to.deep.equal([
+      1n,
+      'UNAVAILABLE',
+      2n,
+      'NOT_OWNER',
+      'UNAVAILABLE',
+    ]);
+    expect(store.confirms).to.deep.equal([
+      [
+        { section: 0, epoch: 1 },
+        { section: 1, epoch: 1 },
+      ],
+    ]);
+  });
+
   it('refuses what still waits when the lease ends', async () => {
     store.held.add('raise');
     const pending = run(...Array.from({ length: 102 }, () => ask(0)));

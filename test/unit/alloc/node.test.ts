@@ -501,19 +501,259 @@ describe('AllocNode', () => {
 
     it('above the counter starts one confirmation a second, however many come', async () => {
       await started(0);
-      const before = store.counts.renew;
       for (let call = 0; call < 50; call++) refusal(0, { floor: 600n });
       await clock.settle();
-      expect(store.counts.renew).to.equal(before + 1);
+      expect(store.confirms).to.deep.equal([[{ section: 0, epoch: 1 }]]);
+      refusal(0, { floor: 600n });
+      await clock.elapse(1000);
+      expect(store.confirms).to.have.length(2);
+      expect(next(0), 'the section is ours: a lying caller takes nothing down').to.equal(1n);
+      expect(fatal).to.deep.equal([]);
     });
 
-    it('ends this incarnation when the confirmation shows that it is over', async () => {
+    it('ends this incarnation when the confirmation says that the section is not ours at that epoch', async () => {
       await started(0);
-      store.failures.set('renew', SUPERSEDED);
+      // The table that would say so does not get through.
+      store.failures.set('renew', UNKNOWN);
+      store.assign('b', 0);
+      expect(next(0), 'nobody has told us').to.equal(1n);
+      refusal(0, { floor: 600n });
+      await clock.settle();
+      expect(fatal.map(({ message }) => message)).to.deep.equal(['we serve section 0 at epoch 1, and the StoreSvrs say that it is not ours']);
+      expect(next(0)).to.equal('UNAVAILABLE');
+    });
+
+    it('ends this incarnation when the confirmation says that it is over', async () => {
+      await started(0);
+      store.failures.set('confirm', SUPERSEDED);
       refusal(0, { floor: 6n });
       await clock.settle();
       expect(fatal).to.have.length(1);
       expect(next(0)).to.equal('UNAVAILABLE');
+    });
+
+    it('above the counter refuses nothing but that call while the confirmation does not come', async () => {
+      await started(0);
+      for (const failure of [UNKNOWN, new SeqError('UNAVAILABLE', 'no leader')]) {
+        store.failures.set('confirm', failure);
+        expect(next(0, { floor: 600n })).to.equal('UNAVAILABLE');
+        await clock.elapse(1500);
+        expect(next(0)).to.be.a('bigint');
+      }
+      expect(fatal).to.deep.equal([]);
+    });
+
+    it('is below every answer, also of a call that waited', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const waiting = later(0, { floor: 100n });
+      const lying = later(0, { floor: 101n });
+      await clock.settle();
+      store.deliver('raise');
+      expect(await waiting).to.equal(101n);
+      expect(await lying).to.equal('UNAVAILABLE');
+    });
+  });
+
+  describe('STRICT', () => {
+    /** The first number of a STRICT call, or its error. */
+    const strictly = async (section: number, { waitMs = 1000, count = 1 } = {}): Promise<bigint | string> => {
+      const wait = patience(waitMs);
+      try {
+        const confirmed = await node.confirm(new Set([section as SectionId]), wait);
+        return (await node.next(ask(section, { count }), wait, confirmed)).first;
+      } catch (error) {
+        if (SeqError.is(error)) return error.definite ? error.code : `${error.code}?`;
+        throw error;
+      }
+    };
+
+    const settled = async <Answer>(answer: Promise<Answer>): Promise<Answer> => {
+      await clock.settle();
+      return answer;
+    };
+
+    it('answers once the store has confirmed that the section is ours, from the same counters as other calls', async () => {
+      await started(0);
+      expect(next(0)).to.equal(1n);
+      expect(await settled(strictly(0))).to.equal(2n);
+      expect(next(0)).to.equal(3n);
+      expect(store.confirms).to.deep.equal([[{ section: 0, epoch: 1 }]]);
+    });
+
+    it('refuses when ownership was lost and a lying clock still shows a lease; a call that trusts the clock is answered', async () => {
+      await started(0);
+      store.failures.set('renew', UNKNOWN);
+      // All three clocks stand still here while the arbiter waits the lease out and gives the section away.
+      store.assign('b', 0);
+      expect(next(0)).to.equal(1n);
+      expect(await settled(strictly(0))).to.equal('UNAVAILABLE');
+      expect(next(0)).to.equal(2n);
+    });
+
+    it('does not rest on a round that was on its way when the call came', async () => {
+      await started(0);
+      store.held.add('confirm');
+      const early = strictly(0);
+      await clock.settle();
+      // The store has answered, and the answer is on its way; then the section changes hands, and this call begins.
+      store.assign('b', 0);
+      store.failures.set('renew', UNKNOWN);
+      const late = strictly(0);
+      await clock.settle();
+      store.held.clear();
+      store.deliver('confirm');
+      expect(await settled(early), 'it began while the section was ours').to.equal(1n);
+      expect(await late).to.equal('UNAVAILABLE');
+      expect(store.confirms).to.have.length(2);
+    });
+
+    it('takes nothing from an epoch that was sealed while the round was on its way', async () => {
+      await started(0);
+      store.held.add('confirm');
+      const waiting = strictly(0);
+      await clock.settle();
+      store.planMove(0);
+      store.push();
+      await handOver(0);
+      store.deliver('confirm');
+      expect(await waiting).to.equal('UNAVAILABLE');
+    });
+
+    it('takes nothing from a later epoch than the one that was confirmed', async () => {
+      await started(0);
+      store.held.add('confirm');
+      const waiting = strictly(0);
+      await clock.settle();
+      store.assign('b', 0);
+      store.assign('a', 0);
+      store.push();
+      store.deliver('confirm');
+      expect(await waiting).to.equal('UNAVAILABLE');
+      store.held.clear();
+      expect(await settled(strictly(0))).to.equal(store.sections[0]!.base + 1n);
+    });
+
+    it('waits for the raise too, and takes only while the epoch is the confirmed one', async () => {
+      await started(0);
+      store.held.add('raise');
+      next(0, { count: 100 });
+      const [waiting, lost] = [strictly(0), strictly(0, { count: 1_000 })];
+      await clock.settle();
+      store.deliver('raise', 1);
+      expect(await waiting).to.equal(101n);
+      await clock.settle();
+      store.assign('a', 0);
+      store.push();
+      store.deliver('raise');
+      expect(await lost).to.equal('UNAVAILABLE');
+    });
+
+    it('needs a lease as well', async () => {
+      await started(0);
+      store.failures.set('renew', UNKNOWN);
+      clock.stall(3000);
+      expect(await settled(strictly(0))).to.equal('UNAVAILABLE');
+      expect(store.confirms).to.deep.equal([]);
+    });
+
+    it('names the owner of a section that is not ours, and asks nobody', async () => {
+      store.assign('b', 2);
+      await started(0);
+      expect(await settled(strictly(2))).to.equal('NOT_OWNER');
+      expect(store.confirms).to.deep.equal([]);
+    });
+
+    it('waits no longer than the call does, and fails definitely with the round', async () => {
+      await started(0);
+      store.held.add('confirm');
+      const late = strictly(0, { waitMs: 200 });
+      await clock.elapse(200);
+      expect(await late).to.equal('TIMEOUT');
+      store.held.clear();
+      store.deliver('confirm');
+      store.failures.set('confirm', UNKNOWN);
+      expect(await settled(strictly(0))).to.equal('UNAVAILABLE');
+      store.failures.clear();
+      expect(await settled(strictly(0)), 'nothing was taken').to.equal(1n);
+    });
+
+    it('learns the newest table when the store says that a section is not ours', async () => {
+      await started(0);
+      store.assign('b', 0);
+      expect(await settled(strictly(0))).to.equal('UNAVAILABLE');
+      await clock.settle();
+      expect(next(0)).to.equal('NOT_OWNER');
+    });
+
+    it('holds for current and advance as well', async () => {
+      await started(0);
+      store.failures.set('renew', UNKNOWN);
+      store.held.add('confirm');
+      const confirmed = node.confirm(new Set([0 as SectionId]), patience());
+      await clock.settle();
+      store.held.clear();
+      store.deliver('confirm');
+      const place = { section: 0 as SectionId, slot: 0 as Slot };
+      expect(await node.advance({ ...place, to: 50n }, patience(), await confirmed)).to.include({ seq: 50n });
+      expect(await node.current({ ...place, floor: 0n }, patience(), await confirmed)).to.include({ seq: 50n });
+      store.assign('b', 0);
+      const lost = await settled(node.confirm(new Set([0 as SectionId]), patience()));
+      expect(() => node.current({ ...place, floor: 0n }, patience(), lost)).to.throw('not ours any more');
+      expect(() => node.advance({ ...place, to: 60n }, patience(), lost)).to.throw('not ours any more');
+    });
+  });
+
+  describe('advance', () => {
+    const advance = async (to: bigint, waitMs = 1000): Promise<bigint | string> => {
+      try {
+        return (await node.advance({ section: 0 as SectionId, slot: 0 as Slot, to }, patience(waitMs))).seq;
+      } catch (error) {
+        if (SeqError.is(error)) return error.definite ? error.code : `${error.code}?`;
+        throw error;
+      }
+    };
+
+    it('lifts a counter forward only, however often it is repeated', async () => {
+      await started(0);
+      expect([await advance(40n), await advance(40n), await advance(7n), next(0)]).to.deep.equal([40n, 40n, 40n, 41n]);
+    });
+
+    it('raises first, and lifts only once that is committed', async () => {
+      await started(0);
+      store.held.add('raise');
+      const lifted = advance(5_000n);
+      await clock.settle();
+      expect(current(0).seq).to.equal(0n);
+      store.deliver('raise');
+      expect(await lifted).to.equal(5_000n);
+      expect(store.sections[0]!.maxSeq >= 5_000n).to.equal(true);
+      expect(next(0)).to.equal(5_001n);
+    });
+
+    it('is refused past 2^40 at a time, and past the end of all counters', async () => {
+      await started(0);
+      expect(await advance(2n ** 40n + 1n)).to.equal('INVALID_ARGUMENT');
+      const far = advance(2n ** 40n);
+      await clock.settle();
+      expect(await far).to.equal(2n ** 40n);
+      expect(await advance(2n ** 63n)).to.equal('OUT_OF_RANGE');
+      expect(next(0)).to.equal(2n ** 40n + 1n);
+    });
+
+    it('ends the wait at the deadline of the call, definitely, and lifts nothing for a caller who went away', async () => {
+      await started(0);
+      store.held.add('raise');
+      const late = advance(5_000n, 200);
+      const gone = Promise.resolve(
+        node.advance({ section: 0 as SectionId, slot: 0 as Slot, to: 5_000n }, { deadlineMs: clock.nowMs() + 1000, isCancelled: () => true }),
+      ).catch((error: SeqError) => error.code);
+      await clock.elapse(200);
+      expect(await late).to.equal('TIMEOUT');
+      store.deliver('raise');
+      expect(await gone).to.equal('ABORTED');
+      expect(current(0).seq).to.equal(0n);
     });
   });
 

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { Preallocator, RAISE_AHEAD_MAX } from '../../../src/alloc/preallocator.js';
+import { DEFAULT_RAISE_AHEAD_MS, Preallocator, RAISE_AHEAD_MAX, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../../../src/alloc/preallocator.js';
 import { SEQ_MAX, type Seq } from '../../../src/model/ids.js';
 
 const seq = (value: bigint | number): Seq => BigInt(value) as Seq;
-const fresh = (raiseBy = 10_000n) => new Preallocator({ raiseBy, trueMax: seq(0), nowMs: 0 });
+const fresh = (raiseBy = 10_000n, aheadMs = DEFAULT_RAISE_AHEAD_MS) => new Preallocator({ raiseBy, aheadMs, trueMax: seq(0), nowMs: 0 });
 
 /** A steady rate for some seconds, sampled once a second; returns where the counter stands. */
 function run(
@@ -49,6 +49,28 @@ describe('Preallocator', () => {
     const count = run(prealloc, { perSecond: 1_000, seconds: 120 });
     const to = prealloc.target({ trueMax: seq(count), maxSeq: seq(count + 10), needed: seq(0) });
     expect(Number(to) - count).to.be.closeTo(60_000, 100);
+  });
+
+  it('aims at as much time as it is told to', () => {
+    for (const aheadMs of [RAISE_AHEAD_MIN_MS, 30_000, RAISE_AHEAD_MAX_MS]) {
+      const prealloc = fresh(1n, aheadMs);
+      const count = run(prealloc, { perSecond: 1_000, seconds: 120 });
+      const to = prealloc.target({ trueMax: seq(count), maxSeq: seq(count + 10), needed: seq(0) });
+      expect(Number(to) - count).to.be.closeTo(aheadMs, aheadMs / 100);
+    }
+  });
+
+  it('does not take what was skipped for a rate', () => {
+    const prealloc = fresh();
+    prealloc.skip(2n ** 40n);
+    prealloc.sample({ trueMax: seq(2n ** 40n + 5n), nowMs: 1_000 });
+    expect(prealloc.lowWater).to.equal(2_500n);
+  });
+
+  it('lifts no further in one raise than the store lets it', () => {
+    const maxSeq = seq(10_000);
+    const needed = seq(10_000n + 2n ** 40n - 1n);
+    expect(fresh().target({ trueMax: seq(9_000), maxSeq, needed })).to.equal(10_000n + 2n ** 40n);
   });
 
   it('never raises by less than raiseBy', () => {

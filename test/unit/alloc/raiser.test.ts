@@ -169,6 +169,23 @@ describe('Raiser', () => {
     expect(Number(requests[0]!.raises[0]!.to), 'far more than raiseBy').to.be.greaterThan(1_004_000);
   });
 
+  it('knows the sections that are called, and how often', async () => {
+    const [one, two] = [open(1), open(2)];
+    one.learnMaxSeq(1_000_000n as Seq);
+    two.learnMaxSeq(1_000_000n as Seq);
+    for (let second = 0; second < 60; second++) {
+      for (let call = 0; call < 50; call++) one.take(0 as Slot, 1);
+      two.take(0 as Slot, 50);
+      await clock.elapse(1000);
+    }
+    expect(raiser.loads).to.deep.equal([
+      { section: 1, callsPerSecond: 50 },
+      { section: 2, callsPerSecond: 1 },
+    ]);
+    await clock.elapse(1000);
+    expect(raiser.loads, 'nobody calls').to.deep.equal([]);
+  });
+
   it('sends nothing after stop, and leaves no timer behind', async () => {
     open(1).take(0 as Slot, 90);
     raiser.stop();

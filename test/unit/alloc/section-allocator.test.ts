@@ -196,6 +196,48 @@ describe('SectionAllocator', () => {
     expect(activeCount).to.equal(2);
   });
 
+  it('is sampled as long as it is called, also by uids that are far from the hottest', () => {
+    const allocator = open({ maxSeq: 1_000_000n as Seq });
+    allocator.take(slot(0), 1_000);
+    allocator.sample();
+    allocator.take(slot(1), 1);
+    expect(allocator.sample()).to.equal(true);
+    expect(allocator.sample()).to.equal(false);
+  });
+
+  it('measures calls a second, however many numbers each takes', () => {
+    const allocator = open({ maxSeq: 1_000_000n as Seq });
+    for (let second = 0; second < 60; second++) {
+      for (let call = 0; call < 20; call++) allocator.take(slot(0), 100);
+      clock.advance(1000);
+      allocator.sample();
+    }
+    expect(allocator.callsPerSecond).to.be.closeTo(20, 0.2);
+    expect(allocator.callCount).to.equal(1_200);
+  });
+
+  it('does not take an advance for a rate: the raises after it are no larger', () => {
+    const allocator = open();
+    const to = 2n ** 39n;
+    void allocator.waitForAdvance({ slot: slot(0), to, deadlineMs: clock.nowMs() + 1000 });
+    allocator.raised(allocator.takeRaise()!);
+    clock.advance(1000);
+    expect(allocator.advance(slot(0), to)).to.equal(to);
+    clock.advance(1000);
+    allocator.sample();
+    allocator.take(slot(0), 80);
+    expect(allocator.takeRaise()).to.equal(to + 180n);
+  });
+
+  it('tells how much of the window is left, in units of what is left when a raise is due', () => {
+    const allocator = open();
+    expect(allocator.headroomRatio).to.equal(4);
+    allocator.take(slot(0), 75);
+    expect(allocator.headroomRatio).to.equal(1);
+    allocator.take(slot(0), 25);
+    expect(allocator.headroomRatio).to.equal(0);
+  });
+
   it('does not take a burst after a long rest for a trickle', () => {
     const allocator = open({ maxSeq: 1_000_000n as Seq });
     clock.advance(3_600_000);

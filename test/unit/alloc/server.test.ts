@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { AllocEvent } from '../../../src/alloc/events.js';
 import { AllocServer, type AllocServerOptions } from '../../../src/alloc/server.js';
 import { systemClock as clock } from '../../../src/base/clock.js';
-import type { SeqError } from '../../../src/base/errors.js';
+import { SeqError } from '../../../src/base/errors.js';
 import { systemRandom } from '../../../src/base/random.js';
 import { Channel } from '../../../src/rpc/channel.js';
 import { HealthService } from '../../../src/rpc/gen/grpc/health/v1/health.js';
@@ -97,6 +97,49 @@ describe('AllocServer', () => {
     });
   });
 
+  const nextMany = async (uids: bigint[], options = {}) => {
+    const request = { uids, floors: [], strict: false, routingVersion: undefined, ...options };
+    const { items } = await channel.call(SeqServiceService.nextMany, request, WAIT);
+    return items.map(({ seq, error }) => error?.code ?? seq);
+  };
+  const current = (uid: bigint, options = {}) =>
+    channel.call(SeqServiceService.current, { uid, floor: 0n, strict: false, routingVersion: undefined, ...options }, WAIT);
+  const advance = (uid: bigint, to: bigint) => channel.call(SeqServiceService.advance, { uid, to, routingVersion: undefined }, WAIT);
+
+  it('lifts a counter, forward only', async () => {
+    expect(await advance(5n, 500n), 'through a raise').to.deep.include({ seq: 500n, epoch: 1n });
+    expect(await advance(5n, 3n)).to.deep.include({ seq: 500n });
+    expect((await next(5n)).first).to.equal(501n);
+  });
+
+  it('confirms ownership for the calls that say so, whatever they ask, and for no other', async () => {
+    await next(5n);
+    await nextMany([5n, 6n]);
+    expect(store.confirms).to.deep.equal([]);
+    expect((await next(5n, { strict: true })).first).to.equal(3n);
+    expect((await next(5n, { strict: true, count: 1_000 })).last).to.equal(1_003n);
+    expect(await nextMany([5n, 1_005n, 5n], { strict: true })).to.deep.equal([1_004n, 1n, 1_005n]);
+    expect((await current(5n, { strict: true })).seq).to.equal(1_005n);
+    expect(store.confirms.map((sections) => sections.map(({ section }) => section))).to.deep.equal([[0], [0], [0, 1], [0]]);
+  });
+
+  it('confirms ownership for every call when it is configured so', async () => {
+    const strict = await start({ isStrict: true });
+    channel.close();
+    channel = new Channel({ address: strict.address, clock });
+    store.failures.set('confirm', new SeqError('PERMISSION_DENIED', 'no quorum today'));
+    for (const call of [() => next(5n), () => current(5n), () => advance(5n, 9n), () => nextMany([5n])]) {
+      const error = await errorOf(call());
+      expect(error).to.include({ code: 'UNAVAILABLE', definite: true });
+      expect(error.message).to.include('no quorum today');
+    }
+  });
+
+  it('keeps each uid of a batch above its floor', async () => {
+    await next(5n, { count: 9 });
+    expect(await nextMany([5n, 6n, 5n, 7n], { floors: [9n, 0n, 11n, 2n ** 63n] })).to.deep.equal([10n, 1n, 'UNAVAILABLE', 'INVALID_ARGUMENT']);
+  });
+
   const bad: [string, () => Promise<unknown>, string][] = [
     ['a uid outside the set', () => next(4000n), '4000'],
     ['a count above the limit', () => next(5n, { count: 1_000_001 }), '1000001'],
@@ -111,6 +154,12 @@ describe('AllocServer', () => {
       '10001',
     ],
   ];
+  bad.push(
+    ['floors that are not one for each uid', () => nextMany([5n, 6n], { floors: [1n] }), '2 uids, got 1 floors'],
+    ['a floor that no counter can reach', () => next(5n, { floor: 2n ** 63n }), '9223372036854775808'],
+    ['an advance to 0', () => advance(5n, 0n), 'got 0'],
+    ['an advance that is too far', () => advance(5n, 2n ** 40n + 1n), '1099511627777'],
+  );
   for (const [what, call, value] of bad) {
     it(`refuses ${what} with the value and the rule`, async () => {
       const error = await errorOf(call());

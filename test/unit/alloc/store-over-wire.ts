@@ -3,6 +3,8 @@ import type { SeqError } from '../../../src/base/errors.js';
 import type { Epoch, SectionId, Seq } from '../../../src/model/ids.js';
 import { incomingToWire, leaseTermsToWire, tableToWire, versionFromWire, windowToWire } from '../../../src/rpc/codec.js';
 import {
+  type ConfirmRequest,
+  type ConfirmResponse,
   type DrainRequest,
   type DrainResponse,
   type LoadRequest,
@@ -71,6 +73,12 @@ export function serveStore(options: {
     drain: unary<DrainRequest, DrainResponse>('drain', async () => {
       const { assignment, successorCount } = await store.drain();
       return { assignment: toWire(assignment), successorCount };
+    }),
+    confirm: unary<ConfirmRequest, ConfirmResponse>('confirm', async ({ sections }) => {
+      const owned = await store.confirm({
+        sections: sections.map(({ section, epoch }) => ({ section: section as SectionId, epoch: Number(epoch) as Epoch })),
+      });
+      return { owned: [...owned] };
     }),
     load: unary<LoadRequest, LoadResponse>('load', async () => ({ assignment: toWire(await store.load()) })),
     watch: handlers.serverStream<WatchRequest, WatchResponse>((_request, stream) => {

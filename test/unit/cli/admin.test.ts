@@ -197,6 +197,8 @@ function allocConfig(store: string): AllocConfig {
     dataDir: undefined,
     workers: undefined,
     renewEveryMs: 100,
+    raiseAheadMs: 60_000,
+    strict: false,
     adminListen: local,
   };
 }

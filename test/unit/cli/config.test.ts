@@ -75,6 +75,8 @@ describe('config', () => {
       stores: ['127.0.0.1:1'],
       renewEveryMs: 500,
       workers: undefined,
+      raiseAheadMs: 60_000,
+      strict: false,
       dataDir: undefined,
       adminListen: undefined,
     });
@@ -100,7 +102,9 @@ describe('config', () => {
     const bare = parseConfig(STORE, 'x.yaml') as StoreConfig;
     for (const key of ['geometry', 'lease', 'raiseBy', 'keepLogEntries', 'heartbeatMs', 'electionMinMs'] as const)
       expect(store[key], key).to.deep.equal(bare[key]);
-    expect((loadConfig('deploy/config/alloc.yaml') as AllocConfig).renewEveryMs).to.equal(500);
+    const alloc = loadConfig('deploy/config/alloc.yaml') as AllocConfig;
+    for (const key of ['renewEveryMs', 'raiseAheadMs', 'strict'] as const)
+      expect(alloc[key], key).to.equal((parseConfig(ALLOC, 'x') as AllocConfig)[key]);
   });
 
   it('has every key in the files that it ships', () => {
@@ -137,6 +141,8 @@ describe('config', () => {
       'stores',
       'renewEvery',
       'dataDir',
+      'raiseAhead',
+      'strict',
       'adminListen',
     ]);
   });
@@ -184,6 +190,8 @@ describe('config', () => {
     ['heartbeats that do not fit into an election', withLine(STORE, 'heartbeat: 200ms'), ['200ms x 3 > 500ms']],
     ['drift beyond the bound', withLine(STORE, 'drift: 30%'), ['drift', '300000']],
     ['an admin port that is no address', withLine(ALLOC, 'adminListen: 7092'), ['adminListen', '7092']],
+    ['a raise that would be due again at once', withLine(ALLOC, 'raiseAhead: 4s'), ['raiseAhead', '5s to 10m']],
+    ['a raise for hours', withLine(ALLOC, 'raiseAhead: 1h'), ['raiseAhead', '5s to 10m']],
     ['a renewal interval of zero', withLine(ALLOC, 'renewEvery: 0ms'), ['renewEvery', '10ms to 1m']],
     ['a founding store without an id', withLine(STORE, 'nodeId:'), ['nodeId', 'is required', 'join: true']],
     ['join that is neither true nor false', withLine(STORE, 'join: 1'), ['join', 'true or false', '1']],
