@@ -72,7 +72,7 @@ export type AllocEvent =
   | { readonly type: 'countersRefused'; readonly why: string }
   /** One round for the STRICT calls that waited. */
   | { readonly type: 'ownershipConfirmed'; readonly callCount: number; readonly sectionCount: number; readonly tookMs: number }
-  /** A round failed, and with it the calls that waited for it. */
+  /** A round failed, and with it the calls that waited for it. `callCount`: those of the rounds that were left out too. */
   | (Thinned & { readonly type: 'confirmationFailed'; readonly callCount: number; readonly error: SeqError })
   | { readonly type: 'sectionsSealed'; readonly sectionCount: number }
   | { readonly type: 'sectionsReleased'; readonly releasedCount: number; readonly refusedCount: number }

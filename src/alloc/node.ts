@@ -230,8 +230,24 @@ export class AllocNode {
     return this.#ownership.sectionCount;
   }
 
+  /** Uids that have memory, counted by page. */
   get residentUidCount(): number {
-    return this.#ownership.residentUidCount;
+    let count = 0;
+    for (const { residentUidCount } of this.#ownership.opened) count += residentUidCount;
+    return count;
+  }
+
+  /** Of the section whose window is closest to its end, what is left of it: below 1 a raise is due, 0 means that calls wait. */
+  get headroomRatioMin(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { isOpen, headroomRatio } of this.#ownership.opened) if (isOpen) least = Math.min(least, headroomRatio);
+    return Number.isFinite(least) ? least : 1;
+  }
+
+  /** The sections that have most memory, at most `countMax`. */
+  largestSections(countMax: number): SectionAllocator[] {
+    const used = [...this.#ownership.opened].filter(({ residentUidCount }) => residentUidCount > 0);
+    return used.sort((one, other) => other.residentUidCount - one.residentUidCount || one.section - other.section).slice(0, countMax);
   }
 
   /** Numbers handed out since the process started. */

@@ -176,11 +176,9 @@ export class Ownership {
     return this.#sections.count;
   }
 
-  /** Uids that have memory, counted by page. */
-  get residentUidCount(): number {
-    let count = 0;
-    for (const allocator of this.#sections.values()) count += allocator.residentUidCount;
-    return count;
+  /** The sections that were asked for. */
+  get opened(): Iterable<SectionAllocator> {
+    return this.#sections.values();
   }
 
   leaseLeftMsAt(now: Instant): number {

@@ -30,6 +30,8 @@ import type { AllocNode, Ask, Confirmed, Current, Patience, Taken } from './node
 
 /** What callers are told to wait, in ms, while this node starts. */
 const STARTING_RETRY_AFTER_MS = 200;
+/** As admin.proto says. */
+const SECTIONS_SHOWN_MAX = 100;
 /** How long a call waits for a table that its caller has heard of, in ms. A caller that lies waits itself, and no longer. */
 const HEARD_WAIT_MAX_MS = 100;
 /** Calls that wait so at the same time; beyond it they are answered by the table there is. */
@@ -190,6 +192,14 @@ export class AllocService {
       routingVersion: node.table === undefined ? undefined : versionToWire(node.table.version),
       handedOutCount: BigInt(node.handedOutCount),
       residentUidCount: BigInt(node.residentUidCount),
+      sections: node.largestSections(SECTIONS_SHOWN_MAX).map((section) => ({
+        section: section.section,
+        epoch: BigInt(section.epoch),
+        residentUidCount: BigInt(section.residentUidCount),
+        callsPerSecond: Math.round(section.callsPerSecond),
+        trueMax: section.trueMax,
+        maxSeq: section.maxSeq,
+      })),
     };
   }
 

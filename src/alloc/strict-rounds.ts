@@ -47,6 +47,8 @@ export class StrictRounds {
   readonly #abort = new AbortController();
   readonly #failures: Notices;
   #queue = new Set<Waiting>();
+  /** Calls of failed rounds that were not told yet. */
+  #failedCallCount = 0;
   #isScheduled = false;
   #isInFlight = false;
 
@@ -146,7 +148,11 @@ export class StrictRounds {
       if (!SeqError.is(error)) throw error;
       for (const call of calls) call.fail(unconfirmed(error.message, error));
       if (this.#abort.signal.aborted) return;
-      this.#failures.tell((leftOutCount) => this.#options.observe({ type: 'confirmationFailed', callCount: calls.length, error, leftOutCount }));
+      this.#failedCallCount += calls.length;
+      this.#failures.tell((leftOutCount) => {
+        this.#options.observe({ type: 'confirmationFailed', callCount: this.#failedCallCount, error, leftOutCount });
+        this.#failedCallCount = 0;
+      });
       this.#options.onError(error);
     } finally {
       this.#isInFlight = false;

@@ -28,6 +28,8 @@ export function allocTelemetry({ version, clock }: { readonly version: string; r
       eventLoopLagged: (event) => alloc.eventLoopLagged(event),
       maxSeqRaised: (event) => alloc.maxSeqRaised(event),
       windowEmpty: (event) => alloc.windowEmpty(event),
+      ownershipConfirmed: (event) => alloc.ownershipConfirmed(event),
+      confirmationFailed: (event) => alloc.confirmationFailed(event),
       floorAboveCurrent: (event) => alloc.floorAboveCurrent(event),
       sectionsReleased: (event) => alloc.sectionsReleased(event),
       handoffInstalled: () => alloc.handoffInstalled(),
@@ -47,6 +49,7 @@ function readingOf(node: AllocNode, clock: Clock): AllocReading {
     leaseLeftMs: node.leaseLeftMsAt(now),
     isServing: node.isServingAt(now),
     residentUidCount: node.residentUidCount,
+    headroomRatioMin: node.headroomRatioMin,
     version: node.table?.version,
   };
 }

@@ -10,6 +10,8 @@ export interface AllocReading {
   readonly leaseLeftMs: number;
   readonly isServing: boolean;
   readonly residentUidCount: number;
+  /** 1 while no section is in use. */
+  readonly headroomRatioMin: number;
   /** Undefined before the first table. */
   readonly version: Version | undefined;
 }
@@ -34,6 +36,8 @@ export class AllocMetrics {
   readonly #floorAlarms: Meter;
   readonly #handedOver: Meter;
   readonly #handoffs: Counts<'exact' | 'fell_back'>;
+  readonly #strictCalls: Counts<'ok' | 'failed'>;
+  readonly #strictSeconds: Distribution;
 
   constructor(metrics: Metrics, read: () => AllocReading | undefined) {
     const zeroOr = (of: (reading: AllocReading) => number) => (): number => {
@@ -50,6 +54,11 @@ export class AllocMetrics {
     gauge('seqsvr_alloc_lease_remaining_seconds', 'What is left of the lease; 0: none.', ({ leaseLeftMs }) => leaseLeftMs / 1000);
     gauge('seqsvr_alloc_serving', 'Whether this AllocSvr may hand out numbers (1) or not (0).', ({ isServing }) => bit(isServing));
     gauge('seqsvr_alloc_users_resident', 'Uids that have memory, counted by page.', ({ residentUidCount }) => residentUidCount);
+    gauge(
+      'seqsvr_alloc_headroom_ratio_min',
+      'What is left of the window of the section that is closest to its end: below 1 a raise is due, 0 means that calls wait.',
+      ({ headroomRatioMin }) => headroomRatioMin,
+    );
     gauge('seqsvr_route_generation', 'Generation of the newest routing table seen.', ({ version }) => version?.generation ?? 0);
     gauge('seqsvr_route_version', 'Version of the newest routing table seen, within its generation.', ({ version }) => version?.value ?? 0);
 
@@ -78,6 +87,14 @@ export class AllocMetrics {
       label: 'result',
       values: ['exact', 'fell_back'],
     });
+    this.#strictCalls = metrics.counterBy('seqsvr_alloc_strict_calls_total', 'STRICT calls whose round with the StoreSvrs was answered, or failed.', {
+      label: 'result',
+      values: ['ok', 'failed'],
+    });
+    this.#strictSeconds = metrics.histogram(
+      'seqsvr_alloc_strict_round_duration_seconds',
+      'Time of the rounds that confirm ownership for STRICT calls.',
+    );
   }
 
   sectionsReleased({ releasedCount }: { readonly releasedCount: number }): void {
@@ -90,6 +107,15 @@ export class AllocMetrics {
 
   handoffFellBack(): void {
     this.#handoffs.add('fell_back', 1);
+  }
+
+  ownershipConfirmed({ callCount, tookMs }: { readonly callCount: number; readonly tookMs: number }): void {
+    this.#strictCalls.add('ok', callCount);
+    this.#strictSeconds.observe(tookMs / 1000);
+  }
+
+  confirmationFailed({ callCount }: { readonly callCount: number }): void {
+    this.#strictCalls.add('failed', callCount);
   }
 
   leaseRenewed(): void {

@@ -177,6 +177,10 @@ describe('AllocServer', () => {
     const { name, version, clusterId, pid, role } = await channel.call(AdminServiceService.getStatus, {}, WAIT);
     expect({ name, version, clusterId, pid }).to.deep.equal({ name: 'a', version: '1.2.3', clusterId: 'c', pid: process.pid });
     expect(role?.value).to.include({ allocId: 'a', incarnation: alloc.incarnation, isServing: true, sectionCount: 2, handedOutCount: 1n });
+    const sections = role?.$case === 'alloc' ? role.value.sections : [];
+    expect(
+      sections.map(({ section, epoch, residentUidCount, trueMax, maxSeq }) => [section, epoch, residentUidCount, trueMax, maxSeq]),
+    ).to.deep.equal([[0, 1n, 1024n, 1n, 100n]]);
     expect(await channel.call(HealthService.check, { service: 'seqsvr.v1.SeqService' }, WAIT)).to.deep.equal({ status: 1 });
   });
 

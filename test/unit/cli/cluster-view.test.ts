@@ -54,6 +54,7 @@ function alloc(id: number, change: { readonly isServing?: boolean } = {}): NodeA
     sectionCount: 5,
     handedOutCount: 0n,
     residentUidCount: 0n,
+    sections: [],
   };
   return answer(`a:${id}`, { $case: 'alloc', value: { ...value, ...change } });
 }

@@ -17,7 +17,7 @@ function table(...owners: (number | undefined)[]): RoutingTable {
 }
 
 function answer(address: string, isServing: boolean): NodeAnswer {
-  const value = { allocId: '', incarnation: '', isServing, leaseLeftMs: 0n, sectionCount: 1, handedOutCount: 0n, residentUidCount: 0n };
+  const value = { allocId: '', incarnation: '', isServing, leaseLeftMs: 0n, sectionCount: 1, handedOutCount: 0n, residentUidCount: 0n, sections: [] };
   return { address, error: '', status: { name: '', clusterId: '', version: '', pid: 1, uptimeMs: 1n, role: { $case: 'alloc', value } } };
 }
 

@@ -9,6 +9,7 @@ const READING: AllocReading = {
   leaseLeftMs: 2_500,
   isServing: true,
   residentUidCount: 2_048,
+  headroomRatioMin: 0.5,
   version: { generation: 1_750_000_000, value: 9 },
 };
 
@@ -34,6 +35,7 @@ describe('AllocMetrics', () => {
       ['seqsvr_alloc_lease_remaining_seconds', 2.5],
       ['seqsvr_alloc_serving', 1],
       ['seqsvr_alloc_users_resident', 2_048],
+      ['seqsvr_alloc_headroom_ratio_min', 0.5],
       ['seqsvr_route_generation', 1_750_000_000],
       ['seqsvr_route_version', 9],
     ];
@@ -60,6 +62,14 @@ describe('AllocMetrics', () => {
     expect(await valueOf('seqsvr_alloc_lease_losses_total')).to.equal(1);
     expect(await valueOf('seqsvr_alloc_lags_total')).to.equal(4);
     expect([await valueOf(jumps, `${jumps}{kind="suspend"}`), await valueOf(jumps, `${jumps}{kind="wallBack"}`)]).to.deep.equal([2, 0]);
+  });
+
+  it('counts STRICT calls by how their round ended, and measures the rounds', async () => {
+    alloc.ownershipConfirmed({ callCount: 40, tookMs: 3 });
+    alloc.confirmationFailed({ callCount: 7 });
+    const [calls, seconds] = ['seqsvr_alloc_strict_calls_total', 'seqsvr_alloc_strict_round_duration_seconds'];
+    expect([await valueOf(calls, `${calls}{result="ok"}`), await valueOf(calls, `${calls}{result="failed"}`)]).to.deep.equal([40, 7]);
+    expect(await valueOf(seconds, `${seconds}_sum`)).to.be.closeTo(0.003, 1e-9);
   });
 
   it('counts raises, and measures them in seconds', async () => {

@@ -262,6 +262,24 @@ export interface AllocStatus {
   handedOutCount: bigint;
   /** Uids that have a page in memory, counted by page. */
   residentUidCount: bigint;
+  /** The sections that have most memory, at most 100. */
+  sections: SectionUse[];
+}
+
+/** One section as its owner has it in memory. */
+export interface SectionUse {
+  /** The section, counted from 0 within the set. */
+  section: number;
+  /** The epoch that the owner has it in. */
+  epoch: bigint;
+  /** Uids that have a page in memory, counted by page. */
+  residentUidCount: bigint;
+  /** Calls a second, measured over the last seconds. */
+  callsPerSecond: number;
+  /** The highest number handed out for any of its uids. */
+  trueMax: bigint;
+  /** Committed ceiling, as far as the owner has heard. */
+  maxSeq: bigint;
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -1825,6 +1843,7 @@ function createBaseAllocStatus(): AllocStatus {
     routingVersion: undefined,
     handedOutCount: 0n,
     residentUidCount: 0n,
+    sections: [],
   };
 }
 
@@ -1862,6 +1881,9 @@ export const AllocStatus: MessageFns<AllocStatus> = {
         throw new globalThis.Error("value provided for field message.residentUidCount of type uint64 too large");
       }
       writer.uint32(64).uint64(message.residentUidCount);
+    }
+    for (const v of message.sections) {
+      SectionUse.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1941,6 +1963,127 @@ export const AllocStatus: MessageFns<AllocStatus> = {
             }
 
             message.residentUidCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.sections.push(SectionUse.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSectionUse(): SectionUse {
+  return { section: 0, epoch: 0n, residentUidCount: 0n, callsPerSecond: 0, trueMax: 0n, maxSeq: 0n };
+}
+
+export const SectionUse: MessageFns<SectionUse> = {
+  encode(message: SectionUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.section !== 0) {
+      writer.uint32(8).uint32(message.section);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.residentUidCount !== 0n) {
+      if (BigInt.asUintN(64, message.residentUidCount) !== message.residentUidCount) {
+        throw new globalThis.Error("value provided for field message.residentUidCount of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.residentUidCount);
+    }
+    if (message.callsPerSecond !== 0) {
+      writer.uint32(32).uint32(message.callsPerSecond);
+    }
+    if (message.trueMax !== 0n) {
+      if (BigInt.asUintN(64, message.trueMax) !== message.trueMax) {
+        throw new globalThis.Error("value provided for field message.trueMax of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.trueMax);
+    }
+    if (message.maxSeq !== 0n) {
+      if (BigInt.asUintN(64, message.maxSeq) !== message.maxSeq) {
+        throw new globalThis.Error("value provided for field message.maxSeq of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.maxSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SectionUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSectionUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.section = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.residentUidCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.callsPerSecond = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.trueMax = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxSeq = reader.uint64() as bigint;
             continue;
           }
         }
