@@ -43,6 +43,15 @@ describe('Lease', () => {
     });
   }
 
+  it('is over as soon as one clock says so, whatever the other two say', () => {
+    const sentAt = { monoMs: 10_000, wallMs: 20_000, uptimeMs: 30_000 };
+    const lease = Lease.renewed({ sentAt, leaseMs: 3_000 });
+    for (const clock of ['monoMs', 'wallMs', 'uptimeMs'] as const) {
+      expect(lease.isValidAt({ ...sentAt, [clock]: sentAt[clock] + 2_999 }), clock).to.equal(true);
+      expect(lease.isValidAt({ ...sentAt, [clock]: sentAt[clock] + 3_000 }), clock).to.equal(false);
+    }
+  });
+
   it('is over by uptime alone when someone set the date back during a suspend', () => {
     const clock = new VirtualClock();
     const lease = Lease.renewed({ sentAt: clock.now(), leaseMs: 3_000 });
