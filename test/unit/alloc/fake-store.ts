@@ -14,6 +14,7 @@ import type {
   RaiseOutcome,
   ReleasedRun,
   Renewal,
+  SectionLoad,
   WatchHandlers,
 } from '../../../src/store/client.js';
 
@@ -47,6 +48,8 @@ export class FakeStore implements StorePort {
   readonly raises: RaiseItem[][] = [];
   readonly releases: ReleasedRun[][] = [];
   readonly confirms: OwnedSection[][] = [];
+  /** As the last renewal said. */
+  loads: readonly SectionLoad[] = [];
   readonly counts: Record<Kind, number> = { register: 0, renew: 0, raise: 0, release: 0, drain: 0, load: 0, confirm: 0 };
   #replies: { readonly kind: Kind; deliver(): void }[] = [];
   #watcher: WatchHandlers | undefined;
@@ -111,7 +114,8 @@ export class FakeStore implements StorePort {
     return this.#answer('register', () => ({ clusterId: 'c', geometry: this.geometry, raiseBy: this.raiseBy, lease: this.#lease() }));
   }
 
-  renewOnce({ routingVersion }: Parameters<StorePort['renewOnce']>[0]): Promise<Renewal> {
+  renewOnce({ routingVersion, loads = [] }: Parameters<StorePort['renewOnce']>[0]): Promise<Renewal> {
+    this.loads = loads;
     return this.#answer('renew', () => ({
       lease: this.#lease(),
       assignment: routingVersion?.generation === this.generation && routingVersion.value >= this.version ? undefined : this.assignment(),

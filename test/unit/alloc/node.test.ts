@@ -956,6 +956,15 @@ describe('AllocNode', () => {
     expect([node.handedOutCount, node.residentUidCount, node.sectionCount]).to.deep.equal([11, 2048, 2]);
   });
 
+  it('says with each renewal how often its sections are called', async () => {
+    await started(0, 1);
+    for (let second = 0; second < 60; second++) {
+      for (let call = 0; call < 20; call++) next(0);
+      await clock.elapse(1000);
+    }
+    expect(store.loads).to.deep.equal([{ section: 0, callsPerSecond: 20 }]);
+  });
+
   it('raises ahead of need in steady state: no call waits', async () => {
     store.raiseBy = 1000n;
     await started(0);
