@@ -1,6 +1,9 @@
 import { expect } from 'chai';
+import { SectionCounters } from '../../../src/alloc/counters.js';
 import type { AllocEvent } from '../../../src/alloc/events.js';
+import { sealedFrom } from '../../../src/alloc/sealed-counters.js';
 import { SeqError } from '../../../src/base/errors.js';
+import type { Epoch, SectionId, Seq, Slot } from '../../../src/model/ids.js';
 import { HandoffStage, type TestAlloc } from './handoff-stage.js';
 
 describe('a clean stop', () => {
@@ -168,6 +171,33 @@ describe('a clean stop', () => {
       expect(typesOf(a)).to.include('handoffFellBack');
     });
 
+    it('takes nothing from a file whose counters are others, though it is of the very epoch', async () => {
+      await stopAll();
+      const counters = new SectionCounters({ uidCount: 3000, base: 0n as Seq, maxSeq: 100n as Seq });
+      counters.next(5 as Slot, 3);
+      a.file = { ...a.file!, sealed: [sealedFrom(0 as SectionId, 1 as Epoch, counters)] };
+      a = await stage.start('a', { file: true });
+      give(a, 0);
+      await stage.clock.elapse(1100);
+      expect(stage.current(a, 0, 5)).to.deep.equal({ seq: 7n, exact: false, epoch: 2 });
+    });
+
+    it('waits for counters that are still coming in, and saves them', async () => {
+      await stopAll();
+      b = await stage.start('b', { file: true });
+      give(b, 0);
+      const stop = drain(b);
+      await stage.clock.elapse(300);
+      expect(stop.doneMs()).to.equal(undefined);
+      a = await stage.start('a', { file: true });
+      await stage.clock.elapse(1000);
+      expect(stop.doneMs()).to.be.within(300, 1300);
+      b = await stage.start('b', { file: true });
+      give(b, 0);
+      await stage.clock.settle();
+      expect(stage.current(b, 0, 5)).to.deep.equal({ seq: 7n, exact: true, epoch: 3 });
+    });
+
     it('refuses a file of another cluster, with an event', async () => {
       await stopAll();
       a.file = { ...a.file!, clusterId: 'd'.repeat(32) };
@@ -197,11 +227,13 @@ describe('a clean stop', () => {
       await stopAll();
       a = await stage.start('a', { file: true });
       b = await stage.start('b', { file: true });
+      give(a, 3);
+      takes(a, 3, 0, 4);
       await stopAll();
       a = await stage.start('a', { file: true });
-      give(a, 0);
+      give(a, 0, 3);
       await stage.clock.settle();
-      expect(stage.next(a, 0, { slot: 5 })).to.equal(8n);
+      expect([stage.next(a, 0, { slot: 6 }), stage.next(a, 3)]).to.deep.equal([1n, 5n]);
     });
 
     it('saves what was released to a successor that stops too', async () => {

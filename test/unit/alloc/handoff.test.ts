@@ -104,6 +104,7 @@ describe('the hand-off', () => {
         { seq: 4n, exact: true, epoch: 2 },
         { seq: 1n, exact: true, epoch: 2 },
       ]);
+      expect(stage.pulls, 'in one stream').to.have.length(1);
     });
 
     it('lets the successor fetch afterwards what a broken stream did not bring', async () => {

@@ -148,6 +148,13 @@ describe('OwnedSections', () => {
       expect(sections.install(0 as SectionId, 2 as Epoch, installed)).to.equal(false);
       expect(get(0)).to.equal(undefined);
     });
+
+    it('come too late when a later epoch awaits others', () => {
+      sections.adopt([run(0, 1, 2, { base: 50n, handoff })]);
+      sections.adopt([run(0, 1, 4, { base: 90n, handoff: { ...handoff, epoch: 3 as Epoch } })]);
+      expect(sections.install(0 as SectionId, 2 as Epoch, installed)).to.equal(false);
+      expect(sections.awaitedOnes()).to.deep.equal([0]);
+    });
   });
 
   it('treats an epoch that goes back as a broken invariant', () => {
