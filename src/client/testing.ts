@@ -4,15 +4,18 @@ import { type ErrorCode, optional, type Redirect, SeqError } from '../base/error
 import { checkGeometry, contains, DEFAULT_GEOMETRY, type Geometry, SECTIONS_MAX, sectionCountOf, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
 import { parseAllocId, parseUid, SEQ_MAX, toEpoch, type Uid, UID_MAX } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
+import { NO_SETS, parseSetMap, type SetMap } from '../model/sets.js';
 import { isNewer } from '../model/version.js';
-import { callerVersionFromWire, tableToWire } from '../rpc/codec.js';
+import { callerVersionFromWire, setMapToWire, tableToWire } from '../rpc/codec.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import * as wire from '../rpc/gen/seqsvr/v1/seq.js';
 import { RANGE_COUNT_MAX, UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
 import { GrpcServer, Handlers, type Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
 
-export type MemorySeqMethod = 'next' | 'nextMany' | 'current' | 'getRoute';
+export type { SetEntry, SetMap } from '../model/sets.js';
+
+export type MemorySeqMethod = 'next' | 'nextMany' | 'current' | 'advance' | 'getRoute';
 
 /** What goes wrong with one call. */
 export type MemorySeqFault =
@@ -54,11 +57,12 @@ const BROKEN_CONNECTION = { code: 14, details: 'the reply was dropped by a Memor
 export class MemorySeqServer {
   readonly #clock: Clock;
   readonly #lastSeqs = new Map<Uid, bigint>();
-  readonly #callCounts: Record<MemorySeqMethod, number> = { next: 0, nextMany: 0, current: 0, getRoute: 0 };
+  readonly #callCounts: Record<MemorySeqMethod, number> = { next: 0, nextMany: 0, current: 0, advance: 0, getRoute: 0 };
   readonly #cutDelayed = new Set<() => void>();
   #faults: { readonly method: MemorySeqMethod; readonly fault: MemorySeqFault; times: number }[] = [];
   #server: GrpcServer | undefined;
   #table: RoutingTable;
+  #sets: SetMap = NO_SETS;
   #closing: Promise<void> | undefined;
 
   private constructor(geometry: Geometry, clock: Clock) {
@@ -97,6 +101,11 @@ export class MemorySeqServer {
   /** Tells another table from now on, such as one that names another server. It must be newer to be believed. */
   setTable(table: RoutingTable): void {
     this.#table = table;
+  }
+
+  /** Tells these sets from now on; a client believes a newer version. Throws INVALID_ARGUMENT for a map that is none. */
+  setSets(sets: SetMap): void {
+    this.#sets = parseSetMap(sets);
   }
 
   /** Makes the next calls of a method go wrong, after the faults that were injected before. */
@@ -140,7 +149,11 @@ export class MemorySeqServer {
     const next = handlers.unary((request: wire.NextRequest) => this.#next(request));
     const nextMany = handlers.unary((request: wire.NextManyRequest) => this.#nextMany(request));
     const current = handlers.unary((request: wire.CurrentRequest) => this.#current(request));
-    const getRoute = handlers.unary((request: wire.GetRouteRequest) => ({ routing: this.#newerThan(request.routingVersion) }));
+    const advance = handlers.unary((request: wire.AdvanceRequest) => this.#advance(request));
+    const getRoute = handlers.unary((request: wire.GetRouteRequest) => ({
+      routing: this.#newerThan(request.routingVersion),
+      sets: BigInt(this.#sets.version) > request.setsVersion ? setMapToWire(this.#sets) : undefined,
+    }));
     return [
       {
         definition: wire.SeqServiceService,
@@ -148,6 +161,7 @@ export class MemorySeqServer {
           next: this.#withFaults('next', next, handlers),
           nextMany: this.#withFaults('nextMany', nextMany, handlers),
           current: this.#withFaults('current', current, handlers),
+          advance: this.#withFaults('advance', advance, handlers),
         },
       },
       { definition: wire.RouteServiceService, implementation: { getRoute: this.#withFaults('getRoute', getRoute, handlers) } },
@@ -202,14 +216,23 @@ export class MemorySeqServer {
     return { first, last, epoch: 1n, routing: this.#newerThan(routingVersion) };
   }
 
-  #nextMany({ uids, routingVersion }: wire.NextManyRequest): wire.NextManyResponse {
-    if (uids.length > UIDS_PER_REQUEST_MAX) throw new SeqError('INVALID_ARGUMENT', `at most ${UIDS_PER_REQUEST_MAX} uids, got ${uids.length}`);
-    return { items: uids.map((uid) => this.#item(uid)), routing: this.#newerThan(routingVersion) };
+  #advance({ uid, to, routingVersion }: wire.AdvanceRequest): wire.AdvanceResponse {
+    const parsed = this.#parse(uid);
+    if (to < 1n || to > SEQ_MAX) throw new SeqError('OUT_OF_RANGE', `a counter is lifted to a number in [1, ${SEQ_MAX}], got ${to}`);
+    const last = this.#lastSeqs.get(parsed) ?? 0n;
+    const seq = to > last ? to : last;
+    this.#lastSeqs.set(parsed, seq);
+    return { seq, epoch: 1n, routing: this.#newerThan(routingVersion) };
   }
 
-  #item(uid: bigint): wire.NextManyItem {
+  #nextMany({ uids, floors, routingVersion }: wire.NextManyRequest): wire.NextManyResponse {
+    if (uids.length > UIDS_PER_REQUEST_MAX) throw new SeqError('INVALID_ARGUMENT', `at most ${UIDS_PER_REQUEST_MAX} uids, got ${uids.length}`);
+    return { items: uids.map((uid, at) => this.#item(uid, floors[at] ?? 0n)), routing: this.#newerThan(routingVersion) };
+  }
+
+  #item(uid: bigint, floor: bigint): wire.NextManyItem {
     try {
-      const { first } = this.#take(uid, 1, 0n);
+      const { first } = this.#take(uid, 1, floor);
       return { seq: first, epoch: 1n, error: undefined };
     } catch (error) {
       if (!(error instanceof SeqError)) throw error;

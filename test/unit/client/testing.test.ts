@@ -8,7 +8,7 @@ describe('client/testing', () => {
     await using client = await SeqClient.connect({ endpoints: [server.address] });
     expect(server.address).to.match(/^127\.0\.0\.1:\d+$/);
     await client.next(1);
-    expect(server.callCounts).to.deep.equal({ next: 1, nextMany: 0, current: 0, getRoute: 1 });
+    expect(server.callCounts).to.deep.equal({ next: 1, nextMany: 0, current: 0, advance: 0, getRoute: 1 });
   });
 
   it('refuses as told, as often as told', async () => {
