@@ -62,7 +62,9 @@ export class Rhythm {
     const found = this.#foundLevel;
     const wasFoundLevel =
       found !== undefined && isSame(found.version, seen.version) && found.members === seen.members && seen.atMs - found.atMs < LEVEL_LOOK_EVERY_MS;
-    const stays = this.#placed !== undefined && this.#placed.members === seen.members && seen.atMs < this.#placed.untilMs;
+    // Who went and came back did come: as a list it would be the old one again.
+    if (this.#placed?.members !== seen.members) this.#placed = undefined;
+    const stays = this.#placed !== undefined && seen.atMs < this.#placed.untilMs;
     return { isQuiet: this.#goesOn || (isQuiet && !wasFoundLevel && !stays), isStuck: this.#isStuck(situation, now) };
   }
 

@@ -69,7 +69,11 @@ export function addPolicy(program: Argv, voices: Voices, choose: Choose): void {
         (leaf) =>
           asLeaf(leaf)
             .option('placement', { type: 'string', describe: 'balanced or primary-standby', requiresArg: true })
-            .option('standby', { type: 'string', describe: 'AllocSvrs that idle until a primary is lost, with commas', requiresArg: true })
+            .option('standby', {
+              type: 'string',
+              describe: 'AllocSvrs that idle until a primary is lost, with commas; what they have now goes with section rebalance',
+              requiresArg: true,
+            })
             .option('moves', { type: 'string', describe: 'sections on their way by planned moves at once', requiresArg: true })
             .option('silent-share', {
               type: 'string',

@@ -92,6 +92,7 @@ describe('seqctl against real clusters under load', function () {
     await ok('policy', 'set', ...flags, '--dry-run');
     expect((await ok('policy', 'show'))['policy']).to.deep.include({ placement: 'balanced', standbys: [] });
     await ok('policy', 'set', ...flags);
+    await ok('section', 'rebalance', '--yes', '--reason', 'it has become a standby');
     await until('the standby idles', 20_000, async () => !(await ownersOf()).includes('alloc-3') || undefined);
     await ok('policy', 'set', '--placement', 'balanced');
     expect((await ok('lease', 'set', '--lease', '5s'))['lease']).to.deep.include({ leaseMs: 5000, waitMs: 5202 });

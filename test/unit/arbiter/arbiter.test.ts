@@ -497,6 +497,21 @@ describe('arbiter', () => {
     expect(port.decisions[2]!.reason).to.equal('operator: spread evenly');
   });
 
+  it('levels again when one that went comes back, though those who are there are the ones for whom an operator placed them', async () => {
+    begin(viewOf([A, B], holdings([8, a])));
+    port.movesAreQuick = true;
+    await pass(500, a, b);
+    const levelled = arbiter.rebalance({ reason: '' });
+    await pass(500, a, b);
+    expect((await levelled).length).to.equal(1);
+    port.current = { ...port.current!, allocs: [A], draining: [B] };
+    await pass(5_000, a, b);
+    expect(port.told).to.deep.equal(['planMove 4+4 a2', 'planMove 4+4 a1']);
+    port.current = { ...port.current, allocs: [A, B], draining: [] };
+    await pass(5_000, a, b);
+    expect(port.told.slice(2)).to.deep.equal(['planMove 4+4 a2']);
+  });
+
   it('only says what it would do in a dry run, and of its own accord', async () => {
     begin(viewOf([A, B], holdings([10, a]), { policy: { ...DEFAULT_POLICY, isPaused: true } }));
     await pass(3_000, a, b);
