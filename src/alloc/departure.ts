@@ -6,6 +6,7 @@ import type { Assignment, Draining, StoreCall } from '../store/client.js';
 import type { AdoptionWaits } from './adoption-waits.js';
 import type { AllocEvent } from './events.js';
 import { INSTALL_LIMIT_MS } from './handoff-intake.js';
+import type { HandoffSource } from './handoff-source.js';
 import type { OwnedSections } from './owned-sections.js';
 import type { SavedCounters } from './handover.js';
 import type { SealedCounters } from './sealed-counters.js';
@@ -35,8 +36,7 @@ export interface DepartureOptions {
   readonly seal: (allocators: readonly SectionAllocator[]) => void;
   /** Gives sealed sections back; resolves when that is answered. */
   readonly release: (sealed: readonly SectionAllocator[]) => Promise<void>;
-  /** What was sealed and nobody has fetched to its end. `isRestored`: what a former run left behind too. */
-  readonly unfetched: (which: { readonly isRestored: boolean }) => readonly SealedCounters[];
+  readonly source: Pick<HandoffSource, 'unfetched' | 'unclaimed'>;
 }
 
 /**
@@ -58,7 +58,7 @@ export class Departure {
   }
 
   async #leave(giveUpMs: number): Promise<void> {
-    const { clock, stopped, sections, onLeaving, seal, release, unfetched } = this.#options;
+    const { clock, stopped, sections, onLeaving, seal, release, source } = this.#options;
     const outlook = await this.#handOverAll(giveUpMs);
     // What is still coming in would be lost for the few ms that it takes.
     for (let leftMs = INSTALL_LIMIT_MS; leftMs > 0 && sections.awaitedOnes().length > 0 && !stopped.aborted; leftMs -= LOOK_EVERY_MS)
@@ -68,7 +68,7 @@ export class Departure {
     const allocators = sections.openOnes();
     // All in this turn, before anything is written: what is saved is what is released.
     seal(allocators);
-    const isSaved = await this.#save(unfetched({ isRestored: true }));
+    const isSaved = await this.#save(source.unclaimed);
     // With nobody to fetch them and nowhere to keep them, a digest would only make somebody wait for nothing.
     if (!isSaved && outlook !== 'successors') for (const allocator of allocators) allocator.withholdCounters();
     const released = release(allocators);
@@ -76,7 +76,7 @@ export class Departure {
     await (outlook === 'unknown' ? Promise.race([released, sleep(clock, LEAVE_MS, stopped)]) : released);
     // Who has just taken over may still be fetching.
     if (outlook !== 'successors') return;
-    while (unfetched({ isRestored: false }).length > 0 && !stopped.aborted) await sleep(clock, LOOK_EVERY_MS, stopped);
+    while (source.unfetched.length > 0 && !stopped.aborted) await sleep(clock, LOOK_EVERY_MS, stopped);
   }
 
   /** What is to become of what is left: others may still take it, nobody can, or the store could not be told. */

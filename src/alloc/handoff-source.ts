@@ -61,10 +61,14 @@ export class HandoffSource {
     this.#options = options;
   }
 
-  /** What nobody fetched to its end: somebody may still come for it. `isRestored`: what a former run left behind too. */
-  unfetched({ isRestored }: { readonly isRestored: boolean }): SealedCounters[] {
-    const kept = [...this.#kept.values()].filter((each) => !each.isFetched && (isRestored || !each.isRestored));
-    return kept.map(({ sealed }) => sealed).filter(({ digest }) => digest !== undefined);
+  /** What this run sealed and nobody has fetched to its end: somebody may still come for it. */
+  get unfetched(): SealedCounters[] {
+    return this.#keptOnes(({ isFetched, isRestored }) => !isFetched && !isRestored);
+  }
+
+  /** What must outlive this process: as long as nobody has the next epoch, whoever fetched it may be about to stop as well. */
+  get unclaimed(): SealedCounters[] {
+    return this.#keptOnes(({ isFetched, isClaimed }) => !isFetched || !isClaimed);
   }
 
   /** What a former run left behind, and is still kept. */
@@ -94,6 +98,12 @@ export class HandoffSource {
   take(section: SectionId, epoch: Epoch): SealedCounters | undefined {
     const sealed = this.#kept.get(section)?.sealed;
     return sealed?.epoch === epoch ? sealed : undefined;
+  }
+
+  /** Only what has a digest can be handed over. */
+  #keptOnes(isWanted: (kept: Kept) => boolean): SealedCounters[] {
+    const wanted = [...this.#kept.values()].filter(isWanted);
+    return wanted.map(({ sealed }) => sealed).filter(({ digest }) => digest !== undefined);
   }
 
   async pull({ allocId, sections }: Pull, sink: Sink): Promise<void> {

@@ -313,7 +313,7 @@ export class Ownership {
         this.#releaser.release(sealed);
         return this.#releaser.idle();
       },
-      unfetched: (which) => this.source.unfetched(which),
+      source: this.source,
     });
   }
 

@@ -251,6 +251,25 @@ describe('a clean stop', () => {
       expect(stage.next(a, 0, { slot: 5 })).to.equal(8n);
     });
 
+    it('saves what a successor had fetched that stopped before it was given', async () => {
+      const stop = drain(a);
+      await stage.clock.settle();
+      stage.failures.set('release', new SeqError('UNAVAILABLE', 'no leader'));
+      plan(b, 0, 1);
+      await stage.clock.settle();
+      expect(typesOf(a)).to.include('sectionsSealed');
+      const other = drain(b);
+      await stage.clock.elapse(500);
+      expect(other.doneMs()).to.not.equal(undefined);
+      stage.failures.clear();
+      await stage.clock.elapse(1000);
+      expect([stop.doneMs() !== undefined, stage.section(0).owner]).to.deep.equal([true, undefined]);
+      a = await stage.start('a', { file: true });
+      give(a, 0, 1);
+      await stage.clock.settle();
+      expect([stage.current(a, 0, 5), stage.next(a, 1, { slot: 5 })]).to.deep.equal([{ seq: 7n, exact: true, epoch: 2 }, 10n]);
+    });
+
     it('removes the file once it is of no more use', async () => {
       await stopAll();
       a = await stage.start('a', { file: true });
