@@ -11,10 +11,10 @@ import { History } from './history.js';
 import { failedOf, jumpedOf, latencyMs, type Sample, Steady } from './steady.js';
 import { pause, until } from './until.js';
 
-const SECTIONS = 30;
+const SECTIONS = 15;
 const UIDS_PER_SECTION = 1_000;
 const UIDS_EACH = 2;
-const CLIENTS = 6;
+const CLIENTS = 3;
 const MOVES = 200;
 /** The goal is 50 ms at the 99th percentile, printed below; a busy machine is not a broken one, so the test only fails far from it. */
 const UNAVAILABLE_MAX_MS = 5_000;
@@ -61,24 +61,27 @@ describe('a real cluster under load, and what its operators plan', function () {
     // Or it would level what the test puts out of level.
     await pauseArbiter(true);
     const fromNs = history.nowNs();
-    const pausesMs: number[] = [];
+    const [pausesMs, besideMs]: [number[], number[]] = [[], []];
     for (let move = 0; move < MOVES; move += 1) {
       const section = (move % SECTIONS) as SectionId;
       const sentNs = history.nowNs();
       await moveTo(section, await otherThanOwner(section));
-      pausesMs.push(longestMs(await settled(section, sentNs)));
+      const around = await settled(section, sentNs);
+      pausesMs.push(longestMs(around.filter(isOf(section))));
+      // What this machine does to a section that stays where it is, in the very same time.
+      besideMs.push(longestMs(around.filter(isOf(((section + Math.floor(SECTIONS / 2)) % SECTIONS) as SectionId))));
     }
-    pausesMs.sort((one, other) => one - other);
-    const p99 = pausesMs[Math.ceil(pausesMs.length * 0.99) - 1]!;
+    const [moved, beside] = [pausesOf(pausesMs), pausesOf(besideMs)];
     const samples = steady.within(fromNs, history.nowNs());
     const [failed, jumped] = [failedOf(samples), jumpedOf(samples)];
     console.log(
-      `      ${MOVES} planned moves: a section does not answer for ${shown(pausesMs[MOVES / 2]!)} ms (median), ${shown(p99)} ms (p99), ` +
-        `${shown(pausesMs.at(-1)!)} ms at most; ${samples.length} calls, ${failed.length} failed, ${jumped.size} uids jumped`,
+      `      ${MOVES} planned moves: a section does not answer for ${shown(moved.median)} ms (median), ${shown(moved.p99)} ms (p99), ` +
+        `${shown(moved.most)} ms at most; one that stays, meanwhile, for ${shown(beside.median)}, ${shown(beside.p99)} and ${shown(beside.most)} ms; ` +
+        `${samples.length} calls, ${failed.length} failed, ${jumped.size} uids jumped`,
     );
     expect(failed).to.deep.equal([]);
     expect([...jumped]).to.deep.equal([]);
-    expect(p99).to.be.below(UNAVAILABLE_MAX_MS);
+    expect(moved.p99).to.be.below(UNAVAILABLE_MAX_MS);
   });
 
   it('gives a section back and forth as fast as it can, and every counter goes on', async () => {
@@ -187,15 +190,14 @@ describe('a real cluster under load, and what its operators plan', function () {
     return steady.within(fromNs, history.nowNs());
   }
 
-  /** Waits until the section has answered again after what was just done to it; its samples since `fromNs`. */
+  /** Waits until the section has answered again after what was just done to it; all samples since `fromNs`. */
   async function settled(section: SectionId, fromNs: number): Promise<readonly Sample[]> {
     const doneNs = history.nowNs();
-    const ofSection = (sample: Sample): boolean => Number(sample.uid / BigInt(UIDS_PER_SECTION)) === section;
     await until(`section ${section} answers`, 20_000, () => {
-      const later = steady.samples.slice(-2_000).filter((sample) => ofSection(sample) && sample.fromNs > doneNs && sample.seq !== undefined);
+      const later = steady.samples.slice(-2_000).filter((sample) => isOf(section)(sample) && sample.fromNs > doneNs && sample.seq !== undefined);
       return new Set(later.map(({ uid }) => uid)).size === UIDS_EACH || undefined;
     });
-    return steady.within(fromNs, history.nowNs()).filter(ofSection);
+    return steady.within(fromNs, history.nowNs());
   }
 
   /** Asks the leader; what it costs to find it is not what is measured, so it is remembered. */
@@ -241,6 +243,16 @@ describe('a real cluster under load, and what its operators plan', function () {
     return cluster.allocNames.find((name) => name !== owner)!;
   }
 });
+
+function isOf(section: SectionId): (sample: Sample) => boolean {
+  return ({ uid }) => Number(uid / BigInt(UIDS_PER_SECTION)) === section;
+}
+
+function pausesOf(pausesMs: readonly number[]): { readonly median: number; readonly p99: number; readonly most: number } {
+  const sorted = [...pausesMs].sort((one, other) => one - other);
+  const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
+  return { median: at(0.5), p99: at(0.99), most: at(1) };
+}
 
 /** The longest that one of these calls took: for so long its section did not answer. */
 function longestMs(samples: readonly Sample[]): number {
