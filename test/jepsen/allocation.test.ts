@@ -8,7 +8,7 @@ import type { SectionId } from '../../src/model/ids.js';
 import { waitMsOf } from '../../src/model/lease.js';
 import { Channel } from '../../src/rpc/channel.js';
 import { SeqServiceService } from '../../src/rpc/gen/seqsvr/v1/seq.js';
-import { checkHistory, showViolations } from './checker.js';
+import { checkHistory, showViolations } from '../../src/verify/check-history.js';
 import { TestCluster } from './cluster.js';
 import { History } from './history.js';
 import { Network, type Way } from './network.js';

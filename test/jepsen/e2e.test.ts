@@ -5,9 +5,10 @@ import { expect } from 'chai';
 import type { SectionId } from '../../src/model/ids.js';
 import { DEFAULT_LEASE_TERMS } from '../../src/model/lease.js';
 import { projectRoot } from '../project-root.js';
-import { checkHistory, showViolations } from './checker.js';
+import { checkHistory, showViolations } from '../../src/verify/check-history.js';
 import { TestCluster } from './cluster.js';
-import { History, type Operation } from './history.js';
+import type { Operation } from '../../src/verify/operation.js';
+import { History } from './history.js';
 import { pause, until } from './until.js';
 import { summaryOf, Workload } from './workload.js';
 

@@ -5,7 +5,7 @@ import type { SectionId } from '../../src/model/ids.js';
 import { DEFAULT_POLICY } from '../../src/model/policy.js';
 import { Channel } from '../../src/rpc/channel.js';
 import { PlacementServiceService } from '../../src/rpc/gen/seqsvr/v1/placement.js';
-import { checkHistory, showViolations } from './checker.js';
+import { checkHistory, showViolations } from '../../src/verify/check-history.js';
 import { TestCluster } from './cluster.js';
 import { History } from './history.js';
 import { failedOf, jumpedOf, latencyMs, type Sample, Steady } from './steady.js';

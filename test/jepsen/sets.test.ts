@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { checkHistory, showViolations } from './checker.js';
+import { checkHistory, showViolations } from '../../src/verify/check-history.js';
 import { TestCluster } from './cluster.js';
 import { History } from './history.js';
 import { failedOf, latencyMs, Steady } from './steady.js';

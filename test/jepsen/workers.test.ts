@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { checkHistory, showViolations } from './checker.js';
+import { checkHistory, showViolations } from '../../src/verify/check-history.js';
 import { TestCluster } from './cluster.js';
 import { History } from './history.js';
 import { pause, until } from './until.js';

@@ -1,6 +1,7 @@
 import { SeqClient, SeqError } from '../../src/client/client.js';
 import { SeededRandom } from '../unit/seeded-random.js';
-import type { History, Operation } from './history.js';
+import type { Operation } from '../../src/verify/operation.js';
+import type { History } from './history.js';
 import { pause } from './until.js';
 
 /** Between two calls of a worker, in ms: the machine is shared with the cluster. */

@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, RegExp>> = {
   alloc: /^(base|model|rpc)\/|^store\/client\.js$/,
   client: /^(base|model|rpc)\//,
   ops: /^(base|model|rpc)\//,
+  verify: /^(base|model)\//,
   cli: /./,
 };
 /** The only places that know a package. A package that is not here is not to be used. */
@@ -29,7 +30,7 @@ const PACKAGE_LIVES_IN: Readonly<Record<string, RegExp>> = {
 };
 /** Same input, same output: no clock, no dice, no waiting, no outside world. */
 const PURE =
-  /^(model\/|raft\/(?!driver|writer|pending-)|store\/(state|state-machine|command|membership-change|recover-state|divergence|checkpoints)\.ts|arbiter\/(?!arbiter|reign|wishes|port)|alloc\/(counters|counter-page|preallocator|time-guard|load|check-assignment)|client\/(routing-cache|retry|many)\.ts)/;
+  /^(model\/|raft\/(?!driver|writer|pending-)|store\/(state|state-machine|command|membership-change|recover-state|divergence|checkpoints)\.ts|arbiter\/(?!arbiter|reign|wishes|port)|alloc\/(counters|counter-page|preallocator|time-guard|load|check-assignment)|client\/(routing-cache|retry|many)\.ts|verify\/)/;
 const IMPURE = /\bawait\b|\basync\b|\bsystemClock\b|\bsystemRandom\b|['"]node:/;
 const CLOCK_OR_DICE =
   /\bDate\.|\bnew Date\b|\bperformance\.|\bhrtime\b|\bset(Timeout|Interval|Immediate)\b|\bAbortSignal\.timeout|Math\.random|random(Bytes|UUID|Int)|node:timers/;

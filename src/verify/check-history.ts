@@ -1,4 +1,4 @@
-import { type Operation, operationToLine } from './history.js';
+import { type Operation, operationToLine } from './operation.js';
 
 /**
  * Is a recorded history one that a correct sequence service can give? Exact, in O(n log n), each uid by itself

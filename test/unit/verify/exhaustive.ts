@@ -1,8 +1,8 @@
-import type { Operation } from '../../jepsen/history.js';
+import type { Operation } from '../../../src/verify/operation.js';
 
 /**
  * The definition, tried out: is there any order of these operations of one uid that real time allows and that the sequence service of
- * checker.ts can give? Exponential; for histories of a handful.
+ * check-history.ts can give? Exponential; for histories of a handful.
  */
 export function isExplainable(operations: readonly Operation[]): boolean {
   const taking = operations.filter(({ call, outcome }) => outcome.type !== 'refused' && (call === 'next' || outcome.type === 'value'));

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { checkHistory, showViolations, type Violation } from '../../jepsen/checker.js';
-import type { Operation, Outcome } from '../../jepsen/history.js';
+import { checkHistory, showViolations, type Violation } from '../../../src/verify/check-history.js';
+import type { Operation, Outcome } from '../../../src/verify/operation.js';
 import { SeededRandom } from '../seeded-random.js';
 import { isExplainable } from './exhaustive.js';
 

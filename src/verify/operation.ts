@@ -1,0 +1,34 @@
+/** What became of a call. */
+export type Outcome =
+  /** `next`: the numbers [first, last]. */
+  | { readonly type: 'numbers'; readonly first: bigint; readonly last: bigint }
+  /** `current`: the last number handed out, or with `exact: false` an upper bound of it. */
+  | { readonly type: 'value'; readonly seq: bigint; readonly exact: boolean }
+  /** It certainly did not happen. */
+  | { readonly type: 'refused'; readonly error: string }
+  /** It may have happened, once; nobody will ever know. (A call that is retried inside may have happened more often: see `value`.) */
+  | { readonly type: 'unknown'; readonly error: string };
+
+/** One call as its caller saw it. A range is one operation; each item of a nextMany is one of its own. */
+export interface Operation {
+  readonly id: number;
+  readonly client: string;
+  readonly call: 'next' | 'current';
+  readonly uid: bigint;
+  /** How many numbers were asked for; 0 for `current`. */
+  readonly count: number;
+  /** Nanoseconds on the one monotonic clock of the recorder: read BEFORE the call, and AFTER it came back. */
+  readonly invokedNs: number;
+  readonly returnedNs: number;
+  readonly outcome: Outcome;
+}
+
+/** As a line of a history file: one JSON object, numbers of 64 bits as strings. */
+export function operationToLine(operation: Operation): string {
+  return JSON.stringify(operation, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+}
+
+export function operationFromLine(line: string): Operation {
+  const bigints = new Set(['uid', 'first', 'last', 'seq']);
+  return JSON.parse(line, (key, value: unknown) => (bigints.has(key) ? BigInt(value as string) : value)) as Operation;
+}
