@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { SeqError } from '../base/errors.js';
 import { parseAllocId, toSectionId } from '../model/ids.js';
-import type { ChannelPool } from '../rpc/channel.js';
+import type { ChannelPool } from '../rpc/channel-pool.js';
 import { digestFromWire, digestToWire, epochFromWire, seqFromWire } from '../rpc/codec.js';
 import { HandoffServiceService, type PullRequest, type PullResponse } from '../rpc/gen/seqsvr/v1/handoff.js';
 import type { Handlers, Service } from '../rpc/server.js';

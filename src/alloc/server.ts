@@ -1,16 +1,18 @@
 import type { Clock } from '../base/clock.js';
 import { every } from '../base/clock.js';
-import { SeqError } from '../base/errors.js';
+import { optional, SeqError } from '../base/errors.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
 import { isWildcard, splitAddress } from '../model/address.js';
 import { type Incarnation, parseAllocId, parseIncarnation } from '../model/ids.js';
-import { ChannelPool } from '../rpc/channel.js';
+import { ChannelPool } from '../rpc/channel-pool.js';
 import { Health } from '../rpc/health.js';
-import { GrpcServer, Handlers } from '../rpc/server.js';
+import { Handlers, type RpcServer, type ServeOptions } from '../rpc/server.js';
+import { grpcWire, type Wire } from '../rpc/wire.js';
 import { StoreClient } from '../store/client.js';
 import type { AllocEvent } from './events.js';
 import { pullOver } from './handoff-wire.js';
+import type { SavedCounters } from './handover.js';
 import { AllocNode } from './node.js';
 import { CountersFile } from './saved-counters.js';
 import { DEFAULT_RAISE_AHEAD_MS } from './preallocator.js';
@@ -34,6 +36,8 @@ export interface AllocServerOptions {
   readonly stores: readonly string[];
   /** Absolute path of a folder of its own, where counters survive a clean stop. Absent: they do not. */
   readonly dataDir?: string;
+  /** The same, and not in a folder. */
+  readonly saved?: SavedCounters;
   /** Fixed by whoever spawned this process. Absent: drawn. */
   readonly incarnation?: Incarnation;
   /** The pace of lease renewals, in ms; at most a quarter of the lease. */
@@ -43,6 +47,8 @@ export interface AllocServerOptions {
   /** Every call is STRICT, whatever it says itself. Default false. */
   readonly isStrict?: boolean;
   readonly clock: Clock;
+  /** How calls travel. Default: gRPC. */
+  readonly wire?: Wire | undefined;
   readonly random: Random;
   readonly observe: Observer<AllocEvent>;
   /** This process must end: its incarnation was superseded, or it met a bug. */
@@ -55,7 +61,7 @@ export interface AllocServerOptions {
 export class AllocServer {
   /** `host:port` that clients dial. */
   readonly address: string;
-  readonly #server: GrpcServer;
+  readonly #server: RpcServer;
   readonly #node: AllocNode;
   readonly #store: StoreClient;
   readonly #peers: ChannelPool;
@@ -64,7 +70,7 @@ export class AllocServer {
 
   private constructor(parts: {
     readonly address: string;
-    readonly server: GrpcServer;
+    readonly server: RpcServer;
     readonly node: AllocNode;
     readonly store: StoreClient;
     readonly peers: ChannelPool;
@@ -86,21 +92,21 @@ export class AllocServer {
    * Throws INVALID_ARGUMENT for a bad name or address, a port in use, or a pace that cannot keep the set's lease.
    */
   static async start(options: AllocServerOptions): Promise<AllocServer> {
-    const { clock, random, observe, zone, renewEveryMs, onFatal } = options;
+    const { clock, wire = grpcWire, random, observe, zone, renewEveryMs, onFatal } = options;
     const id = parseAllocId(options.id);
     if (options.advertise !== undefined) splitAddress(options.advertise);
-    const store = new StoreClient({ endpoints: options.stores, clock, random });
+    const store = new StoreClient({ endpoints: options.stores, clock, random, wire });
     const incarnation = options.incarnation ?? parseIncarnation(random.id128());
-    const peers = new ChannelPool({ clock });
+    const peers = new ChannelPool({ clock, wire });
     const pull = pullOver(peers, { allocId: id, incarnation });
-    const saved = options.dataDir === undefined ? {} : { saved: new CountersFile(options.dataDir, id) };
+    const saved = optional('saved', options.saved ?? (options.dataDir === undefined ? undefined : new CountersFile(options.dataDir, id)));
     const { raiseAheadMs = DEFAULT_RAISE_AHEAD_MS, isStrict = false } = options;
     const node = new AllocNode({ id, incarnation, zone, renewEveryMs, raiseAheadMs, store, clock, random, observe, onFatal, pull, ...saved });
     const handlers = new Handlers({ clock, onBug: onFatal, routingVersion: () => node.table?.version });
     const services = new AllocService({ node, clock, version: options.version ?? '', isStrict }).services(handlers);
     const health = new Health(['seqsvr.v1.SeqService', 'seqsvr.v1.RouteService']);
     // Listens BEFORE it registers: a port in use is a plain message, and never costs a former run its place.
-    const server = await listen({ address: options.listen, services: [...services, health.service(handlers)], clock }, () =>
+    const server = await listen(wire, { address: options.listen, services: [...services, health.service(handlers)], clock }, () =>
       shut(node, store, peers),
     );
     const address = options.advertise ?? server.address;
@@ -145,9 +151,9 @@ export class AllocServer {
   }
 }
 
-async function listen(options: Parameters<typeof GrpcServer.start>[0], onFailure: () => void): Promise<GrpcServer> {
+async function listen(wire: Wire, options: ServeOptions, onFailure: () => void): Promise<RpcServer> {
   try {
-    return await GrpcServer.start(options);
+    return await wire.serve(options);
   } catch (error) {
     onFailure();
     throw error;

@@ -1,6 +1,6 @@
 import { systemClock } from '../base/clock.js';
 import { showVersion } from '../model/version.js';
-import { ChannelPool } from '../rpc/channel.js';
+import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
 import { type ClusterView, type NodeView, viewOf } from './cluster-view.js';
 import { formatAge } from './duration.js';

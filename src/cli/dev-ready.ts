@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import { ChannelPool } from '../rpc/channel.js';
+import { ChannelPool } from '../rpc/channel-pool.js';
 import { type Inspection, inspectCluster } from './inspect.js';
 
 /** From the last AllocSvr's start to a cluster that serves every uid, in ms: an election, old leases waited out, one assignment. */

@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
 import type { RoutingTable } from '../model/routing.js';
-import type { ChannelPool } from '../rpc/channel.js';
+import type { ChannelPool } from '../rpc/channel-pool.js';
 import { tableFromWire } from '../rpc/codec.js';
 import { AdminServiceService, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
 import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';

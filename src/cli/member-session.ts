@@ -1,6 +1,6 @@
 import { systemClock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import { ChannelPool } from '../rpc/channel.js';
+import { ChannelPool } from '../rpc/channel-pool.js';
 import { AdminServiceService as Admin, type ListMembersResponse, type StoreMember } from '../rpc/gen/seqsvr/v1/admin.js';
 import { quietGrpc } from '../rpc/server.js';
 import { knock } from './knock.js';

@@ -1,7 +1,7 @@
 import { systemClock } from '../base/clock.js';
 import type { RoutingTable } from '../model/routing.js';
 import { showVersion } from '../model/version.js';
-import { ChannelPool } from '../rpc/channel.js';
+import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
 import { EXIT } from './exit.js';
 import { fetchTable } from './inspect.js';

@@ -1,7 +1,8 @@
 import { type Clock, sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { isDialable } from '../model/address.js';
-import type { CallOptions, Channel, ChannelPool } from '../rpc/channel.js';
+import type { CallOptions, Channel } from '../rpc/channel.js';
+import type { ChannelPool } from '../rpc/channel-pool.js';
 import type { GetStatusResponse, StoreStatus } from '../rpc/gen/seqsvr/v1/admin.js';
 import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { formatDuration } from './duration.js';

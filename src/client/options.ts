@@ -3,6 +3,7 @@ import { SeqError, show } from '../base/errors.js';
 import { type Random, systemRandom } from '../base/random.js';
 import { splitAddress } from '../model/address.js';
 import { parseUid, type Uid } from '../model/ids.js';
+import { grpcWire, type Wire } from '../rpc/wire.js';
 
 export interface RetryOptions {
   /** How often one call tries before it gives up, the first time included; in [1, 1000]. A followed redirect belongs to its try. Default 32. */
@@ -28,6 +29,8 @@ export interface SeqClientOptions {
   readonly clock?: Clock;
   /** For tests. Default: Math.random. */
   readonly random?: Random;
+  /** For tests. Default: gRPC. */
+  readonly wire?: Wire;
 }
 
 export interface CallOptions {
@@ -47,6 +50,7 @@ export interface ClientConfig {
   readonly strict: boolean;
   readonly clock: Clock;
   readonly random: Random;
+  readonly wire: Wire;
 }
 
 /** Calls of one client that have not returned yet; more are refused, for a caller this far ahead helps nobody. */
@@ -58,7 +62,7 @@ export const NEXT_MANY_UIDS_MAX = 1_000_000;
 
 const ENDPOINTS_MAX = 64;
 const TIMEOUT_MAX_MS = 600_000;
-const CLIENT_KEYS: ReadonlySet<string> = new Set(['endpoints', 'timeoutMs', 'retry', 'strict', 'clock', 'random']);
+const CLIENT_KEYS: ReadonlySet<string> = new Set(['endpoints', 'timeoutMs', 'retry', 'strict', 'clock', 'random', 'wire']);
 const RETRY_KEYS: ReadonlySet<string> = new Set(['maxAttempts', 'baseMs', 'maxMs']);
 const CALL_KEYS: ReadonlySet<string> = new Set(['signal', 'timeoutMs', 'strict']);
 
@@ -72,6 +76,7 @@ export function parseClientOptions(options: SeqClientOptions): ClientConfig {
     strict: parseFlag(options.strict ?? false, 'strict'),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
+    wire: options.wire ?? grpcWire,
   };
 }
 

@@ -2,7 +2,7 @@ import { SeqError } from '../base/errors.js';
 import type { RoutingTable } from '../model/routing.js';
 import type { SetMap } from '../model/sets.js';
 import type { Version } from '../model/version.js';
-import { ChannelPool } from '../rpc/channel.js';
+import { ChannelPool } from '../rpc/channel-pool.js';
 import { Attempts } from './attempt.js';
 import type { Way } from './call.js';
 import { type ClientConfig, SET_CALLS_IN_FLIGHT_MAX } from './options.js';
@@ -41,10 +41,10 @@ export class SetLink {
     readonly setsVersion: () => number;
     readonly events: LinkEvents;
   }) {
-    const { clock, random, retry } = options.config;
+    const { clock, random, retry, wire } = options.config;
     this.#seeds = options.seeds;
     this.#events = options.events;
-    this.#pool = new ChannelPool({ clock });
+    this.#pool = new ChannelPool({ clock, wire });
     const events = {
       onTable: (table: RoutingTable, previous: Version) => this.#onTable(table, previous),
       onSets: (sets: SetMap) => options.events.onSets(sets),

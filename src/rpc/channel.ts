@@ -1,4 +1,4 @@
-import { type ClientReadableStream, Metadata, type MethodDefinition, type ServiceError, status } from '@grpc/grpc-js';
+import { type ClientDuplexStream, type ClientReadableStream, Metadata, type MethodDefinition, type ServiceError, status } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
 import { optional, SeqError } from '../base/errors.js';
 import type { StopSignal } from '../base/stop.js';
@@ -14,8 +14,22 @@ export interface CallOptions {
   readonly signal?: StopSignal | undefined;
 }
 
+/** The way to one address. What goes wrong on it is a SeqError: definite only when the server's own trailer says so, or nothing was sent. */
+export interface Channel {
+  readonly address: string;
+  /** One attempt. Rejects with a SeqError. */
+  call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
+  /** Opens a server stream; it has no deadline, so its reader watches over it. */
+  serverStream<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): ClientReadableStream<Response>;
+  /** Opens a stream in both directions; it has no deadline. */
+  duplexStream<Request, Response>(method: MethodDefinition<Request, Response>): ClientDuplexStream<Request, Response>;
+  /** The SeqError of a stream's 'error' event. */
+  errorOf(error: ServiceError): SeqError;
+  close(): void;
+}
+
 /** One connection to one address: unary calls and streams with deadlines, rebuilt when it is stuck. */
-export class Channel {
+export class GrpcChannel implements Channel {
   readonly address: string;
   readonly #clock: Clock;
   #connection: Connection;
@@ -29,7 +43,6 @@ export class Channel {
     this.#connection = new Connection(options);
   }
 
-  /** One attempt. Rejects with a SeqError: definite only when the server's own trailer says so, or nothing was sent. */
   call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new SeqError('CLOSED', `the channel to ${this.address} is closed`));
@@ -57,19 +70,16 @@ export class Channel {
     });
   }
 
-  /** Opens a server stream; it has no deadline, so its reader watches over it. */
   serverStream<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): ClientReadableStream<Response> {
     const { client } = this.#connection;
     return this.#counted(client.makeServerStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, request, new Metadata()));
   }
 
-  /** Opens a stream in both directions; it has no deadline. */
-  duplexStream<Request, Response>(method: MethodDefinition<Request, Response>) {
+  duplexStream<Request, Response>(method: MethodDefinition<Request, Response>): ClientDuplexStream<Request, Response> {
     const { client } = this.#connection;
     return this.#counted(client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, new Metadata()));
   }
 
-  /** The SeqError of a stream's 'error' event. */
   errorOf(error: ServiceError): SeqError {
     return this.#toSeqError(error, undefined);
   }
@@ -106,42 +116,6 @@ export class Channel {
     if (oldest === undefined || this.#retired.size <= RETIRED_MAX) return;
     this.#retired.delete(oldest);
     oldest.close();
-  }
-}
-
-/** Channels by address, made on first use. */
-export class ChannelPool {
-  readonly #clock: Clock;
-  readonly #channels = new Map<string, Channel>();
-  #isClosed = false;
-
-  constructor(options: { readonly clock: Clock }) {
-    this.#clock = options.clock;
-  }
-
-  /** Throws CLOSED once the pool is closed. */
-  to(address: string): Channel {
-    if (this.#isClosed) throw new SeqError('CLOSED', 'closed');
-    let channel = this.#channels.get(address);
-    if (channel === undefined) {
-      channel = new Channel({ address, clock: this.#clock });
-      this.#channels.set(address, channel);
-    }
-    return channel;
-  }
-
-  /** Closes every channel whose address is not among `addresses`: the pool never grows past what is in use. */
-  keepOnly(addresses: ReadonlySet<string>): void {
-    for (const [address, channel] of this.#channels) {
-      if (addresses.has(address)) continue;
-      this.#channels.delete(address);
-      channel.close();
-    }
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.keepOnly(new Set());
   }
 }
 

@@ -50,11 +50,28 @@ export interface Service {
   readonly implementation: UntypedServiceImplementation;
 }
 
-/** A gRPC server on one address. */
-export class GrpcServer {
+export interface ServeOptions {
+  readonly address: string;
+  readonly services: readonly Service[];
+  readonly clock: Clock;
+  /** The largest message it takes, in bytes. Default 4 MiB. */
+  readonly maxRequestBytes?: number;
+}
+
+/** A server on one address. */
+export interface RpcServer {
+  /** `host:port` as bound: the port is the real one also when 0 was asked for. */
+  readonly address: string;
+  /** Takes no new calls, lets the open ones end for a while, then cuts them. */
+  close(): Promise<void>;
+  /** Cuts every call and connection at once. */
+  cut(): void;
+}
+
+/** A gRPC server. */
+export class GrpcServer implements RpcServer {
   readonly #server: Server;
   readonly #clock: Clock;
-  /** `host:port` as bound: the port is the real one also when 0 was asked for. */
   readonly address: string;
 
   private constructor(server: Server, clock: Clock, address: string) {
@@ -64,13 +81,7 @@ export class GrpcServer {
   }
 
   /** Binds and serves. Throws INVALID_ARGUMENT when the address cannot be had: in use, or not of this machine. */
-  static async start(options: {
-    readonly address: string;
-    readonly services: readonly Service[];
-    readonly clock: Clock;
-    /** The largest message it takes, in bytes. Default 4 MiB. */
-    readonly maxRequestBytes?: number;
-  }): Promise<GrpcServer> {
+  static async start(options: ServeOptions): Promise<GrpcServer> {
     const limits = options.maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': options.maxRequestBytes };
     const server = new Server({ ...SERVER_OPTIONS, ...limits });
     for (const { definition, implementation } of options.services) server.addService(definition, implementation);
@@ -84,7 +95,6 @@ export class GrpcServer {
     return new GrpcServer(server, options.clock, `${host}:${bound}`);
   }
 
-  /** Takes no new calls, lets the open ones end for a while, then cuts them. */
   async close(): Promise<void> {
     await new Promise<void>((resolve) => {
       const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.cut());
@@ -95,7 +105,6 @@ export class GrpcServer {
     });
   }
 
-  /** Cuts every call and connection at once. */
   cut(): void {
     // forceShutdown() alone ends no session while channelz is off (grpc-js 1.14.7); drain() does.
     this.#server.drain(this.address, 0);

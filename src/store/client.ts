@@ -5,10 +5,12 @@ import { SeqError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
 import { isDialable, splitAddress } from '../model/address.js';
 import type { Version } from '../model/version.js';
-import { type CallOptions, type Channel, ChannelPool } from '../rpc/channel.js';
+import { type CallOptions, type Channel } from '../rpc/channel.js';
+import { ChannelPool } from '../rpc/channel-pool.js';
 import { versionToWire } from '../rpc/codec.js';
 import { StoreServiceService } from '../rpc/gen/seqsvr/v1/store.js';
 import { RAISES_PER_REQUEST_MAX, RELEASES_PER_REQUEST_MAX } from '../rpc/limits.js';
+import type { Wire } from '../rpc/wire.js';
 import { CallBudget, isWorthRetrying, type StoreCall } from './client-budget.js';
 import { LeaderFinder } from './client-leader.js';
 import {
@@ -73,6 +75,8 @@ export class StoreClient {
     readonly clock: Clock;
     readonly random: Random;
     readonly attemptTimeoutMs?: number;
+    /** How its calls travel. Default: gRPC. */
+    readonly wire?: Wire | undefined;
   }) {
     const { endpoints, clock, random } = options;
     if (endpoints.length === 0) throw new SeqError('INVALID_ARGUMENT', 'at least one StoreSvr address is needed, got none');
@@ -82,7 +86,7 @@ export class StoreClient {
     this.#clock = clock;
     this.#random = random;
     this.#attemptTimeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
-    this.#pool = new ChannelPool({ clock });
+    this.#pool = new ChannelPool({ clock, wire: options.wire });
     // A random start, so that the clients of a set do not all ask the same StoreSvr first.
     this.#leader = new LeaderFinder({ endpoints: this.#endpoints, start: random.below(endpoints.length) });
     this.#watches = new Watches({ onEnd: (address, error) => this.#learn(address, error) });

@@ -6,7 +6,20 @@ import { SeqError } from '../base/errors.js';
 import { DamageError } from './damage.js';
 import type { DataDir } from './data-dir.js';
 
-export type Database = ClassicLevel<string, Uint8Array>;
+export type Operation = { readonly type: 'put'; readonly key: string; readonly value: Uint8Array } | { readonly type: 'del'; readonly key: string };
+
+/** A database as far as it is used here. What was written with `sync` is on disk when it resolves; the first error is final. */
+export interface Database {
+  get(key: string): Promise<Uint8Array | undefined>;
+  getSync(key: string): Uint8Array | undefined;
+  put(key: string, value: Uint8Array, options: { readonly sync: true }): Promise<void>;
+  /** All of it or nothing. */
+  batch(operations: Operation[], options: { readonly sync: true }): Promise<void>;
+  /** In key order. */
+  iterator(range: { readonly gte: string; readonly lt: string }): AsyncIterable<[string, Uint8Array]>;
+  clear(): Promise<void>;
+  close(): Promise<void>;
+}
 
 /** How glibc and musl say that the disk or the system refuses: EIO, ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EMFILE, ENFILE, ENOMEM, ESTALE. */
 const OF_DISK =
@@ -44,7 +57,7 @@ export function asDamage(error: unknown, what: string): unknown {
 async function openLevel(databasePath: string, createIfMissing: boolean): Promise<Database> {
   // Never created on the side: a database that lost its CURRENT file would come up empty (reliability.md finding 2).
   const options = { createIfMissing, compression: false };
-  const database: Database = new ClassicLevel(databasePath, { keyEncoding: 'utf8', valueEncoding: 'view', ...options });
+  const database = new ClassicLevel<string, Uint8Array>(databasePath, { keyEncoding: 'utf8', valueEncoding: 'view', ...options });
   await database.open();
   return database;
 }

@@ -4,7 +4,8 @@ import { SeqError } from '../base/errors.js';
 import { type ConfState, EMPTY_CONF_STATE, type EntryId, type HardState, type Index, INITIAL_HARD_STATE, type NodeId } from '../raft/types.js';
 import { DamageError } from './damage.js';
 import type { DataDir } from './data-dir.js';
-import { asDamage, type Database, openDatabase } from './level-database.js';
+import type { Disk } from './disk.js';
+import { asDamage, type Database } from './level-database.js';
 import { BEGINNING, LevelLog } from './level-log.js';
 import {
   decodeApplied,
@@ -49,15 +50,15 @@ export interface FoundParts extends StorageParts {
 }
 
 /** Opens and checks everything, or makes it. Throws as `LevelStorage.open`. */
-export async function openParts(dataDir: DataDir, begin: Begin): Promise<FoundParts> {
-  const database = await openDatabase(dataDir);
+export async function openParts(dataDir: DataDir, begin: Begin, disk: Disk): Promise<FoundParts> {
+  const database = await disk.openDatabase(dataDir);
   let marker: Marker | undefined;
   let isNew = false;
   try {
     // Asked again under the lock: since it was asked before, another start may have made everything and voted.
     isNew = await dataDir.isNew();
     if (!isNew) await checkIdentity(database, dataDir);
-    marker = isNew ? await make(dataDir, database, begin) : await Marker.open(dataDir.markerPath);
+    marker = isNew ? await make(dataDir, { database, disk }, begin) : await Marker.open(dataDir.markerPath, disk);
     return await load(database, marker);
   } catch (error) {
     await database.close();
@@ -72,7 +73,7 @@ export function startAfter({ index, term }: EntryId, digest: Uint8Array): LogSta
   return { firstIndex: index + 1, termBefore: term, hashBefore };
 }
 
-async function make(dataDir: DataDir, database: Database, begin: Begin): Promise<Marker> {
+async function make(dataDir: DataDir, { database, disk }: { readonly database: Database; readonly disk: Disk }, begin: Begin): Promise<Marker> {
   const { start, hardState, confState } = beginning(begin);
   // Unsynced, but in the same file as the synced write that follows.
   await database.clear();
@@ -87,7 +88,7 @@ async function make(dataDir: DataDir, database: Database, begin: Begin): Promise
     { sync: true },
   );
   const mark = { term: hardState.term, votedFor: undefined, lastIndex: start.firstIndex - 1, lastHash: start.hashBefore };
-  const marker = await Marker.create(dataDir.markerPath, mark);
+  const marker = await Marker.create(dataDir.markerPath, mark, disk);
   try {
     await dataDir.ready();
     return marker;

@@ -2,7 +2,8 @@ import { assert } from '../base/assert.js';
 import type { InstallBatch, RaftStorage, StateWrite, StorageBatch } from '../raft/ports.js';
 import { type ConfState, type Entry, type HardState, type Index, sizeOf, type Term } from '../raft/types.js';
 import type { DataDir, Identity } from './data-dir.js';
-import type { Database } from './level-database.js';
+import { type Disk, realDisk } from './disk.js';
+import type { Database, Operation } from './level-database.js';
 import type { ChunkRef, LevelLog } from './level-log.js';
 import { type Begin, openParts, startAfter, type StorageParts } from './level-open.js';
 import { encodeApplied, encodeHardState, encodeIdentity, encodeStart, logKey, STATE } from './level-records.js';
@@ -10,8 +11,6 @@ import type { Marker } from './marker.js';
 import { StateDigest } from './state-digest.js';
 
 export type { Begin } from './level-open.js';
-
-type Operation = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string };
 
 export interface Opened {
   readonly storage: LevelStorage;
@@ -56,8 +55,8 @@ export class LevelStorage implements RaftStorage {
    * program wrote it; an error of the disk stays what it is. `onFatal` hears of a failure in the background, which no
    * write can reject with: the process must end at once.
    */
-  static async open(dataDir: DataDir, begin: Begin, onFatal: (error: unknown) => void): Promise<Opened> {
-    const parts = await openParts(dataDir, begin);
+  static async open(dataDir: DataDir, begin: Begin, onFatal: (error: unknown) => void, disk: Disk = realDisk): Promise<Opened> {
+    const parts = await openParts(dataDir, begin, disk);
     const { hardState, appliedIndex, confState, state } = parts;
     return { storage: new LevelStorage(parts, onFatal), hardState, appliedIndex, confState, state };
   }

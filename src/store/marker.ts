@@ -1,8 +1,7 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Index, NodeId, Term } from '../raft/types.js';
 import { DamageError } from './damage.js';
+import { type Disk, type DiskFile, realDisk } from './disk.js';
 
 /** What must at least be in the database: written only after the database has it. */
 export interface Mark {
@@ -30,20 +29,20 @@ const CRC_AT = 42;
  * its last vote or all of itself is told by it. It may lag by one write, and never leads.
  */
 export class Marker {
-  readonly #file: FileHandle;
+  readonly #file: DiskFile;
   #sequence: number;
   #isClosed = false;
   mark: Mark;
 
-  private constructor(file: FileHandle, sequence: number, mark: Mark) {
+  private constructor(file: DiskFile, sequence: number, mark: Mark) {
     this.#file = file;
     this.#sequence = sequence;
     this.mark = mark;
   }
 
   /** Begins anew: what a start that was cut short left there is gone. */
-  static async create(path: string, mark = EMPTY): Promise<Marker> {
-    const marker = new Marker(await open(path, 'w+'), 0, mark);
+  static async create(path: string, mark = EMPTY, disk: Pick<Disk, 'openFile'> = realDisk): Promise<Marker> {
+    const marker = new Marker(await disk.openFile(path, 'w+'), 0, mark);
     try {
       await marker.write(mark);
       return marker;
@@ -54,8 +53,8 @@ export class Marker {
   }
 
   /** Throws DamageError when there is none, or neither slot can be believed. */
-  static async open(path: string): Promise<Marker> {
-    const file = await open(path, constants.O_RDWR).catch((cause: unknown) => {
+  static async open(path: string, disk: Pick<Disk, 'openFile'> = realDisk): Promise<Marker> {
+    const file = await disk.openFile(path, 'r+').catch((cause: unknown) => {
       // Any other reason says nothing about the data.
       throw isMissing(cause) ? new DamageError(`the marker file ${path} is gone`, { cause }) : cause;
     });

@@ -12,6 +12,7 @@ import { encodeCommand } from './command-codec.js';
 import { type Identity, isJoiner } from './data-dir.js';
 import type { StoreEvent } from './events.js';
 import type { Opened } from './level-storage.js';
+import type { Wire } from '../rpc/wire.js';
 import { DamageError } from './damage.js';
 import { Divergence } from './divergence.js';
 import { type Bootstrap, checkMembers, type ConfiguredMember, Founding } from './founding.js';
@@ -55,6 +56,8 @@ export interface StoreNodeOptions {
   readonly electionMinMs: number;
   readonly opened: Opened;
   readonly clock: Clock;
+  /** How calls travel. Default: gRPC. */
+  readonly wire?: Wire | undefined;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
   /** Hears a broken invariant, a storage error, or damage: then the data is not to be believed any more. */
@@ -242,7 +245,7 @@ export class StoreNode {
   }
 
   #makeTransport(): PeerTransport {
-    const { identity, name, advertise, peerAdvertise, clock, random, observe, onRemoved } = this.#options;
+    const { identity, name, advertise, peerAdvertise, clock, wire, random, observe, onRemoved } = this.#options;
     return new PeerTransport({
       identity,
       self: { name, address: advertise, peerAddress: peerAdvertise },
@@ -259,6 +262,7 @@ export class StoreNode {
         onRemoved();
       },
       clock,
+      wire,
       random,
       observe,
     });

@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import { Channel } from '../rpc/channel.js';
+import type { Channel } from '../rpc/channel.js';
 import type { Hello, Removed } from '../rpc/gen/seqsvr/v1/raft.js';
 import { type FrameCodec, peerMethods } from '../rpc/peer-frame.js';
+import { grpcWire, type Wire } from '../rpc/wire.js';
 
 /** How long a peer may take to say hello, in ms; after it the connection is dropped and made anew. */
 export const HELLO_TIMEOUT_MS = 1_000;
@@ -28,6 +29,7 @@ export interface PeerCallOptions<Body> {
   /** Once, when the call is over by itself; not after `end`. */
   readonly onDown: (error: SeqError) => void;
   readonly clock: Clock;
+  readonly wire?: Wire | undefined;
 }
 
 /**
@@ -45,7 +47,7 @@ export class PeerCall<Body> {
 
   constructor(options: PeerCallOptions<Body>) {
     this.#options = options;
-    this.#channel = new Channel(options);
+    this.#channel = (options.wire ?? grpcWire).channel(options);
     const stream = openStream(this.#channel, options.method);
     this.#stream = stream;
     stream.on('data', (bytes: Buffer) => this.#onData(bytes));

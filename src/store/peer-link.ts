@@ -6,6 +6,7 @@ import { type NodeId, totalSize } from '../raft/types.js';
 import type { DeliverRequest, Hello, Removed } from '../rpc/gen/seqsvr/v1/raft.js';
 import { deliverRequest, deliverResponse } from '../rpc/peer-frame.js';
 import { type FramedMessage, raftToWire } from '../rpc/raft-codec.js';
+import type { Wire } from '../rpc/wire.js';
 import type { StoreEvent } from './events.js';
 import { PeerCall } from './peer-call.js';
 import type { DropReason, PeerNotices } from './peer-notices.js';
@@ -36,6 +37,7 @@ export interface PeerLinkOptions {
   readonly onLost: () => void;
   readonly notices: PeerNotices;
   readonly clock: Clock;
+  readonly wire?: Wire | undefined;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
 }
@@ -151,7 +153,7 @@ export class PeerLink {
 
   #dial(): void {
     if (this.#isClosed) return;
-    const { address, clock, hello, onRemoved } = this.#options;
+    const { address, clock, wire, hello, onRemoved } = this.#options;
     this.#waitingFrames = 0;
     this.#waitingBytes = 0;
     this.#call = new PeerCall<never>({
@@ -164,6 +166,7 @@ export class PeerLink {
       onAnswer: () => undefined,
       onDown: (error) => this.#onDown(error),
       clock,
+      wire,
     });
   }
 

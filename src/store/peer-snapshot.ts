@@ -8,6 +8,7 @@ import { numberFromWire } from '../rpc/codec.js';
 import type { Hello, Removed, SnapshotProgress, SnapshotRequest, SnapshotResponse } from '../rpc/gen/seqsvr/v1/raft.js';
 import { snapshotRequest, snapshotResponse } from '../rpc/peer-frame.js';
 import { offerToWire } from '../rpc/snapshot-codec.js';
+import type { Wire } from '../rpc/wire.js';
 import type { StoreEvent } from './events.js';
 import { PeerCall } from './peer-call.js';
 import { REDIAL } from './peer-link.js';
@@ -38,6 +39,7 @@ export interface SnapshotSenderOptions {
   /** The last snapshot that was given to `send`: handed to Raft over there, or given up. Never called from within `send`. */
   readonly onSent: (ok: boolean) => void;
   readonly clock: Clock;
+  readonly wire?: Wire | undefined;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
 }
@@ -127,7 +129,7 @@ export class SnapshotSender {
   }
 
   #dial(transfer: Transfer): void {
-    const { address, hello, onHello, onRemoved, clock } = this.#options;
+    const { address, hello, onHello, onRemoved, clock, wire } = this.#options;
     transfer.attemptCount += 1;
     transfer.fruitlessCount += 1;
     transfer.isBegun = false;
@@ -144,6 +146,7 @@ export class SnapshotSender {
       onAnswer: ({ value }) => this.#onProgress(transfer, value),
       onDown: (error) => this.#onDown(transfer, error),
       clock,
+      wire,
     });
   }
 

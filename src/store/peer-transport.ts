@@ -6,6 +6,7 @@ import type { Transport } from '../raft/ports.js';
 import type { NodeId } from '../raft/types.js';
 import { type Hello, Lane, type Removed } from '../rpc/gen/seqsvr/v1/raft.js';
 import type { Handlers, Service } from '../rpc/server.js';
+import type { Wire } from '../rpc/wire.js';
 import type { StoreEvent } from './events.js';
 import { type Heard, PeerAdmission, type PeerAdmissionOptions, type PeerMember } from './peer-admission.js';
 import { type Checkpoint, PeerInbox } from './peer-inbox.js';
@@ -29,6 +30,7 @@ export interface PeerTransportOptions extends PeerAdmissionOptions {
   /** A member says that the cluster has removed this node. Once; nobody is dialed any more. */
   readonly onRemoved: (by: NodeId) => void;
   readonly clock: Clock;
+  readonly wire?: Wire | undefined;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
 }
@@ -176,11 +178,11 @@ export class PeerTransport implements Transport {
 
   /** What every lane to a peer needs. */
   #talk(peerId: NodeId, lane: Lane) {
-    const { clock, random, observe } = this.#options;
+    const { clock, wire, random, observe } = this.#options;
     const hello = (): Hello => this.#admission.hello(peerId, lane);
     const onHello = (answered: Hello): void => this.#onAnswered(peerId, answered);
     const onRemoved = (removed: Removed): void => this.#onRemoved(peerId, removed);
-    return { peerId, hello, onHello, onRemoved, clock, random, observe };
+    return { peerId, hello, onHello, onRemoved, clock, wire, random, observe };
   }
 
   /** Throws a SeqError unless the one that was dialed is who it should be. */

@@ -10,7 +10,8 @@ import {
 import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { StoreServiceService } from '../rpc/gen/seqsvr/v1/store.js';
 import { Health } from '../rpc/health.js';
-import { GrpcServer, Handlers, type Service } from '../rpc/server.js';
+import { Handlers, type RpcServer, type Service } from '../rpc/server.js';
+import { grpcWire, type Wire } from '../rpc/wire.js';
 import { requireCluster } from './admin-service.js';
 import type { Identity } from './data-dir.js';
 import type { Build } from './status-service.js';
@@ -28,6 +29,8 @@ export interface QuarantineServerOptions {
   readonly peerAdvertise: string;
   readonly build: Build;
   readonly clock: Clock;
+  /** How calls travel. Default: gRPC. */
+  readonly wire?: Wire | undefined;
   /** Puts the damaged data aside and resolves with where it is, once that is on disk. A rejection ends the process. */
   readonly setAside: () => Promise<string>;
   /** Hears a bug, or that the data could not be put aside: the process must end. */
@@ -44,7 +47,7 @@ export class QuarantineServer {
   readonly #options: QuarantineServerOptions;
   readonly #health = new Health(['seqsvr.v1.StoreService', 'seqsvr.v1.RouteService', 'seqsvr.v1.AdminService']);
   readonly #startedMs: number;
-  #server: GrpcServer | undefined;
+  #server: RpcServer | undefined;
   #movedTo: Promise<string> | undefined;
   #onRejoined: () => void = () => undefined;
 
@@ -67,7 +70,7 @@ export class QuarantineServer {
       server.#adminService(handlers, why),
       server.#health.service(handlers),
     ];
-    server.#server = await GrpcServer.start({ address: options.listen, services, clock: options.clock });
+    server.#server = await (options.wire ?? grpcWire).serve({ address: options.listen, services, clock: options.clock });
     return server;
   }
 

@@ -2,7 +2,8 @@ import type { Clock } from '../base/clock.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
 import { Health } from '../rpc/health.js';
-import { GrpcServer, Handlers } from '../rpc/server.js';
+import { Handlers, type RpcServer } from '../rpc/server.js';
+import { grpcWire, type Wire } from '../rpc/wire.js';
 import { storeAdminService } from './admin-service.js';
 import { type Identity, isJoiner, openDataDir } from './data-dir.js';
 import type { StoreEvent } from './events.js';
@@ -44,6 +45,8 @@ export interface StoreServerOptions {
   /** Brings the arbiter, a role that this node plays while it leads. */
   readonly makeArbiter: (node: StoreNode) => { readonly authority: Authority; readonly placement: PlacementPort };
   readonly clock: Clock;
+  /** How calls travel. Default: gRPC. */
+  readonly wire?: Wire | undefined;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
   /** Hears the first storage error or broken invariant: the process must end at once. */
@@ -55,12 +58,12 @@ export interface StoreServerOptions {
 /** A StoreSvr: one node of the Raft group, with its services. */
 export class StoreServer {
   readonly node: StoreNode;
-  readonly #servers: readonly GrpcServer[];
+  readonly #servers: readonly RpcServer[];
   readonly #health: Health;
   readonly #watchers: Watchers;
   readonly #authority: Authority;
 
-  private constructor(parts: { node: StoreNode; servers: readonly GrpcServer[]; health: Health; watchers: Watchers; authority: Authority }) {
+  private constructor(parts: { node: StoreNode; servers: readonly RpcServer[]; health: Health; watchers: Watchers; authority: Authority }) {
     this.node = parts.node;
     this.#servers = parts.servers;
     this.#health = parts.health;
@@ -75,15 +78,20 @@ export class StoreServer {
     const begin: Begin = isJoiner(dataDir.identity) ? { type: 'joining' } : { type: 'founding', voters: options.members.map(({ id }) => id) };
     const opened = await LevelStorage.open(dataDir, begin, options.onFatal);
     try {
-      return await StoreServer.#serve(options, dataDir.identity, opened);
+      return await StoreServer.serve(options, dataDir.identity, opened);
     } catch (error) {
       await opened.storage.close();
       throw error;
     }
   }
 
-  static async #serve(options: StoreServerOptions, identity: Identity, opened: Opened): Promise<StoreServer> {
-    const { clock, observe, onFatal } = options;
+  /** As `start`, on storage that is open already; it is the caller's until this resolves. */
+  static async serve(
+    options: Omit<StoreServerOptions, 'clusterId' | 'dataDir' | 'nodeId'>,
+    identity: Identity,
+    opened: Opened,
+  ): Promise<StoreServer> {
+    const { clock, observe, onFatal, wire = grpcWire } = options;
     const node = new StoreNode({ ...options, identity, opened });
     const { authority, placement } = options.makeArbiter(node);
     const watchers = new Watchers({ assignmentOf: (caller) => assignmentOf(node, caller), version: () => node.state.version });
@@ -99,16 +107,18 @@ export class StoreServer {
       placementService({ ...options, electionMaxMs: options.electionMinMs * 2, node, authority, placement, handlers }),
       health.service(handlers),
     ];
-    const server = await GrpcServer.start({ address: options.listen, services, clock });
-    const peerServer = await GrpcServer.start({
-      address: options.peerListen,
-      services: [node.transport.service(handlers)],
-      clock,
-      maxRequestBytes: PEER_FRAME_BYTES_MAX,
-    }).catch((error: unknown) => {
-      server.cut();
-      throw error;
-    });
+    const server = await wire.serve({ address: options.listen, services, clock });
+    const peerServer = await wire
+      .serve({
+        address: options.peerListen,
+        services: [node.transport.service(handlers)],
+        clock,
+        maxRequestBytes: PEER_FRAME_BYTES_MAX,
+      })
+      .catch((error: unknown) => {
+        server.cut();
+        throw error;
+      });
     node.start();
     observe({ type: 'started', nodeUuid: identity.nodeUuid, lastIndex: node.raft.log.lastIndex, appliedIndex: node.raft.log.appliedIndex });
     return new StoreServer({ node, servers: [server, peerServer], health, watchers, authority });

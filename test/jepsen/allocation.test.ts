@@ -6,7 +6,7 @@ import { systemClock } from '../../src/base/clock.js';
 import { SeqClient, SeqError } from '../../src/client/client.js';
 import type { SectionId } from '../../src/model/ids.js';
 import { waitMsOf } from '../../src/model/lease.js';
-import { Channel } from '../../src/rpc/channel.js';
+import { type Channel, GrpcChannel } from '../../src/rpc/channel.js';
 import { SeqServiceService } from '../../src/rpc/gen/seqsvr/v1/seq.js';
 import { checkHistory, showViolations } from '../../src/verify/check-history.js';
 import { TestCluster } from './cluster.js';
@@ -83,7 +83,7 @@ describe('sections whose owner is in trouble', function () {
 
   it('answers none of the requests that waited in a paused owner for two leases', async () => {
     const sections = await cluster.sectionsOf(VICTIM, 'alloc-2');
-    const channel = new Channel({ address: cluster.addressOf(VICTIM), clock: systemClock });
+    const channel = new GrpcChannel({ address: cluster.addressOf(VICTIM), clock: systemClock });
     await channel.call(SeqServiceService.next, requestFor(sections[0]!), { timeoutMs: 5_000 });
     cluster.signal(VICTIM, 'SIGSTOP');
     const queued = Array.from({ length: QUEUED }, (_, at) => queue(channel, sections[at % sections.length]!));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.js';
 import type { SectionId } from '../../src/model/ids.js';
 import { RoutingIndex } from '../../src/model/routing.js';
-import { ChannelPool } from '../../src/rpc/channel.js';
+import { ChannelPool } from '../../src/rpc/channel-pool.js';
 import { tableFromWire } from '../../src/rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type StoreStatus } from '../../src/rpc/gen/seqsvr/v1/admin.js';
 import { RouteServiceService } from '../../src/rpc/gen/seqsvr/v1/seq.js';

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/base/clock.js';
 import { SeqClient } from '../../src/client/client.js';
 import type { SectionId } from '../../src/model/ids.js';
 import { DEFAULT_POLICY } from '../../src/model/policy.js';
-import { Channel } from '../../src/rpc/channel.js';
+import { type Channel, GrpcChannel } from '../../src/rpc/channel.js';
 import { PlacementServiceService } from '../../src/rpc/gen/seqsvr/v1/placement.js';
 import { checkHistory, showViolations } from '../../src/verify/check-history.js';
 import { TestCluster } from './cluster.js';
@@ -203,7 +203,7 @@ describe('a real cluster under load, and what its operators plan', function () {
   /** Asks the leader; what it costs to find it is not what is measured, so it is remembered. */
   async function askLeader<Answer>(what: string, ask: (channel: Channel) => Promise<Answer>): Promise<Answer> {
     return until(what, 20_000, async () => {
-      leader ??= new Channel({ address: cluster.addressOf(await cluster.leader()), clock: systemClock });
+      leader ??= new GrpcChannel({ address: cluster.addressOf(await cluster.leader()), clock: systemClock });
       try {
         return await ask(leader);
       } catch (error) {

@@ -4,7 +4,7 @@ import { AllocServer, type AllocServerOptions } from '../../../src/alloc/server.
 import { systemClock as clock } from '../../../src/base/clock.js';
 import { SeqError } from '../../../src/base/errors.js';
 import { systemRandom } from '../../../src/base/random.js';
-import { Channel } from '../../../src/rpc/channel.js';
+import { type Channel, GrpcChannel } from '../../../src/rpc/channel.js';
 import { HealthService } from '../../../src/rpc/gen/grpc/health/v1/health.js';
 import { AdminServiceService } from '../../../src/rpc/gen/seqsvr/v1/admin.js';
 import { RouteServiceService, SeqServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
@@ -54,7 +54,7 @@ describe('AllocServer', () => {
     store.assign('b', 2);
     storeServer = await serveStore({ store, clock });
     alloc = await start();
-    channel = new Channel({ address: alloc.address, clock });
+    channel = new GrpcChannel({ address: alloc.address, clock });
   });
   afterEach(() => {
     channel.close();
@@ -126,7 +126,7 @@ describe('AllocServer', () => {
   it('confirms ownership for every call when it is configured so', async () => {
     const strict = await start({ isStrict: true });
     channel.close();
-    channel = new Channel({ address: strict.address, clock });
+    channel = new GrpcChannel({ address: strict.address, clock });
     store.failures.set('confirm', new SeqError('PERMISSION_DENIED', 'no quorum today'));
     for (const call of [() => next(5n), () => current(5n), () => advance(5n, 9n), () => nextMany([5n])]) {
       const error = await errorOf(call());

@@ -13,7 +13,7 @@ import { serveAlloc } from '../../../src/cli/serve-alloc.js';
 import { serveStore } from '../../../src/cli/serve-store.js';
 import type { Log } from '../../../src/ops/log.js';
 import { Metrics } from '../../../src/ops/metrics.js';
-import { Channel } from '../../../src/rpc/channel.js';
+import { GrpcChannel } from '../../../src/rpc/channel.js';
 import { SeqServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { readPage, type Shown } from '../ops/page.js';
 
@@ -97,7 +97,7 @@ describe('a node with an admin port', function () {
       folder = await mkdtemp(join(tmpdir(), 'seqsvr-admin-'));
       store = await serveStore(storeConfig(join(folder, 'data')), storeContext);
       alloc = await serveAlloc(allocConfig(store.address), allocContext);
-      const channel = new Channel({ address: alloc.address, clock });
+      const channel = new GrpcChannel({ address: alloc.address, clock });
       await eventually(() =>
         channel.call(SeqServiceService.next, { uid: 5n, count: 3, floor: 0n, strict: false, routingVersion: undefined }, { timeoutMs: 2_000 }),
       );

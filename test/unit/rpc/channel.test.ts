@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { type Clock, systemClock } from '../../../src/base/clock.js';
 import { SeqError } from '../../../src/base/errors.js';
-import { Channel, ChannelPool } from '../../../src/rpc/channel.js';
+import { type Channel, GrpcChannel } from '../../../src/rpc/channel.js';
+import { ChannelPool } from '../../../src/rpc/channel-pool.js';
 import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import type { GrpcServer } from '../../../src/rpc/server.js';
 import { Door, errorOf, startServer } from './fixture.js';
@@ -162,7 +163,7 @@ describe('Channel', function () {
   }
 
   function channelTo(address: string, clock: Clock = systemClock): Channel {
-    const channel = new Channel({ address, clock });
+    const channel = new GrpcChannel({ address, clock });
     toEnd.push(() => channel.close());
     return channel;
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { systemClock } from '../../../src/base/clock.js';
-import { Channel } from '../../../src/rpc/channel.js';
+import { type Channel, GrpcChannel } from '../../../src/rpc/channel.js';
 import { HealthCheckResponse_ServingStatus as Serving, HealthService } from '../../../src/rpc/gen/grpc/health/v1/health.js';
 import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { Health } from '../../../src/rpc/health.js';
@@ -133,7 +133,7 @@ async function serve(answer: Answer, onBug: (error: unknown) => void = () => und
 }
 
 function channelTo(address: string): Channel {
-  const channel = new Channel({ address, clock: systemClock });
+  const channel = new GrpcChannel({ address, clock: systemClock });
   toEnd.push(() => channel.close());
   return channel;
 }

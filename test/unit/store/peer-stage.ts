@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/base/clock.js';
 import { systemRandom } from '../../../src/base/random.js';
 import type { Message } from '../../../src/raft/message.js';
 import type { Snapshot } from '../../../src/raft/types.js';
-import { Channel } from '../../../src/rpc/channel.js';
+import { GrpcChannel } from '../../../src/rpc/channel.js';
 import { type Hello, Lane } from '../../../src/rpc/gen/seqsvr/v1/raft.js';
 import { deliverRequest, type FrameStream, peerMethods } from '../../../src/rpc/peer-frame.js';
 import { type FramedMessage, raftToWire } from '../../../src/rpc/raft-codec.js';
@@ -169,7 +169,7 @@ export class PeerStage {
 
   /** Somebody who speaks the wire by hand. */
   strangerTo(address: string, method: keyof typeof peerMethods = 'deliver') {
-    const channel = this.opened(new Channel({ address, clock: systemClock }));
+    const channel = this.opened(new GrpcChannel({ address, clock: systemClock }));
     const stream = channel.duplexStream<Buffer, Buffer>(peerMethods[method]);
     // Every stream ends with an error when its test is over.
     return stream.on('error', () => undefined);

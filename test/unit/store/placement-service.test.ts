@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/base/clock.js';
 import { type ErrorCode, SeqError } from '../../../src/base/errors.js';
 import { parseAllocId, toSectionId } from '../../../src/model/ids.js';
 import { DEFAULT_POLICY } from '../../../src/model/policy.js';
-import { Channel } from '../../../src/rpc/channel.js';
+import { type Channel, GrpcChannel } from '../../../src/rpc/channel.js';
 import { PlacementServiceService as Placement } from '../../../src/rpc/gen/seqsvr/v1/placement.js';
 import { GrpcServer, Handlers } from '../../../src/rpc/server.js';
 import type { StoreNode } from '../../../src/store/node.js';
@@ -30,7 +30,7 @@ describe('PlacementService', () => {
     const authority = { heardMsAgo: (incarnation: string) => (incarnation === A.incarnation ? 12.3 : undefined) };
     const parts = { node: node as unknown as StoreNode, authority, placement, handlers, clock: systemClock, electionMaxMs: ELECTION_MAX_MS };
     server = await GrpcServer.start({ address: '127.0.0.1:0', services: [placementService(parts)], clock: systemClock });
-    channel = new Channel({ address: server.address, clock: systemClock });
+    channel = new GrpcChannel({ address: server.address, clock: systemClock });
   });
 
   afterEach(() => {

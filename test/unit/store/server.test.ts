@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/base/clock.js';
 import { type ErrorCode, SeqError } from '../../../src/base/errors.js';
 import { systemRandom } from '../../../src/base/random.js';
 import { arbiterRole } from '../../../src/cli/placement-port.js';
-import { Channel } from '../../../src/rpc/channel.js';
+import { type Channel, GrpcChannel } from '../../../src/rpc/channel.js';
 import { AdminServiceService } from '../../../src/rpc/gen/seqsvr/v1/admin.js';
 import { StoreServiceService as Store } from '../../../src/rpc/gen/seqsvr/v1/store.js';
 import { StoreServer, type StoreServerOptions } from '../../../src/store/server.js';
@@ -139,7 +139,7 @@ describe('StoreServer', function () {
 });
 
 async function use<Result>(server: StoreServer, work: (channel: Channel) => Promise<Result>): Promise<Result> {
-  const channel = new Channel({ address: server.address, clock: systemClock });
+  const channel = new GrpcChannel({ address: server.address, clock: systemClock });
   try {
     return await work(channel);
   } finally {

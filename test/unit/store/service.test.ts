@@ -5,7 +5,7 @@ import { type ErrorCode, SeqError } from '../../../src/base/errors.js';
 import type { Incarnation } from '../../../src/model/ids.js';
 import { NO_VERSION } from '../../../src/model/version.js';
 import type { Applied } from '../../../src/raft/driver.js';
-import { Channel } from '../../../src/rpc/channel.js';
+import { type Channel, GrpcChannel } from '../../../src/rpc/channel.js';
 import { versionToWire } from '../../../src/rpc/codec.js';
 import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { StoreServiceService as Store, type WatchResponse } from '../../../src/rpc/gen/seqsvr/v1/store.js';
@@ -84,7 +84,7 @@ describe('StoreService', () => {
     const handlers = new Handlers({ clock: systemClock, onBug: bugs, routingVersion: () => node.state.cluster?.version });
     const services = [storeService({ node: storeNode, authority, watchers, handlers, clock: systemClock }), storeRouteService(storeNode, handlers)];
     server = await GrpcServer.start({ address: '127.0.0.1:0', services, clock: systemClock });
-    channel = new Channel({ address: server.address, clock: systemClock });
+    channel = new GrpcChannel({ address: server.address, clock: systemClock });
   });
 
   afterEach(() => {
