@@ -21,7 +21,15 @@ const LOCK_CHECK_EVERY_MS = 200;
 const LOCK_WAIT_LIMIT_MS = 600_000;
 
 const [task, ...args] = process.argv.slice(2);
-const TASKS = { start: startDev, test: runTests, build: () => undefined, conformance: runConformance, 'bench:raft': benchRaft, scale };
+const TASKS = {
+  start: startDev,
+  test: runTests,
+  build: () => undefined,
+  conformance: runConformance,
+  'bench:raft': benchRaft,
+  scale,
+  'check-histories': checkHistories,
+};
 if (!Object.hasOwn(TASKS, task ?? '')) stop(`usage: node scripts/boot.mjs ${Object.keys(TASKS).join('|')} [arguments]`, 2);
 checkNode();
 process.chdir(root);
@@ -90,6 +98,12 @@ async function scale() {
 async function runConformance() {
   const runner = join('dist', 'test', 'conformance', 'main.js');
   process.exitCode = await exitCodeOf(spawn(process.execPath, ['--enable-source-maps', runner, ...args], { stdio: 'inherit' }));
+}
+
+/** Recorded histories with known verdicts; see test/linearizability. */
+async function checkHistories() {
+  const checker = join('dist', 'test', 'linearizability', 'main.js');
+  process.exitCode = await exitCodeOf(spawn(process.execPath, ['--enable-source-maps', checker, ...args], { stdio: 'inherit' }));
 }
 
 async function runTests() {

@@ -1,29 +1,37 @@
-import { type Operation, operationToLine } from './operation.js';
+import { type Answers, answersOf, columnOf, firstOf, highestBefore, keyOf } from './answers.js';
+import type { Operation } from './operation.js';
+import { orderOf } from './order.js';
+import type { Violation } from './violation.js';
+
+export { showViolations, type Violation } from './violation.js';
 
 /**
  * Is a recorded history one that a correct sequence service can give? Exact, in O(n log n), each uid by itself
  * (linearizability is local: Herlihy & Wing). Gaps are allowed.
  *
- * The service, per uid: c, the largest number so far (0 at first), and h, the number handed out last (0 at first).
+ * The service, per uid: c, the largest number so far (0 at first), and h, where the counter is known to stand (0 at first).
  *   next(n) -> [first, last]      legal if first > c and last = first + n - 1; then c := h := last
  *   current -> seq, exact: false  legal if seq >= c; then c := seq (a takeover lifts the counter: nothing later is at or below)
  *   current -> seq, exact: true   legal if seq = c = h
+ *   advance(to) -> seq            legal if seq >= to and seq >= c; then h := to if seq = to > c, and c := seq (above `to`: it stood there)
  *
- * THEOREM. Give every answered operation a key: a range of numbers its last, a value itself. Let m(o) be the largest key among
- * operations that returned strictly before o was invoked (0 if none). Let every next of unknown outcome have no key. The
+ * THEOREM. Give every answered operation a key: a range of numbers its last, a value (of `current` and `advance`) itself. Let m(o) be the
+ * largest key among operations that returned strictly before o was invoked (0 if none). Operations of unknown outcome have no key. The
  * history is linearizable if and only if
  *   (a) the ranges are disjoint, and no value v lies within a range short of its end (first <= v < last);
- *   (b) every range has first > m(o), every value has v >= m(o);
- *   (c) every exact value v > 0 is the last number of a range, or can be given a `next` of unknown outcome of its own (equal
- *       values share one) with m < v and count <= v - p(v), where p(v) is the largest key below v (0 if none).
+ *   (b) every range has first > m(o), every value has v >= m(o), that of advance(to) v >= to;
+ *   (c) every exact value v > 0 is the last number of a range, or is what an advance(v) with m < v lifted to (it answered v, or its outcome is unknown), or
+ *       can be given a `next` of unknown outcome of its own (equal values share one) with m < v and count <= v - p(v), where p(v) is the
+ *       largest key below v (0 if none).
  * Proof. (=>) Keys never fall along a legal sequence and rise at every next, so the place of any two operations with different
  * keys, and of a range before its own end as a value, is forced. (a) is legality there; what returned before o was invoked
- * comes before o, hence (b). An exact v is h, so some next ended at v: if no answered one, an unknown one, all of whose numbers lie above
- * p(v); and no two values share it. It was not invoked after a key of v or more had returned, hence (c). (<=) Sort by key, a range
- * before its end as a value, values by invocation; put the unknowns that (c) chose where they end, drop the others (deleting a next leaves
- * every sequence legal). The order is legal by (a) and (c), and by (b) it never turns round what real time ordered. An unknown
- * never returned, so it orders nothing after it. QED.
- * (c) is matched greedily: values ascending, each takes the largest unknown that fits. An unknown with m < v also fits by m
+ * comes before o, hence (b). An exact v is h, so some next ended at v or some advance(v) lifted to it, from below. If no answered next did, then either
+ * an advance, or an unknown next, all of whose numbers lie above p(v); and no two values share that. None of them was invoked after a key of v or more
+ * had returned, or it would have found c >= v: hence (c). (<=) Sort by key; among equal keys first the range, or else whatever (c) found for v, then values by
+ * invocation. Drop the other unknowns (deleting one leaves every sequence legal, for it only raises c). The order is legal by (a) and (c), and by (b) it never turns round what real time
+ * ordered: an answered advance(v) that (c) chose has m < v, so no other value v returned before it was invoked, and an unknown never returned, so it orders nothing
+ * after it. QED.
+ * (c) is matched greedily: values ascending, each takes the largest unknown `next` that fits. One with m < v also fits by m
  * for every later value, so a smaller one is never the better choice to keep back for v.
  */
 export function checkHistory(operations: readonly Operation[]): CheckResult {
@@ -33,10 +41,12 @@ export function checkHistory(operations: readonly Operation[]): CheckResult {
   for (const group of byUid(operations).values()) {
     answeredCount += group.ranges.length + group.values.length;
     unknownCount += group.unknowns.length;
-    checkShape(group, violations);
-    checkUniqueness(group, violations);
-    checkRealTime(group, violations);
-    checkValues(group, violations);
+    const report = (kind: Violation['kind'], pair: Pair, why: string): void => void violations.push({ kind, uid: group.uid, ...pair, why });
+    const answers = answersOf(checkShape(group, report));
+    checkUniqueness(answers, report);
+    checkRealTime(answers, report);
+    checkWithin(answers, report);
+    checkExact(answers, group.unknowns, report);
   }
   return { isValid: violations.length === 0, violations, answeredCount, unknownCount };
 }
@@ -48,156 +58,185 @@ export interface CheckResult {
   readonly unknownCount: number;
 }
 
-/**
- * `shape`: an answer that is none, whatever the others are. `uniqueness`: a number was handed out twice. `order`: a number that is not
- * above one returned before. `current`: a value that no moment of the counter explains.
- */
-export interface Violation {
-  readonly kind: 'shape' | 'uniqueness' | 'order' | 'current';
-  readonly uid: bigint;
-  /** What contradicts `operation`, when one other does. */
-  readonly earlier: Operation | undefined;
-  readonly operation: Operation;
-  readonly why: string;
-}
-
-/** For people: a line for each violation, its two operations below it, at most `limit` of them. */
-export function showViolations(violations: readonly Violation[], limit = 10): string {
-  const shown = violations.slice(0, limit).map(({ kind, uid, earlier, operation, why }) => {
-    const lines = [earlier, operation].flatMap((one) => (one === undefined ? [] : [`    ${operationToLine(one)}`]));
-    return [`${kind}: uid ${uid}: ${why}`, ...lines].join('\n');
-  });
-  return [...shown, ...(violations.length > limit ? [`and ${violations.length - limit} more`] : [])].join('\n');
-}
-
-/** An operation with its numbers at hand. `first` is undefined for a value. */
-interface Keyed {
-  readonly operation: Operation;
-  readonly first: bigint;
-  readonly key: bigint;
-}
+type Pair = Pick<Violation, 'earlier' | 'operation'>;
+type Report = (kind: Violation['kind'], pair: Pair, why: string) => void;
 
 interface Group {
   readonly uid: bigint;
-  readonly ranges: Keyed[];
-  readonly values: Keyed[];
+  readonly ranges: Operation[];
+  readonly values: Operation[];
+  /** What may have happened: a `current` that may have happened says nothing. */
   readonly unknowns: Operation[];
 }
 
 function byUid(operations: readonly Operation[]): ReadonlyMap<bigint, Group> {
   const groups = new Map<bigint, Group>();
+  let group: Group | undefined;
   for (const operation of operations) {
-    const group = groups.get(operation.uid) ?? { uid: operation.uid, ranges: [], values: [], unknowns: [] };
-    groups.set(operation.uid, group);
-    const { outcome } = operation;
-    if (outcome.type === 'numbers') group.ranges.push({ operation, first: outcome.first, key: outcome.last });
-    else if (outcome.type === 'value') group.values.push({ operation, first: outcome.seq, key: outcome.seq });
-    else if (outcome.type === 'unknown' && operation.call === 'next') group.unknowns.push(operation);
+    const { uid, outcome, call } = operation;
+    if (group?.uid !== uid) group = groups.get(uid);
+    if (group === undefined) {
+      group = { uid, ranges: [], values: [], unknowns: [] };
+      groups.set(uid, group);
+    }
+    if (outcome.type === 'numbers') group.ranges.push(operation);
+    else if (outcome.type === 'value') group.values.push(operation);
+    else if (outcome.type === 'unknown' && call !== 'current') group.unknowns.push(operation);
   }
   return groups;
 }
 
 const SEQ_MAX = 2n ** 63n - 1n;
 
-function checkShape({ uid, ranges, values }: Group, violations: Violation[]): void {
-  for (const { operation, first, key } of ranges) {
-    const isWhole = first >= 1n && key <= SEQ_MAX && key - first + 1n === BigInt(operation.count);
-    if (!isWhole) report(violations, 'shape', uid, undefined, operation, `${first}..${key} is not ${operation.count} numbers in [1, 2^63-1]`);
+/** Gives the operations whose numbers can be compared with the others'. */
+function checkShape({ ranges, values }: Group, report: Report): { readonly ranges: readonly Operation[]; readonly values: readonly Operation[] } {
+  const wrong = new Set<Operation>();
+  for (const operation of ranges) {
+    const [first, last] = [firstOf(operation), keyOf(operation)];
+    if (first >= 1n && last <= SEQ_MAX && last - first === BigInt(operation.count - 1)) continue;
+    report('shape', { earlier: undefined, operation }, `${first}..${last} is not ${operation.count} numbers in [1, 2^63-1]`);
+    if (first < 0n || first > last || last > SEQ_MAX) wrong.add(operation);
   }
-  for (const { operation, key } of values) {
-    if (key < 0n || key > SEQ_MAX) report(violations, 'shape', uid, undefined, operation, `${key} is not in [0, 2^63-1]`);
-  }
-}
-
-/** No clock takes part in this: whatever the times were, no number comes twice. */
-function checkUniqueness({ uid, ranges }: Group, violations: Violation[]): void {
-  ranges.sort((one, other) => compare(one.first, other.first));
-  let highest: Keyed | undefined;
-  for (const range of ranges) {
-    if (highest !== undefined && range.first <= highest.key) {
-      report(violations, 'uniqueness', uid, highest.operation, range.operation, `${range.first} was handed out twice`);
-    }
-    if (highest === undefined || range.key > highest.key) highest = range;
-  }
-}
-
-/** (b), by a sweep through time: what has returned before each invocation. */
-function checkRealTime({ uid, ranges, values }: Group, violations: Violation[]): void {
-  const isValue = new Set(values);
-  for (const { item, before } of withHighestBefore([...ranges, ...values], [...ranges, ...values], ({ operation }) => operation)) {
-    if (before === undefined) continue;
-    const told = isValue.has(before) ? 'told as current' : 'returned';
-    if (!isValue.has(item) && item.first <= before.key) {
-      report(violations, 'order', uid, before.operation, item.operation, `${item.first} was handed out after ${before.key} had been ${told}`);
-    } else if (item.key < before.key) {
-      report(violations, 'current', uid, before.operation, item.operation, `current was ${item.key} after ${before.key} had been ${told}`);
+  for (const operation of values) {
+    const { call, to } = operation;
+    const value = keyOf(operation);
+    if (value < 0n || value > SEQ_MAX) {
+      report('shape', { earlier: undefined, operation }, `${value} is not in [0, 2^63-1]`);
+      wrong.add(operation);
+    } else if (call === 'advance' && to !== undefined && value < to) {
+      report('shape', { earlier: undefined, operation }, `advance to ${to} left the counter at ${value}`);
     }
   }
+  if (wrong.size === 0) return { ranges, values };
+  const isComparable = (operation: Operation): boolean => !wrong.has(operation);
+  return { ranges: ranges.filter(isComparable), values: values.filter(isComparable) };
 }
 
-/** The rest of (a), and (c). `ranges` is sorted by first. */
-function checkValues({ uid, ranges, values, unknowns }: Group, violations: Violation[]): void {
-  const highestUpTo: Keyed[] = [];
-  for (const range of ranges) {
-    const highest = highestUpTo.at(-1);
-    highestUpTo.push(highest === undefined || range.key > highest.key ? range : highest);
-  }
-  for (const { operation, key } of values) {
-    const around = highestUpTo[countUpTo(ranges, ({ first }) => first <= key) - 1];
-    if (around !== undefined && around.key > key) {
-      report(violations, 'current', uid, around.operation, operation, `current was ${key}, within the range ${around.first}..${around.key}`);
+/** The ranges are disjoint. No clock takes part in this: whatever the times were, no number comes twice. */
+function checkUniqueness({ operations, rangeCount, firsts, keys }: Answers, report: Report): void {
+  let highest = -1;
+  for (const place of orderOf(new Float64Array(firsts.subarray(0, rangeCount)))) {
+    if (highest !== -1 && at(firsts, place) <= at(keys, highest)) {
+      const operation = at(operations, place);
+      report('uniqueness', { earlier: at(operations, highest), operation }, `${firstOf(operation)} was handed out twice`);
     }
+    if (highest === -1 || at(keys, place) > at(keys, highest)) highest = place;
   }
-  explainExact({ uid, ranges, values, unknowns }, violations);
 }
 
-/** (c): exact values that no answered `next` ends at need an unknown one each. */
-function explainExact({ uid, ranges, values, unknowns }: Group, violations: Violation[]): void {
-  const ends = new Set(ranges.map(({ key }) => key));
-  const keys = [0n, ...new Set([...ranges, ...values].map(({ key }) => key))].sort(compare);
-  const arriving = withHighestBefore(unknowns, [...ranges, ...values], (unknown) => unknown)
-    .map(({ item, before }) => ({ count: BigInt(item.count), highestBefore: before?.key ?? 0n }))
-    .sort((one, other) => compare(one.highestBefore, other.highestBefore));
-  const counts: bigint[] = [];
-  let arrived = 0;
+/** (b): what has returned before each invocation. */
+function checkRealTime(answers: Answers, report: Report): void {
+  const { operations, rangeCount, firsts, keys, invoked } = answers;
+  const before = highestBefore(answers, invoked);
+  for (const place of orderOf(invoked)) {
+    const earlierPlace = at(before, place);
+    if (earlierPlace === -1 || at(firsts, place) > at(keys, earlierPlace)) continue;
+    const pair = { earlier: at(operations, earlierPlace), operation: at(operations, place) };
+    const told = `${keyOf(pair.earlier)} had been ${earlierPlace < rangeCount ? 'returned' : 'told as current'}`;
+    if (place < rangeCount) report('order', pair, `${firstOf(pair.operation)} was handed out after ${told}`);
+    else if (at(keys, place) < at(keys, earlierPlace)) report('current', pair, `${pair.operation.call} said ${keyOf(pair.operation)} after ${told}`);
+  }
+}
+
+/** The rest of (a): no value within a range. */
+function checkWithin({ operations, rangeCount, firsts, keys, rankCount }: Answers, report: Report): void {
+  // By rank: the range that reaches highest among those that begin at or below it; 0: none, else 1 + its place.
+  const reaching = new Uint32Array(rankCount);
+  for (let place = 0; place < rangeCount; place += 1) {
+    const known = at(reaching, at(firsts, place));
+    if (known === 0 || at(keys, place) > at(keys, known - 1)) reaching[at(firsts, place)] = place + 1;
+  }
+  for (let rank = 1; rank < rankCount; rank += 1) {
+    const [below, here] = [at(reaching, rank - 1), at(reaching, rank)];
+    if (below !== 0 && (here === 0 || at(keys, below - 1) > at(keys, here - 1))) reaching[rank] = below;
+  }
+  for (let place = rangeCount; place < operations.length; place += 1) {
+    const around = at(reaching, at(keys, place)) - 1;
+    if (around === -1 || at(keys, around) <= at(keys, place)) continue;
+    const pair = { earlier: at(operations, around), operation: at(operations, place) };
+    report(
+      'current',
+      pair,
+      `${pair.operation.call} said ${keyOf(pair.operation)}, within the range ${firstOf(pair.earlier)}..${keyOf(pair.earlier)}`,
+    );
+  }
+}
+
+/** (c): exact values that no answered `next` ends at were lifted to by an advance, or need an unknown `next` each. */
+function checkExact(answers: Answers, unknowns: readonly Operation[], report: Report): void {
+  const { operations, rangeCount, keys } = answers;
+  const ends = new Uint8Array(answers.rankCount);
+  for (let place = 0; place < rangeCount; place += 1) ends[at(keys, place)] = 1;
+  const open = operations
+    .slice(rangeCount)
+    .flatMap((operation, index) => (isExact(operation) && keyOf(operation) > 0n && ends[at(keys, rangeCount + index)] === 0 ? [operation] : []))
+    .sort((one, other) => compare(keyOf(one), keyOf(other)));
+  if (open.length === 0) return;
+  const lifted = liftedTo(answers, unknowns);
+  const takes = new UnknownNexts(
+    answers,
+    unknowns.filter(({ call }) => call === 'next'),
+  );
+  const sortedKeys = [...new Set(operations.map(keyOf))].sort(compare);
   let explained = 0n;
-  for (const { operation, key } of values.filter(isExact).sort((one, other) => compare(one.key, other.key))) {
-    if (key <= 0n || key === explained || ends.has(key)) continue;
-    for (let next = arriving[arrived]; next !== undefined && next.highestBefore < key; next = arriving[++arrived]) {
-      counts.splice(
-        countUpTo(counts, (count) => count <= next.count),
+  for (const operation of open) {
+    const value = keyOf(operation);
+    if (value === explained || lifted.has(value)) continue;
+    const below = sortedKeys[countUpTo(sortedKeys, (key) => key < value) - 1] ?? 0n;
+    if (takes.take({ value, below })) explained = value;
+    else report('current', { earlier: undefined, operation }, `current was exactly ${value}, where no next can have ended`);
+  }
+}
+
+/** `exact` of an advance says nothing. */
+function isExact({ call, outcome }: Operation): boolean {
+  return call === 'current' && outcome.type === 'value' && outcome.exact;
+}
+
+/** What advances may have lifted to: none had found the counter there already. */
+function liftedTo(answers: Answers, unknowns: readonly Operation[]): ReadonlySet<bigint> {
+  const answered = answers.operations.filter((operation) => operation.call === 'advance' && keyOf(operation) === operation.to);
+  const advances = [...answered, ...unknowns.filter(({ call }) => call === 'advance')];
+  const before = highestKeyBefore(answers, advances);
+  return new Set(advances.flatMap(({ to = 0n }, index) => (at(before, index) < to ? [to] : [])));
+}
+
+/** The unknown `next`s that no value has taken yet. */
+class UnknownNexts {
+  /** By the highest key before them, lowest first: each may explain any value above that. */
+  readonly #arriving: readonly { readonly count: bigint; readonly highest: bigint }[];
+  #arrived = 0;
+  /** How many numbers those took that have arrived, in ascending order. */
+  readonly #counts: bigint[] = [];
+
+  constructor(answers: Answers, unknowns: readonly Operation[]) {
+    const before = highestKeyBefore(answers, unknowns);
+    this.#arriving = unknowns
+      .map((unknown, index) => ({ count: BigInt(unknown.count), highest: at(before, index) }))
+      .sort((one, other) => compare(one.highest, other.highest));
+  }
+
+  /** Takes the largest that can have ended at `value` with all its numbers above `below`. Values must come in ascending order. */
+  take({ value, below }: { readonly value: bigint; readonly below: bigint }): boolean {
+    for (let next = this.#arriving[this.#arrived]; next !== undefined && next.highest < value; next = this.#arriving[++this.#arrived]) {
+      const { count } = next;
+      this.#counts.splice(
+        countUpTo(this.#counts, (other) => other <= count),
         0,
-        next.count,
+        count,
       );
     }
-    const below = keys[countUpTo(keys, (one) => one < key) - 1] ?? 0n;
-    const fitting = countUpTo(counts, (count) => count <= key - below);
-    if (fitting === 0) {
-      report(violations, 'current', uid, undefined, operation, `current was exactly ${key}, where no next can have ended`);
-      continue;
-    }
-    counts.splice(fitting - 1, 1);
-    explained = key;
+    const fitting = countUpTo(this.#counts, (count) => count <= value - below);
+    if (fitting === 0) return false;
+    this.#counts.splice(fitting - 1, 1);
+    return true;
   }
 }
 
-function isExact({ operation: { outcome } }: Keyed): boolean {
-  return outcome.type === 'value' && outcome.exact;
-}
-
-/** Each item with the highest key that had returned strictly before it was invoked. */
-function withHighestBefore<Item>(items: readonly Item[], answered: readonly Keyed[], operationOf: (item: Item) => Operation) {
-  const byReturn = [...answered].sort((one, other) => one.operation.returnedNs - other.operation.returnedNs);
-  const byInvocation = [...items].sort((one, other) => operationOf(one).invokedNs - operationOf(other).invokedNs);
-  let returned = 0;
-  let highest: Keyed | undefined;
-  return byInvocation.map((item) => {
-    const { invokedNs } = operationOf(item);
-    for (let next = byReturn[returned]; next !== undefined && next.operation.returnedNs < invokedNs; next = byReturn[++returned]) {
-      if (highest === undefined || next.key > highest.key) highest = next;
-    }
-    return { item, before: highest };
-  });
+/** m of each operation. */
+function highestKeyBefore(answers: Answers, operations: readonly Operation[]): bigint[] {
+  const places = highestBefore(answers, columnOf(operations, 'invokedNs'));
+  return Array.from(places, (place) => (place === -1 ? 0n : keyOf(at(answers.operations, place))));
 }
 
 /** How many items from the start satisfy `holds`, which holds for a beginning of the sorted list and for nothing after it. */
@@ -206,7 +245,7 @@ function countUpTo<Item>(sorted: readonly Item[], holds: (item: Item) => boolean
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (holds(sorted[middle] as Item)) low = middle + 1;
+    if (holds(at(sorted, middle))) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -216,13 +255,7 @@ function compare(one: bigint, other: bigint): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-function report(
-  violations: Violation[],
-  kind: Violation['kind'],
-  uid: bigint,
-  earlier: Operation | undefined,
-  operation: Operation,
-  why: string,
-): void {
-  violations.push({ kind, uid, earlier, operation, why });
+/** For places that are known to be there. */
+function at<Item>(list: ArrayLike<Item>, place: number): Item {
+  return list[place] as Item;
 }

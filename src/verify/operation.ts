@@ -2,7 +2,7 @@
 export type Outcome =
   /** `next`: the numbers [first, last]. */
   | { readonly type: 'numbers'; readonly first: bigint; readonly last: bigint }
-  /** `current`: the last number handed out, or with `exact: false` an upper bound of it. */
+  /** `current`: the last number handed out, or with `exact: false` an upper bound of it. `advance`: where the counter stands (`exact` says nothing). */
   | { readonly type: 'value'; readonly seq: bigint; readonly exact: boolean }
   /** It certainly did not happen. */
   | { readonly type: 'refused'; readonly error: string }
@@ -13,10 +13,12 @@ export type Outcome =
 export interface Operation {
   readonly id: number;
   readonly client: string;
-  readonly call: 'next' | 'current';
+  readonly call: 'next' | 'current' | 'advance';
   readonly uid: bigint;
-  /** How many numbers were asked for; 0 for `current`. */
+  /** How many numbers were asked for; 0 for `current` and `advance`. */
   readonly count: number;
+  /** Where `advance` lifts the counter to; absent for the others. */
+  readonly to?: bigint;
   /** Nanoseconds on the one monotonic clock of the recorder: read BEFORE the call, and AFTER it came back. */
   readonly invokedNs: number;
   readonly returnedNs: number;

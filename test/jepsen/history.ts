@@ -17,7 +17,7 @@ export class History {
   readonly #originNs = process.hrtime.bigint();
   #begun = 0;
 
-  begin(call: { readonly client: string; readonly call: 'next' | 'current'; readonly uid: bigint; readonly count: number }): Pending {
+  begin(call: Pick<Operation, 'client' | 'call' | 'uid' | 'count' | 'to'>): Pending {
     const id = this.#begun++;
     const invokedNs = this.nowNs();
     const end = (outcome: Outcome): void => {

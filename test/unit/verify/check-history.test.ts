@@ -1,11 +1,9 @@
 import { expect } from 'chai';
 import { checkHistory, showViolations, type Violation } from '../../../src/verify/check-history.js';
-import type { Operation, Outcome } from '../../../src/verify/operation.js';
+import type { Operation } from '../../../src/verify/operation.js';
 import { SeededRandom } from '../seeded-random.js';
 import { isExplainable } from './exhaustive.js';
-
-/** `at`: invoked and returned. */
-type At = readonly [number, number];
+import { advance, current, exact, next, playedHistory, randomHistory, refused, unknown, unknownAdvance } from './histories.js';
 
 describe('checkHistory', () => {
   const rows: readonly { name: string; history: readonly Operation[]; wrong: readonly Violation['kind'][] }[] = [
@@ -58,6 +56,18 @@ describe('checkHistory', () => {
       history: [next([0, 1], 5n), unknown([2, 3], 3), exact([4, 5], 7n)],
       wrong: ['current'],
     },
+    { name: 'finds a number not above what advance lifted to', history: [advance([0, 1], 9n, 9n), next([2, 3], 9n)], wrong: ['order'] },
+    { name: 'takes an advance of a counter that stood higher', history: [next([0, 1], 9n), advance([2, 3], 5n, 9n), exact([4, 5], 9n)], wrong: [] },
+    { name: 'finds an advance that left the counter below its target', history: [advance([0, 1], 9n, 8n)], wrong: ['shape'] },
+    { name: 'finds an advance that said less than was handed out before', history: [next([0, 1], 9n), advance([2, 3], 5n, 6n)], wrong: ['current'] },
+    { name: 'lets an advance explain an exact current', history: [advance([0, 1], 9n, 9n), exact([2, 3], 9n)], wrong: [] },
+    { name: 'lets an unknown advance explain an exact current', history: [unknownAdvance([0, 1], 9n), exact([2, 3], 9n)], wrong: [] },
+    {
+      name: 'does not let an advance that found the counter there already explain it',
+      history: [current([0, 1], 9n), advance([2, 3], 9n, 9n), exact([4, 5], 9n)],
+      wrong: ['current'],
+    },
+    { name: 'does not let an advance that began later explain it', history: [exact([0, 1], 9n), advance([2, 3], 9n, 9n)], wrong: ['current'] },
     { name: 'takes an unknown next that never happened', history: [unknown([0, 1]), next([2, 3], 1n)], wrong: [] },
     { name: 'ignores what was refused', history: [refused([0, 1]), next([2, 3], 1n)], wrong: [] },
     { name: 'finds an answer that is no range of the asked size', history: [{ ...next([0, 1], 5n, 3), count: 4 }], wrong: ['shape'] },
@@ -109,72 +119,3 @@ describe('checkHistory', () => {
     expect(checkHistory(history).isValid).to.equal(true);
   });
 });
-
-/** Anything goes: small times and numbers, so that they collide. */
-function randomHistory(random: SeededRandom): Operation[] {
-  return Array.from({ length: 1 + random.below(6) }, () => {
-    const from = random.below(12);
-    const at: At = [from, from + 1 + random.below(6)];
-    const count = random.chance(0.7) ? 1 : 2 + random.below(2);
-    const first = BigInt(1 + random.below(7));
-    const draw = random.below(10);
-    if (draw < 5) return next(at, first, count);
-    if (draw < 7) return unknown(at, count);
-    if (draw < 8) return exact(at, first - 1n);
-    return draw < 9 ? current(at, first - 1n) : refused(at);
-  });
-}
-
-/** A true service, played at random points within each call; in half of the histories one answer is then changed a little. */
-function playedHistory(random: SeededRandom): Operation[] {
-  let last = 0n;
-  let handedOut = 0n;
-  const history = Array.from({ length: 2 + random.below(5) }, (_, point) => {
-    const at: At = [point * 4 - random.below(10), point * 4 + 1 + random.below(10)];
-    const draw = random.below(10);
-    if (draw >= 7) {
-      if (draw === 7) last += BigInt(random.below(3));
-      return last === handedOut && draw === 9 ? exact(at, last) : current(at, last);
-    }
-    const count = random.chance(0.7) ? 1 : 2 + random.below(2);
-    const first = last + BigInt(1 + random.below(2));
-    last = handedOut = first + BigInt(count) - 1n;
-    return draw < 2 ? unknown(at, count) : next(at, first, count);
-  });
-  if (random.chance(0.5)) {
-    const at = random.below(history.length);
-    const victim = history[at]!;
-    history[at] = { ...victim, outcome: moved(victim.outcome, random.pick([-2n, -1n, 1n, 2n])) };
-  }
-  return history;
-}
-
-function moved(outcome: Outcome, by: bigint): Outcome {
-  if (outcome.type === 'numbers' && outcome.first + by >= 1n) return { ...outcome, first: outcome.first + by, last: outcome.last + by };
-  if (outcome.type === 'value' && outcome.seq + by >= 0n) return { ...outcome, seq: outcome.seq + by };
-  return outcome;
-}
-
-function next(at: At, first: bigint, count = 1): Operation {
-  return operation(at, 'next', count, { type: 'numbers', first, last: first + BigInt(count) - 1n });
-}
-
-function unknown(at: At, count = 1): Operation {
-  return operation(at, 'next', count, { type: 'unknown', error: 'TIMEOUT' });
-}
-
-function refused(at: At): Operation {
-  return operation(at, 'next', 1, { type: 'refused', error: 'NOT_OWNER' });
-}
-
-function current(at: At, seq: bigint): Operation {
-  return operation(at, 'current', 0, { type: 'value', seq, exact: false });
-}
-
-function exact(at: At, seq: bigint): Operation {
-  return operation(at, 'current', 0, { type: 'value', seq, exact: true });
-}
-
-function operation([invokedNs, returnedNs]: At, call: Operation['call'], count: number, outcome: Outcome): Operation {
-  return { id: 0, client: 'c', call, uid: 1n, count, invokedNs, returnedNs, outcome };
-}

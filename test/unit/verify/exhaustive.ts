@@ -5,7 +5,7 @@ import type { Operation } from '../../../src/verify/operation.js';
  * check-history.ts can give? Exponential; for histories of a handful.
  */
 export function isExplainable(operations: readonly Operation[]): boolean {
-  const taking = operations.filter(({ call, outcome }) => outcome.type !== 'refused' && (call === 'next' || outcome.type === 'value'));
+  const taking = operations.filter(({ call, outcome }) => outcome.type !== 'refused' && (call !== 'current' || outcome.type === 'value'));
   const answered = taking.filter(({ outcome }) => outcome.type !== 'unknown').length;
   const ends = taking.flatMap(({ outcome }) => (outcome.type === 'value' ? [outcome.seq] : []));
   return search({ left: taking, answered, ends, current: 0n, handedOut: 0n });
@@ -37,9 +37,18 @@ function statesAfter(state: State, operation: Operation): State[] {
     const isLegal = outcome.first > state.current && outcome.last - outcome.first + 1n === BigInt(operation.count);
     return isLegal ? [{ ...state, left, answered: state.answered - 1, current: outcome.last, handedOut: outcome.last }] : [];
   }
+  if (operation.call === 'advance') return statesAfterAdvance(state, operation, left);
   if (outcome.type === 'value') {
     const isLegal = outcome.exact ? outcome.seq === state.current && outcome.seq === state.handedOut : outcome.seq >= state.current;
     return isLegal ? [{ ...state, left, answered: state.answered - 1, current: outcome.seq }] : [];
   }
   return state.ends.filter((end) => end - BigInt(operation.count) >= state.current).map((end) => ({ ...state, left, current: end, handedOut: end }));
+}
+
+function statesAfterAdvance(state: State, { to = 0n, outcome }: Operation, left: readonly Operation[]): State[] {
+  const isLifted = to > state.current;
+  if (outcome.type !== 'value') return isLifted ? [{ ...state, left, current: to, handedOut: to }] : [];
+  if (outcome.seq < to || outcome.seq < state.current) return [];
+  const handedOut = isLifted && outcome.seq === to ? to : state.handedOut;
+  return [{ ...state, left, answered: state.answered - 1, current: outcome.seq, handedOut }];
 }
