@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   lease: ['show', 'set'],
   set: ['list', 'add'],
   store: ['recover'],
+  verify: [],
   version: [],
 };
 

@@ -66,7 +66,7 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     .example('$0 seq next 42', 'take a number for uid 42')
     .example('$0 member list', 'the StoreSvrs and how far they are')
     .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
-  for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVersion]) add(program, voices.output, choose);
+  for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVerify, addVersion]) add(program, voices.output, choose);
   for (const add of [addMember, addLeader, addSection, addAlloc, addArbiter, addPolicy, addLease, addSet, addStore]) add(program, voices, choose);
   return program;
 }
@@ -225,6 +225,29 @@ function addRoute(program: Argv, output: Output, choose: Choose): void {
         (args) => choose(async () => (await import('./route.js')).routeShow(parseConnection(args), output)),
       )
       .example('$0 route show', 'one line for neighbouring sections of one owner'),
+  );
+}
+
+function addVerify(program: Argv, output: Output, choose: Choose): void {
+  program.command(
+    'verify',
+    'check a recorded history: was every number handed out once, and in order',
+    (command) =>
+      asLeaf(command)
+        .option('history', {
+          type: 'string',
+          demandOption: true,
+          describe: 'the file: a JSON object a line, docs/history-format.md',
+          requiresArg: true,
+        })
+        .option('timeline', { type: 'string', describe: 'where to draw what is violated, as a page for a browser', requiresArg: true })
+        .options({ output: CONNECTION_OPTIONS.output })
+        .example('$0 verify --history run.jsonl', 'prints OK, or VIOLATED with the offending pairs and exit code 1')
+        .example('$0 verify --history run.jsonl --timeline run.html', 'draws the violations in time'),
+    (args) =>
+      choose(async () =>
+        (await import('./verify.js')).verify({ history: args.history, timeline: args.timeline, output: parseFormat(args.output) }, output),
+      ),
   );
 }
 

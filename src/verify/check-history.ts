@@ -1,4 +1,4 @@
-import { type Answers, answersOf, columnOf, firstOf, highestBefore, keyOf } from './answers.js';
+import { type Answers, answersOf, firstOf, highestBefore, keyOf } from './answers.js';
 import type { Operation } from './operation.js';
 import { orderOf } from './order.js';
 import type { Violation } from './violation.js';
@@ -165,26 +165,31 @@ function checkWithin({ operations, rangeCount, firsts, keys, rankCount }: Answer
 /** (c): exact values that no answered `next` ends at were lifted to by an advance, or need an unknown `next` each. */
 function checkExact(answers: Answers, unknowns: readonly Operation[], report: Report): void {
   const { operations, rangeCount, keys } = answers;
-  const ends = new Uint8Array(answers.rankCount);
-  for (let place = 0; place < rangeCount; place += 1) ends[at(keys, place)] = 1;
-  const open = operations
-    .slice(rangeCount)
-    .flatMap((operation, index) => (isExact(operation) && keyOf(operation) > 0n && ends[at(keys, rangeCount + index)] === 0 ? [operation] : []))
-    .sort((one, other) => compare(keyOf(one), keyOf(other)));
+  // By rank: the place of an answer with that key, a range if there is one; -1: it is no key.
+  const placeOf = new Int32Array(answers.rankCount).fill(-1);
+  for (let place = operations.length - 1; place >= 0; place -= 1) placeOf[at(keys, place)] = place;
+  const open: number[] = [];
+  for (let place = rangeCount; place < operations.length; place += 1) {
+    const operation = at(operations, place);
+    if (isExact(operation) && keyOf(operation) > 0n && at(placeOf, at(keys, place)) >= rangeCount) open.push(place);
+  }
   if (open.length === 0) return;
+  open.sort((one, other) => at(keys, one) - at(keys, other));
   const lifted = liftedTo(answers, unknowns);
-  const takes = new UnknownNexts(
+  const nexts = new UnknownNexts(
     answers,
     unknowns.filter(({ call }) => call === 'next'),
   );
-  const sortedKeys = [...new Set(operations.map(keyOf))].sort(compare);
-  let explained = 0n;
-  for (const operation of open) {
-    const value = keyOf(operation);
-    if (value === explained || lifted.has(value)) continue;
-    const below = sortedKeys[countUpTo(sortedKeys, (key) => key < value) - 1] ?? 0n;
-    if (takes.take({ value, below })) explained = value;
-    else report('current', { earlier: undefined, operation }, `current was exactly ${value}, where no next can have ended`);
+  let explained = -1;
+  for (const place of open) {
+    const rank = at(keys, place);
+    const value = keyOf(at(operations, place));
+    if (rank === explained || lifted.has(value)) continue;
+    let belowRank = rank - 1;
+    while (belowRank >= 0 && at(placeOf, belowRank) === -1) belowRank -= 1;
+    const below = belowRank === -1 ? 0n : keyOf(at(operations, at(placeOf, belowRank)));
+    if (nexts.take({ value, below })) explained = rank;
+    else report('current', { earlier: undefined, operation: at(operations, place) }, `current was exactly ${value}, where no next can have ended`);
   }
 }
 
@@ -195,7 +200,8 @@ function isExact({ call, outcome }: Operation): boolean {
 
 /** What advances may have lifted to: none had found the counter there already. */
 function liftedTo(answers: Answers, unknowns: readonly Operation[]): ReadonlySet<bigint> {
-  const answered = answers.operations.filter((operation) => operation.call === 'advance' && keyOf(operation) === operation.to);
+  const values = answers.operations.slice(answers.rangeCount);
+  const answered = values.filter((operation) => operation.call === 'advance' && keyOf(operation) === operation.to);
   const advances = [...answered, ...unknowns.filter(({ call }) => call === 'advance')];
   const before = highestKeyBefore(answers, advances);
   return new Set(advances.flatMap(({ to = 0n }, index) => (at(before, index) < to ? [to] : [])));
@@ -235,7 +241,10 @@ class UnknownNexts {
 
 /** m of each operation. */
 function highestKeyBefore(answers: Answers, operations: readonly Operation[]): bigint[] {
-  const places = highestBefore(answers, columnOf(operations, 'invokedNs'));
+  const places = highestBefore(
+    answers,
+    Float64Array.from(operations, ({ invokedNs }) => invokedNs),
+  );
   return Array.from(places, (place) => (place === -1 ? 0n : keyOf(at(answers.operations, place))));
 }
 

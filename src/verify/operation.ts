@@ -25,12 +25,15 @@ export interface Operation {
   readonly outcome: Outcome;
 }
 
-/** As a line of a history file: one JSON object, numbers of 64 bits as strings. */
-export function operationToLine(operation: Operation): string {
-  return JSON.stringify(operation, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+/** Something was done to the cluster, on the clock of the operations. For people: no check looks at it. */
+export interface Fault {
+  readonly fault: string;
+  readonly fromNs: number;
+  /** Absent: it was a moment. */
+  readonly toNs?: number;
 }
 
-export function operationFromLine(line: string): Operation {
-  const bigints = new Set(['uid', 'first', 'last', 'seq']);
-  return JSON.parse(line, (key, value: unknown) => (bigints.has(key) ? BigInt(value as string) : value)) as Operation;
+/** As a line of a history file: one JSON object, numbers of 64 bits as strings. */
+export function operationToLine(entry: Operation | Fault): string {
+  return JSON.stringify(entry, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
 }

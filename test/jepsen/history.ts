@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { messageOf, SeqError } from '../../src/base/errors.js';
-import { type Operation, type Outcome, operationFromLine, operationToLine } from '../../src/verify/operation.js';
+import { parseHistory } from '../../src/verify/history-file.js';
+import { type Fault, type Operation, type Outcome, operationToLine } from '../../src/verify/operation.js';
 
 /** An operation under way. Exactly one of its methods is to be called, once. */
 export interface Pending {
@@ -44,17 +45,14 @@ export class History {
     return this.#begun - this.#operations.length;
   }
 
-  /** One JSON object a line; numbers of 64 bits as strings. */
-  save(path: string): void {
-    writeFileSync(path, this.#operations.map((operation) => `${operationToLine(operation)}\n`).join(''));
+  /** As docs/history-format.md has it. `faults`: what was done to the cluster meanwhile, on `nowNs`. */
+  save(path: string, faults: readonly Fault[] = []): void {
+    writeFileSync(path, [...faults, ...this.#operations].map((entry) => `${operationToLine(entry)}\n`).join(''));
   }
 }
 
-export function loadHistory(path: string): Operation[] {
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map(operationFromLine);
+export function loadHistory(path: string): readonly Operation[] {
+  return parseHistory(readFileSync(path, 'utf8'), path).operations;
 }
 
 function outcomeOfError(error: unknown): Outcome {

@@ -54,6 +54,7 @@ describe('documents', () => {
       'CONTRIBUTING.md',
       'docs/raft-hazards.md',
       'docs/allocation-rules.md',
+      'docs/history-format.md',
     ]) {
       for (const [, target = ''] of readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         expect(existsSync(target), `${page} links to ${target}`).to.equal(true);

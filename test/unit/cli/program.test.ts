@@ -32,7 +32,7 @@ describe('program', function () {
     set: ['list', 'add'],
   };
   for (const [group, commands] of Object.entries(placement)) groups.push([group], ...commands.map((command) => [group, command]));
-  for (const command of [...groups, ['route'], ['route', 'show'], ['version']]) {
+  for (const command of [...groups, ['route'], ['route', 'show'], ['verify'], ['version']]) {
     it(`has an example in the help of '${command.join(' ')}'`, async () => {
       const { code, out } = await run(...command, '--help');
       expect(code).to.equal(0);
@@ -43,13 +43,16 @@ describe('program', function () {
   }
 
   const wrong: readonly [readonly string[], string][] = [
-    [[], 'seqctl needs a command: dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, version'],
+    [
+      [],
+      'seqctl needs a command: dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, verify, version',
+    ],
     [['seq'], 'seq needs a command: next or current'],
     [['cluster'], 'cluster needs a command: status'],
     [['route'], 'route needs a command: show'],
     [
       ['foo'],
-      "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, version",
+      "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, verify, version",
     ],
     [['member'], 'member needs a command: list or add or promote or remove or replace or update'],
     [['member', 'lst'], "unknown command 'lst'; did you mean list?"],
