@@ -1,4 +1,4 @@
-import { type Answers, answersOf, firstOf, highestBefore, keyOf } from './answers.js';
+import { ADVANCE, type Answers, answersOf, Columns, EXACT, firstOf, highestBefore, keyOf } from './answers.js';
 import type { Operation } from './operation.js';
 import { orderOf } from './order.js';
 import type { Violation } from './violation.js';
@@ -36,19 +36,21 @@ export { showViolations, type Violation } from './violation.js';
  */
 export function checkHistory(operations: readonly Operation[]): CheckResult {
   const violations: Violation[] = [];
-  let answeredCount = 0;
-  let unknownCount = 0;
-  for (const group of byUid(operations).values()) {
-    answeredCount += group.ranges.length + group.values.length;
-    unknownCount += group.unknowns.length;
-    const report = (kind: Violation['kind'], pair: Pair, why: string): void => void violations.push({ kind, uid: group.uid, ...pair, why });
-    const answers = answersOf(checkShape(group, report));
+  const reportOf =
+    (uid: bigint): Report =>
+    (kind, pair, why) =>
+      void violations.push({ kind, uid, ...pair, why });
+  const columns = new Columns(operations);
+  const counts = { answered: 0, unknown: 0 };
+  for (const group of byUid(columns, counts, reportOf).values()) {
+    const report = reportOf(group.uid);
+    const answers = answersOf(columns, group);
     checkUniqueness(answers, report);
     checkRealTime(answers, report);
     checkWithin(answers, report);
     checkExact(answers, group.unknowns, report);
   }
-  return { isValid: violations.length === 0, violations, answeredCount, unknownCount };
+  return { isValid: violations.length === 0, violations, answeredCount: counts.answered, unknownCount: counts.unknown };
 }
 
 export interface CheckResult {
@@ -61,64 +63,68 @@ export interface CheckResult {
 type Pair = Pick<Violation, 'earlier' | 'operation'>;
 type Report = (kind: Violation['kind'], pair: Pair, why: string) => void;
 
+/** Of one uid. Answered operations are given by where they are in the columns; one whose numbers cannot be compared is left out. */
 interface Group {
   readonly uid: bigint;
-  readonly ranges: Operation[];
-  readonly values: Operation[];
+  readonly ranges: number[];
+  readonly values: number[];
   /** What may have happened: a `current` that may have happened says nothing. */
   readonly unknowns: Operation[];
 }
 
-function byUid(operations: readonly Operation[]): ReadonlyMap<bigint, Group> {
+/** The one walk over all operations: counts them, fills the columns and checks what can be said of an answer alone. */
+function byUid(columns: Columns, counts: { answered: number; unknown: number }, reportOf: (uid: bigint) => Report): ReadonlyMap<bigint, Group> {
   const groups = new Map<bigint, Group>();
   let group: Group | undefined;
-  for (const operation of operations) {
+  for (const [index, operation] of columns.operations.entries()) {
     const { uid, outcome, call } = operation;
     if (group?.uid !== uid) group = groups.get(uid);
     if (group === undefined) {
       group = { uid, ranges: [], values: [], unknowns: [] };
       groups.set(uid, group);
     }
-    if (outcome.type === 'numbers') group.ranges.push(operation);
-    else if (outcome.type === 'value') group.values.push(operation);
-    else if (outcome.type === 'unknown' && call !== 'current') group.unknowns.push(operation);
+    if (outcome.type === 'unknown' && call !== 'current') {
+      counts.unknown += 1;
+      group.unknowns.push(operation);
+    }
+    if (outcome.type !== 'numbers' && outcome.type !== 'value') continue;
+    counts.answered += 1;
+    const wrong = outcome.type === 'numbers' ? wrongRange(operation) : wrongValue(operation);
+    if (wrong !== undefined) reportOf(uid)('shape', { earlier: undefined, operation }, wrong);
+    if (wrong !== undefined && !isComparable(operation)) continue;
+    columns.set(index, operation);
+    (outcome.type === 'numbers' ? group.ranges : group.values).push(index);
   }
   return groups;
 }
 
 const SEQ_MAX = 2n ** 63n - 1n;
 
-/** Gives the operations whose numbers can be compared with the others'. */
-function checkShape({ ranges, values }: Group, report: Report): { readonly ranges: readonly Operation[]; readonly values: readonly Operation[] } {
-  const wrong = new Set<Operation>();
-  for (const operation of ranges) {
-    const [first, last] = [firstOf(operation), keyOf(operation)];
-    if (first >= 1n && last <= SEQ_MAX && last - first === BigInt(operation.count - 1)) continue;
-    report('shape', { earlier: undefined, operation }, `${first}..${last} is not ${operation.count} numbers in [1, 2^63-1]`);
-    if (first < 0n || first > last || last > SEQ_MAX) wrong.add(operation);
-  }
-  for (const operation of values) {
-    const { call, to } = operation;
-    const value = keyOf(operation);
-    if (value < 0n || value > SEQ_MAX) {
-      report('shape', { earlier: undefined, operation }, `${value} is not in [0, 2^63-1]`);
-      wrong.add(operation);
-    } else if (call === 'advance' && to !== undefined && value < to) {
-      report('shape', { earlier: undefined, operation }, `advance to ${to} left the counter at ${value}`);
-    }
-  }
-  if (wrong.size === 0) return { ranges, values };
-  const isComparable = (operation: Operation): boolean => !wrong.has(operation);
-  return { ranges: ranges.filter(isComparable), values: values.filter(isComparable) };
+function wrongRange(operation: Operation): string | undefined {
+  const [first, last] = [firstOf(operation), keyOf(operation)];
+  if (first >= 1n && last <= SEQ_MAX && last - first === BigInt(operation.count - 1)) return undefined;
+  return `${first}..${last} is not ${operation.count} numbers in [1, 2^63-1]`;
+}
+
+function wrongValue(operation: Operation): string | undefined {
+  const { call, to } = operation;
+  const value = keyOf(operation);
+  if (value < 0n || value > SEQ_MAX) return `${value} is not in [0, 2^63-1]`;
+  return call === 'advance' && to !== undefined && value < to ? `advance to ${to} left the counter at ${value}` : undefined;
+}
+
+function isComparable(operation: Operation): boolean {
+  const [first, key] = [firstOf(operation), keyOf(operation)];
+  return first >= 0n && first <= key && key <= SEQ_MAX;
 }
 
 /** The ranges are disjoint. No clock takes part in this: whatever the times were, no number comes twice. */
-function checkUniqueness({ operations, rangeCount, firsts, keys }: Answers, report: Report): void {
+function checkUniqueness({ operationAt, rangeCount, firsts, keys }: Answers, report: Report): void {
   let highest = -1;
   for (const place of orderOf(new Float64Array(firsts.subarray(0, rangeCount)))) {
     if (highest !== -1 && at(firsts, place) <= at(keys, highest)) {
-      const operation = at(operations, place);
-      report('uniqueness', { earlier: at(operations, highest), operation }, `${firstOf(operation)} was handed out twice`);
+      const operation = operationAt(place);
+      report('uniqueness', { earlier: operationAt(highest), operation }, `${firstOf(operation)} was handed out twice`);
     }
     if (highest === -1 || at(keys, place) > at(keys, highest)) highest = place;
   }
@@ -126,12 +132,12 @@ function checkUniqueness({ operations, rangeCount, firsts, keys }: Answers, repo
 
 /** (b): what has returned before each invocation. */
 function checkRealTime(answers: Answers, report: Report): void {
-  const { operations, rangeCount, firsts, keys, invoked } = answers;
+  const { operationAt, rangeCount, firsts, keys, invoked } = answers;
   const before = highestBefore(answers, invoked);
   for (const place of orderOf(invoked)) {
     const earlierPlace = at(before, place);
     if (earlierPlace === -1 || at(firsts, place) > at(keys, earlierPlace)) continue;
-    const pair = { earlier: at(operations, earlierPlace), operation: at(operations, place) };
+    const pair = { earlier: operationAt(earlierPlace), operation: operationAt(place) };
     const told = `${keyOf(pair.earlier)} had been ${earlierPlace < rangeCount ? 'returned' : 'told as current'}`;
     if (place < rangeCount) report('order', pair, `${firstOf(pair.operation)} was handed out after ${told}`);
     else if (at(keys, place) < at(keys, earlierPlace)) report('current', pair, `${pair.operation.call} said ${keyOf(pair.operation)} after ${told}`);
@@ -139,7 +145,7 @@ function checkRealTime(answers: Answers, report: Report): void {
 }
 
 /** The rest of (a): no value within a range. */
-function checkWithin({ operations, rangeCount, firsts, keys, rankCount }: Answers, report: Report): void {
+function checkWithin({ operationAt, count, rangeCount, firsts, keys, rankCount }: Answers, report: Report): void {
   // By rank: the range that reaches highest among those that begin at or below it; 0: none, else 1 + its place.
   const reaching = new Uint32Array(rankCount);
   for (let place = 0; place < rangeCount; place += 1) {
@@ -150,10 +156,10 @@ function checkWithin({ operations, rangeCount, firsts, keys, rankCount }: Answer
     const [below, here] = [at(reaching, rank - 1), at(reaching, rank)];
     if (below !== 0 && (here === 0 || at(keys, below - 1) > at(keys, here - 1))) reaching[rank] = below;
   }
-  for (let place = rangeCount; place < operations.length; place += 1) {
+  for (let place = rangeCount; place < count; place += 1) {
     const around = at(reaching, at(keys, place)) - 1;
     if (around === -1 || at(keys, around) <= at(keys, place)) continue;
-    const pair = { earlier: at(operations, around), operation: at(operations, place) };
+    const pair = { earlier: operationAt(around), operation: operationAt(place) };
     report(
       'current',
       pair,
@@ -164,14 +170,13 @@ function checkWithin({ operations, rangeCount, firsts, keys, rankCount }: Answer
 
 /** (c): exact values that no answered `next` ends at were lifted to by an advance, or need an unknown `next` each. */
 function checkExact(answers: Answers, unknowns: readonly Operation[], report: Report): void {
-  const { operations, rangeCount, keys } = answers;
+  const { operationAt, count, rangeCount, keys, marks } = answers;
   // By rank: the place of an answer with that key, a range if there is one; -1: it is no key.
   const placeOf = new Int32Array(answers.rankCount).fill(-1);
-  for (let place = operations.length - 1; place >= 0; place -= 1) placeOf[at(keys, place)] = place;
+  for (let place = count - 1; place >= 0; place -= 1) placeOf[at(keys, place)] = place;
   const open: number[] = [];
-  for (let place = rangeCount; place < operations.length; place += 1) {
-    const operation = at(operations, place);
-    if (isExact(operation) && keyOf(operation) > 0n && at(placeOf, at(keys, place)) >= rangeCount) open.push(place);
+  for (let place = rangeCount; place < count; place += 1) {
+    if (at(marks, place) === EXACT && at(placeOf, at(keys, place)) >= rangeCount && keyOf(operationAt(place)) > 0n) open.push(place);
   }
   if (open.length === 0) return;
   open.sort((one, other) => at(keys, one) - at(keys, other));
@@ -183,26 +188,23 @@ function checkExact(answers: Answers, unknowns: readonly Operation[], report: Re
   let explained = -1;
   for (const place of open) {
     const rank = at(keys, place);
-    const value = keyOf(at(operations, place));
+    const value = keyOf(operationAt(place));
     if (rank === explained || lifted.has(value)) continue;
     let belowRank = rank - 1;
     while (belowRank >= 0 && at(placeOf, belowRank) === -1) belowRank -= 1;
-    const below = belowRank === -1 ? 0n : keyOf(at(operations, at(placeOf, belowRank)));
+    const below = belowRank === -1 ? 0n : keyOf(operationAt(at(placeOf, belowRank)));
     if (nexts.take({ value, below })) explained = rank;
-    else report('current', { earlier: undefined, operation: at(operations, place) }, `current was exactly ${value}, where no next can have ended`);
+    else report('current', { earlier: undefined, operation: operationAt(place) }, `current was exactly ${value}, where no next can have ended`);
   }
-}
-
-/** `exact` of an advance says nothing. */
-function isExact({ call, outcome }: Operation): boolean {
-  return call === 'current' && outcome.type === 'value' && outcome.exact;
 }
 
 /** What advances may have lifted to: none had found the counter there already. */
 function liftedTo(answers: Answers, unknowns: readonly Operation[]): ReadonlySet<bigint> {
-  const values = answers.operations.slice(answers.rangeCount);
-  const answered = values.filter((operation) => operation.call === 'advance' && keyOf(operation) === operation.to);
-  const advances = [...answered, ...unknowns.filter(({ call }) => call === 'advance')];
+  const { count, rangeCount, marks, operationAt } = answers;
+  const answered: Operation[] = [];
+  for (let place = rangeCount; place < count; place += 1) if (at(marks, place) === ADVANCE) answered.push(operationAt(place));
+  const lifting = answered.filter((operation) => keyOf(operation) === operation.to);
+  const advances = [...lifting, ...unknowns.filter(({ call }) => call === 'advance')];
   const before = highestKeyBefore(answers, advances);
   return new Set(advances.flatMap(({ to = 0n }, index) => (at(before, index) < to ? [to] : [])));
 }
@@ -245,7 +247,7 @@ function highestKeyBefore(answers: Answers, operations: readonly Operation[]): b
     answers,
     Float64Array.from(operations, ({ invokedNs }) => invokedNs),
   );
-  return Array.from(places, (place) => (place === -1 ? 0n : keyOf(at(answers.operations, place))));
+  return Array.from(places, (place) => (place === -1 ? 0n : keyOf(answers.operationAt(place))));
 }
 
 /** How many items from the start satisfy `holds`, which holds for a beginning of the sorted list and for nothing after it. */
