@@ -56,7 +56,7 @@ export interface Answers {
   readonly returned: Float64Array;
   /** Places in the order of return. */
   readonly byReturn: Uint32Array;
-  operationAt(place: number): Operation;
+  readonly operationAt: (place: number) => Operation;
 }
 
 /** `ranges` and `values`: where in the columns the operations of the uid are. */

@@ -160,11 +160,8 @@ function checkWithin({ operationAt, count, rangeCount, firsts, keys, rankCount }
     const around = at(reaching, at(keys, place)) - 1;
     if (around === -1 || at(keys, around) <= at(keys, place)) continue;
     const pair = { earlier: operationAt(around), operation: operationAt(place) };
-    report(
-      'current',
-      pair,
-      `${pair.operation.call} said ${keyOf(pair.operation)}, within the range ${firstOf(pair.earlier)}..${keyOf(pair.earlier)}`,
-    );
+    const range = `${firstOf(pair.earlier)}..${keyOf(pair.earlier)}`;
+    report('current', pair, `${pair.operation.call} said ${keyOf(pair.operation)}, within the range ${range}`);
   }
 }
 
