@@ -29,6 +29,7 @@ const TASKS = {
   'bench:raft': benchRaft,
   scale,
   'check-histories': checkHistories,
+  jepsen,
 };
 if (!Object.hasOwn(TASKS, task ?? '')) stop(`usage: node scripts/boot.mjs ${Object.keys(TASKS).join('|')} [arguments]`, 2);
 checkNode();
@@ -92,6 +93,13 @@ async function benchRaft() {
 /** The article's size, on paper and in memory; see test/scale. */
 async function scale() {
   await import(pathToFileURL(join(dist, 'test', 'scale', 'main.js')).href);
+}
+
+/** Real processes and everything that can befall them; see test/jepsen. In this very process: a Ctrl-C is for the one that has to clean up. */
+async function jepsen() {
+  const runner = join(dist, 'test', 'jepsen', 'main.js');
+  process.argv = [process.argv[0], runner, ...args];
+  await import(pathToFileURL(runner).href);
 }
 
 /** Data files over the Raft core; see test/conformance. */

@@ -27,7 +27,10 @@ export interface PlacementParts {
   readonly electionMaxMs: number;
 }
 
-/** What operators ask about sections, AllocSvrs and sets: parse, decide or look, answer. Only the leader does. */
+/**
+ * What operators ask about sections, AllocSvrs and sets: parse, decide or look, answer. Only the leader does, and it looks only after a quorum
+ * has confirmed it: one that is paused or cut off may be none any more, and the map of sets is changed on top of what was read.
+ */
 export function placementService(parts: PlacementParts): Service {
   const { handlers } = parts;
   const desk = new Desk(parts);
@@ -56,8 +59,9 @@ class Desk {
     this.#parts = parts;
   }
 
-  arbiter(): wire.GetArbiterResponse {
+  async arbiter(): Promise<wire.GetArbiterResponse> {
     const { node, placement, authority } = this.#parts;
+    await node.confirmLeadership();
     const { lease, waitMs, policy } = this.#cluster;
     const { sections, allocs } = node.state;
     const held = new Map<string, number>();
@@ -84,10 +88,10 @@ class Desk {
     };
   }
 
-  history({ limit }: wire.GetHistoryRequest): wire.GetHistoryResponse {
+  async history({ limit }: wire.GetHistoryRequest): Promise<wire.GetHistoryResponse> {
     const count = limit === 0 ? HISTORY_DEFAULT : limit;
     if (count > HISTORY_MAX) throw invalid(`limit must be at most ${HISTORY_MAX}, got ${limit}`);
-    this.#parts.node.requireLeading();
+    await this.#parts.node.confirmLeadership();
     const records = this.#parts.node.state.audit.slice(-count).map(
       ({ number, atMs, term, kind, reason, sectionCount, version }): AuditRecord => ({
         number: BigInt(number),
@@ -102,7 +106,8 @@ class Desk {
     return { records };
   }
 
-  sections({ allocId }: wire.ListSectionsRequest): wire.ListSectionsResponse {
+  async sections({ allocId }: wire.ListSectionsRequest): Promise<wire.ListSectionsResponse> {
+    await this.#parts.node.confirmLeadership();
     const { state } = this.#parts.node;
     const { version, geometry } = this.#cluster;
     if (allocId !== '' && state.alloc(parseAllocId(allocId)) === undefined) throw invalid(`there is no AllocSvr ${show(allocId)}`);
@@ -177,7 +182,8 @@ class Desk {
     return {};
   }
 
-  sets(): wire.GetSetsResponse {
+  async sets(): Promise<wire.GetSetsResponse> {
+    await this.#parts.node.confirmLeadership();
     return { sets: setMapToWire(this.#cluster.sets) };
   }
 

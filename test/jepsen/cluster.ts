@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.js';
@@ -12,6 +12,7 @@ import { AdminServiceService, type AllocStatus, type StoreStatus } from '../../s
 import { RouteServiceService } from '../../src/rpc/gen/seqsvr/v1/seq.js';
 import { NodeProcess, PROGRAM } from './node-process.js';
 import { freePorts } from './ports.js';
+import type { ProxyRoute } from './proxy.js';
 import { until } from './until.js';
 
 const ASK_LIMIT_MS = 1_000;
@@ -33,10 +34,15 @@ export interface Place {
   readonly host: string;
   readonly prefix?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** When something stands before the node at `host`: where the node itself listens. */
+  readonly listenHost?: string;
 }
 
 export interface ClusterOptions {
-  readonly placeOf?: (name: string) => Place;
+  /** `dataDir`: where the node will have its data. */
+  readonly placeOf?: (name: string, dataDir: string) => Place;
+  /** Opens what stands before a node with a `listenHost`. */
+  readonly front?: (name: string, route: ProxyRoute) => Promise<void>;
   readonly stores?: number;
   readonly allocs?: number;
   /** Laid over the config of every store: the keys of a config file. */
@@ -53,6 +59,7 @@ export class TestCluster {
   readonly #storeNames: string[];
   readonly #storeConfig: Readonly<Record<string, unknown>>;
   readonly #placeOf: (name: string) => Place;
+  readonly #front: (name: string, route: ProxyRoute) => Promise<void>;
   readonly clusterId = randomBytes(16).toString('hex');
   readonly allocNames: readonly string[];
   #founders: readonly object[] = [];
@@ -60,7 +67,14 @@ export class TestCluster {
   private constructor(options: ClusterOptions) {
     this.#storeNames = namesOf('store', options.stores ?? 3);
     this.#storeConfig = options.storeConfig ?? {};
-    this.#placeOf = options.placeOf ?? (() => ({ host: '127.0.0.1' }));
+    const { placeOf = () => ({ host: '127.0.0.1' }), front = () => Promise.resolve() } = options;
+    const places = new Map<string, Place>();
+    this.#placeOf = (name) => {
+      const place = places.get(name) ?? placeOf(name, this.dataDirOf(name));
+      places.set(name, place);
+      return place;
+    };
+    this.#front = front;
     this.allocNames = namesOf('alloc', options.allocs ?? 3);
   }
 
@@ -85,15 +99,31 @@ export class TestCluster {
 
   /** A store that is no member yet: it waits to be added. Returns where it listens. */
   async startJoiner(name: string): Promise<string> {
-    const [port, peerPort] = await freePorts(2);
-    const listen = `127.0.0.1:${port}`;
-    const peerListen = `127.0.0.1:${peerPort}`;
+    const ports = await freePorts(4);
+    const [api, peer] = [await this.#doorOf(name, ports), await this.#doorOf(name, ports.slice(2))];
     const founders = this.#founders;
     this.#storeNames.push(name);
     const own = { role: 'store', name, join: true, cluster: this.clusterId, dataDir: this.dataDirOf(name), members: founders };
-    this.#add(name, listen, { ...own, listen, peerListen, advertise: listen, peerAdvertise: peerListen, ...this.#storeConfig });
+    const addresses = { listen: api.listen, peerListen: peer.listen, advertise: api.address, peerAdvertise: peer.address };
+    this.#add(name, api.address, { ...own, ...addresses, ...this.#storeConfig });
     await this.start(name);
-    return listen;
+    return api.address;
+  }
+
+  /** It is out of the cluster for good. */
+  forget(name: string): void {
+    if (this.isRunning(name)) throw new Error(`${name} still runs`);
+    this.#storeNames.splice(this.#storeNames.indexOf(name), 1);
+    this.#nodes.delete(name);
+  }
+
+  /** Of every node that runs: its process, and its name. */
+  get pids(): ReadonlyMap<number, string> {
+    return new Map(this.#running().map(({ pid, name }) => [pid ?? fail(`${name} has no process`), name]));
+  }
+
+  pidOf(name: string): number {
+    return this.#node(name).pid ?? fail(`${name} does not run`);
   }
 
   dataDirOf(name: string): string {
@@ -102,6 +132,12 @@ export class TestCluster {
 
   configOf(name: string): string {
     return join(this.#folder, `${name}.yaml`);
+  }
+
+  /** Changes the file of a node; it counts from its next start on. */
+  editConfig(name: string, edit: (config: Record<string, unknown>) => object): void {
+    const config = JSON.parse(readFileSync(this.configOf(name), 'utf8')) as Record<string, unknown>;
+    writeFileSync(this.configOf(name), JSON.stringify(edit(config), undefined, 2));
   }
 
   isRunning(name: string): boolean {
@@ -229,6 +265,21 @@ export class TestCluster {
     return [...this.#nodes.values()].map((node) => `--- ${node.name} (pid ${node.pid})\n${node.lastWords(LOG_LINES_SHOWN)}`).join('\n');
   }
 
+  /** What the last run of a node ended with; undefined while it runs, and before. */
+  endOf(name: string): number | string | undefined {
+    return this.#node(name).end;
+  }
+
+  /** The end of the log of the last run of a node. */
+  lastLines(name: string, count: number): string {
+    return this.#node(name).lastWords(count);
+  }
+
+  /** Whether the log of its last run tells of an event. */
+  logHas(name: string, event: string): boolean {
+    return readFileSync(this.logOf(name), 'utf8').includes(`"${event}"`);
+  }
+
   /** The log of the last run of a node. */
   logOf(name: string): string {
     return this.#node(name).logFile;
@@ -284,32 +335,47 @@ export class TestCluster {
   }
 
   async #layOut({ storeConfig, allocConfig }: ClusterOptions): Promise<void> {
-    const ports = await freePorts(this.storeNames.length * 2 + this.allocNames.length);
-    const addressOf = (name: string, at: number): string => `${this.#placeOf(name).host}:${ports[at]}`;
+    const ports = await freePorts(this.storeNames.length * 4 + this.allocNames.length * 2);
+    const doorOf = (name: string): Promise<Door> => this.#doorOf(name, ports.splice(0, 2));
     const cluster = this.clusterId;
-    const members = this.storeNames.map((name, at) => ({
-      id: at + 1,
-      name,
-      address: addressOf(name, at),
-      peerAddress: addressOf(name, at + this.storeNames.length),
-    }));
+    const doors = await Promise.all(this.storeNames.map(async (name) => ({ name, api: await doorOf(name), peer: await doorOf(name) })));
+    const members = doors.map(({ name, api, peer }, at) => ({ id: at + 1, name, address: api.address, peerAddress: peer.address }));
     this.#founders = members;
     mkdirSync(join(this.#folder, 'logs'));
-    for (const { id, name, address, peerAddress } of members) {
-      const own = { role: 'store', name, cluster, nodeId: id, dataDir: join(this.#folder, name), listen: address, peerListen: peerAddress, members };
-      this.#add(name, address, { ...own, ...storeConfig });
+    for (const [at, { name, api, peer }] of doors.entries()) {
+      const own = {
+        role: 'store',
+        name,
+        cluster,
+        nodeId: at + 1,
+        dataDir: this.dataDirOf(name),
+        listen: api.listen,
+        peerListen: peer.listen,
+        members,
+      };
+      this.#add(name, api.address, { ...own, ...storeConfig });
     }
-    for (const [at, name] of this.allocNames.entries()) {
-      const listen = addressOf(name, at + this.storeNames.length * 2);
-      this.#add(name, listen, {
+    for (const name of this.allocNames) {
+      const { address, listen } = await doorOf(name);
+      this.#add(name, address, {
         role: 'alloc',
         name,
         listen,
+        ...(address !== listen && { advertise: address }),
         dataDir: this.dataDirOf(name),
         stores: members.map(({ address }) => address),
         ...allocConfig,
       });
     }
+  }
+
+  /** Of the two ports the second is for what stands before the node, when something does. */
+  async #doorOf(name: string, [port, frontPort]: readonly number[]): Promise<Door> {
+    const { host, listenHost } = this.#placeOf(name);
+    if (port === undefined || frontPort === undefined) return fail('a door takes two ports');
+    if (listenHost === undefined) return { address: `${host}:${port}`, listen: `${host}:${port}` };
+    await this.#front(name, { host, port: frontPort, targetHost: listenHost, targetPort: port });
+    return { address: `${host}:${frontPort}`, listen: `${listenHost}:${port}` };
   }
 
   #add(name: string, address: string, config: object): void {
@@ -331,6 +397,12 @@ export class TestCluster {
   #node(name: string): NodeProcess {
     return this.#nodes.get(name) ?? fail(`no node is called ${name}`);
   }
+}
+
+/** Where others dial a service of a node, and where the node listens for it. */
+interface Door {
+  readonly address: string;
+  readonly listen: string;
 }
 
 function namesOf(role: string, count: number): string[] {

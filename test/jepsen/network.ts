@@ -10,12 +10,11 @@ export type Way = 'in' | 'out' | 'both';
  */
 export class Network {
   readonly #tag: string;
-  readonly #places: ReadonlyMap<string, number>;
+  readonly #places = new Map<string, number>();
   readonly #subnet: string;
 
-  private constructor(tag: string, places: ReadonlyMap<string, number>) {
+  private constructor(tag: string) {
     this.#tag = tag;
-    this.#places = places;
     this.#subnet = `10.${200 + (process.pid % 40)}.${process.pid % 250}`;
   }
 
@@ -33,14 +32,32 @@ export class Network {
 
   /** `names`: the places, at most 200. */
   static create(names: readonly string[]): Network {
-    const network = new Network(`sq${process.pid}`, new Map(names.map((name, at) => [name, at + 2])));
+    const network = new Network(`sq${process.pid}`);
     try {
       network.#build();
+      for (const name of names) network.add(name);
       return network;
     } catch (error) {
       network.dispose();
       throw error;
     }
+  }
+
+  /** One more place. */
+  add(place: string): void {
+    const number = this.#places.size + 2;
+    this.#places.set(place, number);
+    const [namespace, port] = [this.#namespaceOf(place), `${this.#tag}v${number}`];
+    run(['ip', 'netns', 'add', namespace]);
+    run(['ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+    run(['ip', 'link', 'set', port, 'master', this.#tag, 'up']);
+    run(['ip', '-n', namespace, 'addr', 'add', `${this.hostOf(place)}/24`, 'dev', 'eth0']);
+    for (const device of ['eth0', 'lo']) run(['ip', '-n', namespace, 'link', 'set', device, 'up']);
+    this.#nft(place, RULES);
+  }
+
+  has(place: string): boolean {
+    return this.#places.has(place);
   }
 
   /** Where the test itself is. */
@@ -63,8 +80,20 @@ export class Network {
     for (const side of ['in', 'out'] as const) if (way === side || way === 'both') this.#nft(place, `add element inet chaos ${side} { ${host} }`);
   }
 
+  /** From now on so many percent of the packets that come to a place and leave it are lost, at random; in [1, 99]. */
+  lose(place: string, percent: number): void {
+    this.#nft(place, `add rule inet chaos loss numgen random mod 100 < ${percent} counter name lost drop`);
+  }
+
   heal(place: string): void {
-    this.#nft(place, 'flush set inet chaos in\nflush set inet chaos out');
+    this.#nft(place, 'flush set inet chaos in\nflush set inet chaos out\nflush chain inet chaos loss');
+  }
+
+  /** How many packets of a place were dropped since it was made: by cuts, and at random. */
+  dropped(place: string): { readonly cut: number; readonly lost: number } {
+    const listed = execFileSync('ip', ['netns', 'exec', this.#namespaceOf(place), 'nft', 'list', 'counters'], { encoding: 'utf8' });
+    const count = (name: string): number => Number(new RegExp(`counter ${name} \\{\\s*packets (\\d+)`).exec(listed)?.[1] ?? 0);
+    return { cut: count('cut'), lost: count('lost') };
   }
 
   dispose(): void {
@@ -76,15 +105,6 @@ export class Network {
     run(['ip', 'link', 'add', this.#tag, 'type', 'bridge']);
     run(['ip', 'addr', 'add', `${this.outside}/24`, 'dev', this.#tag]);
     run(['ip', 'link', 'set', this.#tag, 'up']);
-    for (const [place, number] of this.#places) {
-      const [namespace, port] = [this.#namespaceOf(place), `${this.#tag}v${number}`];
-      run(['ip', 'netns', 'add', namespace]);
-      run(['ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
-      run(['ip', 'link', 'set', port, 'master', this.#tag, 'up']);
-      run(['ip', '-n', namespace, 'addr', 'add', `${this.hostOf(place)}/24`, 'dev', 'eth0']);
-      for (const device of ['eth0', 'lo']) run(['ip', '-n', namespace, 'link', 'set', device, 'up']);
-      this.#nft(place, RULES);
-    }
   }
 
   #nft(place: string, script: string): void {
@@ -103,10 +123,13 @@ export class Network {
 }
 
 const RULES = `table inet chaos {
+  counter cut { }
+  counter lost { }
   set in { type ipv4_addr; }
   set out { type ipv4_addr; }
-  chain input { type filter hook input priority 0; ip saddr @in drop; }
-  chain output { type filter hook output priority 0; ip daddr @out drop; }
+  chain loss { }
+  chain input { type filter hook input priority 0; iifname "lo" accept; ip saddr @in counter name cut drop; jump loss; }
+  chain output { type filter hook output priority 0; oifname "lo" accept; ip daddr @out counter name cut drop; jump loss; }
 }`;
 
 function run([command = '', ...args]: readonly string[], input = ''): void {

@@ -77,6 +77,11 @@ export class NodeProcess {
     return this.#process?.exitCode ?? undefined;
   }
 
+  /** The exit code of the run that ended last, or the signal that ended it. */
+  get end(): number | string | undefined {
+    return this.#process?.exitCode ?? this.#process?.signalCode ?? undefined;
+  }
+
   get pid(): number | undefined {
     return this.#process?.pid;
   }

@@ -10,6 +10,7 @@ const PACE_MS = 2;
 const FAILED_PAUSE_MS = 50;
 const RANGE_MAX = 50;
 const MANY_MAX = 20;
+const ADVANCE_MAX = 100;
 
 export interface WorkloadOptions {
   readonly endpoints: readonly string[];
@@ -17,6 +18,10 @@ export interface WorkloadOptions {
   readonly history: History;
   readonly workers: number;
   readonly seed: number;
+  /** Percent of the single numbers that are asked for STRICT. Default 0. */
+  readonly strictPercent?: number;
+  /** Percent of the calls that lift a counter. Default 0. */
+  readonly advancePercent?: number;
 }
 
 interface Worker {
@@ -89,11 +94,13 @@ export class Workload {
   }
 
   /** One random call; false when it failed. A failure that is no SeqError is a bug of the client and ends the test. */
-  #call({ client, name, uids, random }: Worker): Promise<boolean> {
+  #call(worker: Worker): Promise<boolean> {
+    const { client, name, uids, random } = worker;
     const uid = random.pick(uids);
+    if (random.below(100) < (this.#options.advancePercent ?? 0)) return this.#advance(worker, uid);
     const draw = random.below(100);
-    if (draw < 60) return this.#next(client, name, uid, 1);
-    if (draw < 70) return this.#next(client, name, uid, 2 + random.below(RANGE_MAX - 1));
+    if (draw < 60) return this.#next(worker, uid, 1);
+    if (draw < 70) return this.#next(worker, uid, 2 + random.below(RANGE_MAX - 1));
     if (draw < 80)
       return this.#nextMany(
         client,
@@ -103,10 +110,12 @@ export class Workload {
     return this.#current(client, name, uid);
   }
 
-  async #next(client: SeqClient, name: string, uid: bigint, count: number): Promise<boolean> {
+  async #next({ client, name, random }: Worker, uid: bigint, count: number): Promise<boolean> {
+    const strict = count === 1 && random.below(100) < (this.#options.strictPercent ?? 0);
     const pending = this.#options.history.begin({ client: name, call: 'next', uid, count });
     try {
-      const { first, last } = count === 1 ? await client.next(uid).then((seq) => ({ first: seq, last: seq })) : await client.nextRange(uid, count);
+      const { first, last } =
+        count === 1 ? await client.next(uid, { strict }).then((seq) => ({ first: seq, last: seq })) : await client.nextRange(uid, count);
       pending.numbers(first, last);
       return true;
     } catch (error) {
@@ -127,6 +136,20 @@ export class Workload {
       return items.every((item) => typeof item === 'bigint');
     } catch (error) {
       for (const one of pending) one.failed(error);
+      return expected(error);
+    }
+  }
+
+  /** From where the counter is about to stand, a little further. */
+  async #advance({ client, name, random }: Worker, uid: bigint): Promise<boolean> {
+    const known = this.#options.history.operations.findLast((operation) => operation.uid === uid && operation.outcome.type === 'numbers')?.outcome;
+    const to = (known?.type === 'numbers' ? known.last : 0n) + BigInt(1 + random.below(ADVANCE_MAX));
+    const pending = this.#options.history.begin({ client: name, call: 'advance', uid, count: 0, to });
+    try {
+      pending.value(await client.advance(uid, to), false);
+      return true;
+    } catch (error) {
+      pending.failed(error);
       return expected(error);
     }
   }

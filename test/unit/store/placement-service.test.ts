@@ -65,6 +65,18 @@ describe('PlacementService', () => {
 
   const B_GETS: readonly PlannedMove[] = [{ firstSection: toSectionId(3), sectionCount: 2, toAllocId: B.allocId, reason: 'operator' }];
 
+  it('answers no question before a quorum has confirmed that it still leads: another one may, and know more', async () => {
+    node.isDeposed = true;
+    const calls = [
+      channel.call(Placement.getArbiter, {}, CALL),
+      history(),
+      channel.call(Placement.listSections, { allocId: '' }, CALL),
+      channel.call(Placement.getSets, {}, CALL),
+    ];
+    const errors = await Promise.all(calls.map(refusal));
+    expect(errors.map(({ code }) => code)).to.deep.equal(calls.map(() => 'NOT_LEADER'));
+  });
+
   it('answers nothing on a store that does not lead, and names the leader', async () => {
     node.isLeading = false;
     const calls = [

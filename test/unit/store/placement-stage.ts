@@ -12,10 +12,12 @@ export const [A, B] = [run('a1'), run('b2')];
 const NOT_LEADER = new SeqError('NOT_LEADER', 's1 does not lead, s2 does', { redirect: { id: 's2', address: 's2:7100' } });
 
 /** A leader without Raft: what is proposed is applied at once. */
-export class StubNode implements Pick<StoreNode, 'state' | 'requireLeading' | 'propose'> {
+export class StubNode implements Pick<StoreNode, 'state' | 'requireLeading' | 'confirmLeadership' | 'propose'> {
   readonly store = TestReplica.with(A, B);
   readonly raft = { term: 1 };
   isLeading = true;
+  /** Another one leads, and this one has not heard of it. */
+  isDeposed = false;
   /** What happens right after an entry was applied. */
   afterProposal: (command: Command) => void = () => undefined;
 
@@ -25,6 +27,10 @@ export class StubNode implements Pick<StoreNode, 'state' | 'requireLeading' | 'p
 
   requireLeading(): void {
     if (!this.isLeading) throw NOT_LEADER;
+  }
+
+  async confirmLeadership(): Promise<void> {
+    if (!this.isLeading || this.isDeposed) throw NOT_LEADER;
   }
 
   async propose(command: Command): Promise<Applied<Result>> {

@@ -1814,7 +1814,10 @@ export const SetSetsResponse: MessageFns<SetSetsResponse> = {
   },
 };
 
-/** Served by every StoreSvr; only the Raft leader, which plays the arbiter, answers; others answer NOT_LEADER and name it. */
+/**
+ * Served by every StoreSvr; only the Raft leader, which plays the arbiter, answers; others answer NOT_LEADER and name it. Whatever is
+ * asked is answered after a quorum has confirmed the leader: all that was done before is in the answer.
+ */
 export type PlacementServiceService = typeof PlacementServiceService;
 export const PlacementServiceService = {
   /** What the arbiter sees, and what it would do. */
