@@ -30,6 +30,7 @@ const TASKS = {
   scale,
   'check-histories': checkHistories,
   jepsen,
+  sim,
 };
 if (!Object.hasOwn(TASKS, task ?? '')) stop(`usage: node scripts/boot.mjs ${Object.keys(TASKS).join('|')} [arguments]`, 2);
 checkNode();
@@ -100,6 +101,14 @@ async function jepsen() {
   const runner = join(dist, 'test', 'jepsen', 'main.js');
   process.argv = [process.argv[0], runner, ...args];
   await import(pathToFileURL(runner).href);
+}
+
+/** The whole cluster in virtual time; see test/sim. */
+async function sim() {
+  const main = join('dist', 'test', 'sim', 'main.js');
+  process.exitCode = await exitCodeOf(
+    spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', main, ...args], { stdio: 'inherit' }),
+  );
 }
 
 /** Data files over the Raft core; see test/conformance. */

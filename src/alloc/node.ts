@@ -230,6 +230,11 @@ export class AllocNode {
     return this.#ownership.sectionCount;
   }
 
+  /** The allocators that this run has opened, sealed and lost ones included: for whoever checks it, never to serve from. */
+  get opened(): Iterable<SectionAllocator> {
+    return this.#ownership.opened;
+  }
+
   /** Uids that have memory, counted by page. */
   get residentUidCount(): number {
     let count = 0;

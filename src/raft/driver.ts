@@ -293,7 +293,7 @@ export class RaftDriver<Result> {
     // Before the members change: a snapshot that is sent in that very step is of this entry.
     this.#applied = { index, term };
     this.#proposals.applied(entry, this.#execute(entry));
-    this.#writer.applied({ index, confState: this.core.confState });
+    this.#writer.applied({ index, confState: this.core.confState }, { isUrgent: entry.type === 'confChange' });
     if (this.core.role === 'leader' && term === this.core.term && this.#readyTerm !== term) {
       this.#readyTerm = term;
       this.#options.observe({ type: 'leaderReady', term });

@@ -36,6 +36,8 @@ export class Writer {
   #lazyHardState: HardState | undefined;
   #applied: Applied | undefined;
   #savedAppliedIndex: Index;
+  /** What is applied must not wait for an append. */
+  #isUrgent = false;
   #compactTo: Index | undefined;
   #isWriting = false;
   /** When the write under way began. */
@@ -58,8 +60,13 @@ export class Writer {
     this.#queue.push(work);
   }
 
-  applied(applied: Applied): void {
+  /**
+   * `isUrgent`: it goes to the disk now. Who restarts counts its votes among the members that it has on disk, so that a change of them
+   * must not wait until something else is written: the members that it ended may be gone by then.
+   */
+  applied(applied: Applied, { isUrgent = false } = {}): void {
     this.#applied = applied;
+    this.#isUrgent ||= isUrgent;
   }
 
   /** The log up to `index` is no longer needed; it goes with the next write. At most `savedAppliedIndex`. */
@@ -97,7 +104,12 @@ export class Writer {
   }
 
   get #isDue(): boolean {
-    return this.#queue.length > 0 || this.#unsavedApplies >= UNSAVED_APPLIES_MAX || this.#compactTo !== undefined;
+    return this.#queue.length > 0 || this.#mustSave;
+  }
+
+  /** What is applied goes to the disk, whether or not there is anything to append. */
+  get #mustSave(): boolean {
+    return this.#unsavedApplies >= UNSAVED_APPLIES_MAX || this.#isUrgent || this.#compactTo !== undefined;
   }
 
   get #unsavedApplies(): number {
@@ -147,6 +159,7 @@ export class Writer {
     this.#applied = undefined;
     this.#savedAppliedIndex = index;
     this.#compactTo = undefined;
+    this.#isUrgent = false;
     if (work.entries.length > 0) await this.#write(this.#batchOf([work]));
   }
 
@@ -160,7 +173,7 @@ export class Writer {
   }
 
   #needsDisk(works: readonly AppendWork[]): boolean {
-    return works.some(({ mustSync }) => mustSync) || this.#unsavedApplies >= UNSAVED_APPLIES_MAX || this.#compactTo !== undefined;
+    return works.some(({ mustSync }) => mustSync) || this.#mustSave;
   }
 
   #batchOf(works: readonly AppendWork[]): StorageBatch {
@@ -168,6 +181,7 @@ export class Writer {
     this.#lazyHardState = undefined;
     const compactTo = this.#compactTo;
     this.#compactTo = undefined;
+    this.#isUrgent = false;
     const applied = this.#unsavedApplies > 0 ? this.#applied : undefined;
     if (applied !== undefined) this.#savedAppliedIndex = applied.index;
     return {

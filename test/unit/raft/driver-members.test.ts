@@ -27,6 +27,20 @@ describe('RaftDriver, changes of members', () => {
       ]);
   });
 
+  it('are on every disk by themselves, with the commit index: whoever restarts counts votes among the members of now', async () => {
+    const stage = new DriverStage(3);
+    const leader = await stage.begin();
+    const savedIndexes = (): number[] => stage.actors.map(({ storage }) => storage.appliedIndex);
+    void leader.driver.propose(bytesOf('a'));
+    await stage.clock.elapse(TICK_MS * 2);
+    expect(savedIndexes(), 'a command waits for an append to ride on').to.deep.equal([1, 1, 1]);
+    void leader.driver.changeMembers(change('l4'));
+    await stage.clock.elapse(TICK_MS * 2);
+    expect(savedIndexes()).to.deep.equal([3, 3, 3]);
+    const states = stage.actors.map(({ storage }) => `${storage.hardState.commitIndex} ${textOfConf(storage.confState)}`);
+    expect(states).to.deep.equal(['3 1 2 3 ~4', '3 1 2 3 ~4', '3 1 2 3 ~4']);
+  });
+
   it('are refused while another one is under way: certainly not made, with a time to try again', async () => {
     const stage = new DriverStage(3);
     const leader = await stage.begin();
