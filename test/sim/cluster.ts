@@ -24,6 +24,8 @@ const SPARE_STORES = 2;
 export interface ClusterListener {
   onBug(name: string, error: unknown): void;
   onOperation(operation: Operation): void;
+  /** What a product process said. */
+  onEvent(name: string, event: StoreEvent | AllocEvent): void;
   /** For the counters that show which situations a run has reached. */
   onSituation(name: string): void;
 }
@@ -167,14 +169,12 @@ export class SimCluster implements Witness {
   }
 
   onStoreEvent(host: StoreHost, event: StoreEvent): void {
-    if (process.env['SIM_LOG'] !== undefined && event.type !== 'written')
-      console.log(this.world.nowMs.toFixed(1), host.name, JSON.stringify(event, big));
+    this.#listener.onEvent(host.name, event);
     this.#listener.onSituation(`store.${event.type}`);
   }
 
   onAllocEvent(host: AllocHost, event: AllocEvent): void {
-    if (process.env['SIM_LOG'] !== undefined && event.type !== 'leaseRenewed')
-      console.log(this.world.nowMs.toFixed(1), host.name, JSON.stringify(event, big));
+    this.#listener.onEvent(host.name, event);
     this.#listener.onSituation(`alloc.${event.type}`);
   }
 
@@ -262,10 +262,6 @@ export class SimCluster implements Witness {
     const ppm = random.below(2 * this.options.skewPpm + 1) - this.options.skewPpm;
     return new MachineClock(this.world, { rate: 1 + ppm / 1e6, wallOffMs: random.below(600_000) - 300_000 });
   }
-}
-
-function big(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
 }
 
 function uidsOf({ uidCount, sectionCount, uidsPerSection }: SimOptions): readonly bigint[] {

@@ -94,8 +94,7 @@ async function many(): Promise<number> {
 }
 
 async function replay(options: SimOptions, schedule: readonly Fault[] | undefined): Promise<number> {
-  if (values.log) process.env['SIM_LOG'] = '1';
-  const result = await simulate(options, schedule);
+  const result = await simulate(options, schedule, values.log ? (line) => console.log(line) : undefined);
   show(result);
   if (result.violations.length === 0) return 0;
   await tell({ ...result });

@@ -33,9 +33,13 @@ export interface SimResult {
   readonly operations: readonly Operation[];
 }
 
-/** One run: a warm-up, faults, healing, and then everybody must be served again. Everything follows from the options. */
-export async function simulate(options: SimOptions, schedule: readonly Fault[] = drawSchedule(options)): Promise<SimResult> {
-  const run = new Run(options, schedule);
+/** One run: a warm-up, faults, healing, and then everybody must be served again. Everything follows from the options. `onLine` hears each event of the product. */
+export async function simulate(
+  options: SimOptions,
+  schedule: readonly Fault[] = drawSchedule(options),
+  onLine?: (line: string) => void,
+): Promise<SimResult> {
+  const run = new Run(options, schedule, onLine);
   await run.play();
   return run.result();
 }
@@ -50,7 +54,7 @@ class Run {
   readonly #violations: Violation[] = [];
   readonly #situations = new Map<string, number>();
 
-  constructor(options: SimOptions, schedule: readonly Fault[]) {
+  constructor(options: SimOptions, schedule: readonly Fault[], onLine: ((line: string) => void) | undefined) {
     this.#options = options;
     this.#schedule = schedule;
     const report = (kind: ViolationKind, why: string): void => this.#report(kind, why);
@@ -58,6 +62,7 @@ class Run {
       onBug: (name, error) => this.#report('bug', `${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
       onOperation: (operation) => this.#online.check(operation),
       onSituation: (name) => this.#reached(name),
+      onEvent: (name, event) => onLine?.(`${this.#cluster.world.nowMs.toFixed(1)} ${name} ${JSON.stringify(event, withBigints)}`),
     });
     this.#oracles = new Oracles({
       stores: () => this.#cluster.stores,
@@ -188,4 +193,8 @@ class Run {
   #report(kind: ViolationKind, why: string): void {
     if (this.#violations.length < VIOLATIONS_MAX) this.#violations.push({ kind, why, atMs: this.#cluster.world.nowMs });
   }
+}
+
+function withBigints(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
 }

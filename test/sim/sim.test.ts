@@ -14,7 +14,7 @@ const CORPUS = join(projectRoot, 'test', 'sim', 'corpus');
 describe('a simulated cluster under faults', function () {
   this.timeout(900_000);
 
-  it(`keeps every promise with seeds 1 to ${SEEDS}, and serves everybody again when it is healed`, async () => {
+  it('keeps every promise with seeds 1 to 300, and serves everybody again when it is healed', async () => {
     const failures: string[] = [];
     let [operationCount, simulatedMs] = [0, 0];
     await runSeeds({

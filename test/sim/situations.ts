@@ -1,2 +1,35 @@
-/** What must come about now and then, or the simulator does not test what it is there for. */
-export const SITUATIONS: readonly string[] = [];
+import { FAULTS } from './fault-kinds.js';
+
+/** What must come about now and then, or the simulator does not test what it is there for: events of the product, and faults that were carried out. */
+export const SITUATIONS: readonly string[] = [
+  ...FAULTS.map((kind) => `fault.${kind}`),
+  'alloc.clockJumped',
+  'alloc.confirmationFailed',
+  'alloc.countersFound',
+  'alloc.countersSaved',
+  'alloc.drainFailed',
+  'alloc.eventLoopLagged',
+  'alloc.handoffBroken',
+  'alloc.handoffFellBack',
+  'alloc.handoffInstalled',
+  'alloc.leaseLost',
+  'alloc.leaseRegained',
+  'alloc.raiseFailed',
+  'alloc.raiseRefused',
+  'alloc.registerFailed',
+  'alloc.releaseFailed',
+  'alloc.renewalFailed',
+  'alloc.windowEmpty',
+  'ended.store.DamageError',
+  'ended.store.Error',
+  'ended.store.PERMISSION_DENIED',
+  'store.commandRefused',
+  'store.diskStalled',
+  'store.memberReplacing',
+  'store.memberRemoved',
+  'store.movePlanned',
+  'store.peerDropped',
+  'store.peerRefused',
+  'store.removedFromCluster',
+  'store.snapshotInstalled',
+];
