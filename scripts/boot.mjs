@@ -28,6 +28,7 @@ const TASKS = {
   conformance: runConformance,
   'bench:raft': benchRaft,
   scale,
+  fuzz,
   'check-histories': checkHistories,
   jepsen,
   sim,
@@ -108,6 +109,13 @@ async function sim() {
   const main = join('dist', 'test', 'sim', 'main.js');
   process.exitCode = await exitCodeOf(
     spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', main, ...args], { stdio: 'inherit' }),
+  );
+}
+
+/** Bytes from outside that nobody should send, at every door; see test/fuzz. */
+async function fuzz() {
+  process.exitCode = await exitCodeOf(
+    spawn(process.execPath, ['--enable-source-maps', join('dist', 'test', 'fuzz', 'main.js'), ...args], { stdio: 'inherit' }),
   );
 }
 

@@ -4,7 +4,7 @@ import { SeqError } from '../base/errors.js';
 import { backoffMs, type Random } from '../base/random.js';
 import type { Epoch, SectionId } from '../model/ids.js';
 import type { Handoff, IncomingRun } from '../model/window.js';
-import type { CounterPages } from './counters.js';
+import type { SealedCounters } from './sealed-counters.js';
 import { type EndMark, Stage } from './stage.js';
 
 /** Sections of one pull: they are sealed together, so fewer make the pause of each shorter. */
@@ -89,7 +89,7 @@ export class HandoffIntake {
    * The counters that were committed as `handoff`, or undefined when they are not to be had within INSTALL_LIMIT_MS: then the
    * section begins at its base, for good. What was copied is forgotten either way.
    */
-  async take(section: SectionId, handoff: Handoff, fromAddress: string | undefined): Promise<CounterPages | undefined> {
+  async take(section: SectionId, handoff: Handoff, fromAddress: string | undefined): Promise<SealedCounters | undefined> {
     const { clock, random } = this.#options;
     const deadlineMs = clock.nowMs() + INSTALL_LIMIT_MS;
     try {
@@ -116,7 +116,7 @@ export class HandoffIntake {
   }
 
   /** The digest is all that lets counters in: where they come from proves nothing. */
-  #ready(section: SectionId, { epoch, digest }: Handoff): CounterPages | undefined {
+  #ready(section: SectionId, { epoch, digest }: Handoff): SealedCounters | undefined {
     const staged = this.#staged.get(section);
     return staged?.epoch === epoch && staged.isWhole && staged.digest === digest ? staged : undefined;
   }

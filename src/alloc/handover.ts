@@ -121,14 +121,16 @@ export class Handover {
     this.#installing.set(section, { epoch: run.epoch, done });
   }
 
-  async #install(section: SectionId, { epoch, handoff }: WindowRun): Promise<void> {
+  async #install(section: SectionId, { epoch, base, handoff }: WindowRun): Promise<void> {
     if (handoff === undefined) return;
     const { clock, sections, observe, id } = this.#options;
     const startMs = clock.nowMs();
     const own = this.source.take(section, handoff.epoch);
     // An old copy of the file has another digest than the one that was committed.
     const ours = own?.digest === handoff.digest ? own : undefined;
-    const counters = handoff.from === id ? ours : await this.#intake.take(section, handoff, handoff.fromAddress);
+    const found = handoff.from === id ? ours : await this.#intake.take(section, handoff, handoff.fromAddress);
+    // The digest does not say how far they reach. Above `base` lie the numbers of this epoch.
+    const counters = found !== undefined && found.trueMax <= base ? found : undefined;
     if (this.#isStopped) return;
     // Refused when the epoch is over, or was opened meanwhile: foreign counters come before the first answer or never.
     if (!sections.install(section, epoch, counters)) return;

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import { SeqError } from '../base/errors.js';
 import type { AllocId, Epoch, SectionId } from '../model/ids.js';
 import type { WindowRun } from '../model/window.js';
 import type { CounterPages } from './counters.js';
@@ -88,7 +89,16 @@ export class OwnedSections {
     return all;
   }
 
-  /** Makes the sections those of `windows`, which the newest table came with, in section order. */
+  /** Throws PROTOCOL when a section would go back to an epoch before the one that is open here: within a generation none does. */
+  check(windows: readonly WindowRun[]): void {
+    for (const [section, { epoch }] of this.#allocators) {
+      const run = runAt(windows, section);
+      if (run !== undefined && run.epoch < epoch)
+        throw new SeqError('PROTOCOL', `a window for section ${section} at epoch ${run.epoch}, and it is open at epoch ${epoch}`);
+    }
+  }
+
+  /** Makes the sections those of `windows`, which the newest table came with, in section order; check() took them. */
   adopt(windows: readonly WindowRun[]): Adoption {
     this.#windows = windows;
     let lostCount = 0;

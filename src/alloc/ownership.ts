@@ -222,6 +222,7 @@ export class Ownership {
     }
     const index = new RoutingIndex(table);
     checkAssignment({ index, windows }, { id: this.#options.id, geometry: this.#registration?.geometry });
+    this.#sections.check(windows);
     this.#index = index;
     this.#sets = assignment.sets;
     this.#history.add(table);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { DEFAULT_RAISE_AHEAD_MS, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../alloc/preallocator.js';
 import { messageOf, SeqError } from '../base/errors.js';
@@ -295,11 +295,15 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
 }
 
 function readYaml(text: string, file: string): unknown {
+  const document = parseDocument(text);
   try {
-    return parseYaml(text);
+    // What is only a warning to YAML, such as a tag that nobody knows, is a slip in a config file.
+    const [wrong] = [...document.errors, ...document.warnings];
+    if (wrong !== undefined) throw wrong;
+    // Throws for an alias without its anchor, and for one that would grow out of all bounds.
+    return document.toJS();
   } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    const [firstLine] = cause.message.split('\n');
+    const [firstLine] = messageOf(cause).split('\n');
     throw new SeqError('INVALID_ARGUMENT', `${file}: is not YAML: ${firstLine}`, { cause });
   }
 }

@@ -1,5 +1,5 @@
 import yargs, { type Argv } from 'yargs';
-import { messageOf } from '../base/errors.js';
+import { messageOf, SeqError } from '../base/errors.js';
 import { asLeaf, type Choose, COMMANDS, needOf } from './command-tree.js';
 import { unknownCommand } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
@@ -29,11 +29,9 @@ export interface ProgramOptions {
 export async function runProgram(args: readonly string[], { name, output, terminal = processTerminal }: ProgramOptions): Promise<number> {
   let chosen: (() => Promise<number>) | undefined;
   try {
-    await buildProgram(withoutDashes(args), name, { output, terminal }, (run) => {
-      chosen = run;
-    }).parseAsync();
+    chosen = await chooseCommand(args, name, { output, terminal });
   } catch (error) {
-    output.talk(`error: ${usageMessage(messageOf(error), args)}\nsee '${name} --help'`);
+    output.talk(`error: ${messageOf(error)}\nsee '${name} --help'`);
     return EXIT.usage;
   }
   // Nothing chosen and nothing wrong: --help or --version was printed.
@@ -44,6 +42,21 @@ export async function runProgram(args: readonly string[], { name, output, termin
     output.talk(explain(error, { debug: args.includes('--debug'), changes: changesOf(args) }));
     return exitCodeOf(error);
   }
+}
+
+/** What a command line asks to be run; undefined: nothing more, help or version was printed. Throws INVALID_ARGUMENT that says what is wrong with it. */
+export async function chooseCommand(args: readonly string[], name: string, voices: Voices): Promise<(() => Promise<number>) | undefined> {
+  let chosen: (() => Promise<number>) | undefined;
+  try {
+    await buildProgram(withoutDashes(args), name, voices, (run) => {
+      chosen = run;
+    }).parseAsync();
+  } catch (cause) {
+    // yargs keeps what is no flag under the name `_`, and fails in a way of its own when there is a flag of that name.
+    const message = cause instanceof TypeError ? 'a flag has a name that none can have' : usageMessage(messageOf(cause), args);
+    throw new SeqError('INVALID_ARGUMENT', message, { cause });
+  }
+  return chosen;
 }
 
 /** The whole command tree. What a command needs to run is imported when it runs: --help does not wait for gRPC. */

@@ -2,7 +2,7 @@ import { unreachable } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import type { Append, Body, Message, Vote } from '../raft/message.js';
 import type { Entry, EntryType, Index, Proposal, Term } from '../raft/types.js';
-import { numberFromWire } from './codec.js';
+import { numberFromWire, placeFromWire } from './codec.js';
 import * as wire from './gen/seqsvr/v1/raft.js';
 
 /** A snapshot has a stream of its own (snapshot-codec.ts). */
@@ -20,7 +20,7 @@ export function raftFromWire(message: wire.RaftMessage): FramedMessage {
   if (from === 0 || to === 0) throw protocol('a Raft message without a sender or a receiver');
   // A message type of a newer version: this node cannot know what it asks for.
   if (body === undefined) throw protocol('a Raft message of a type that this version does not know');
-  const term = numberFromWire(message.term, 'term');
+  const term = placeFromWire(message.term, 'term');
   const isOfNoTerm = body.$case === 'propose' || body.$case === 'readIndex';
   // A node that never heard of an election may refuse a pre-vote; nobody else speaks in term 0.
   const mayBeZero = isOfNoTerm || (body.$case === 'preVoteReply' && !body.value.granted);
@@ -120,7 +120,7 @@ function lastFromWire(value: wire.Vote, term: Term): Pick<Vote, 'lastIndex' | 'l
 }
 
 function appendFromWire(value: wire.Append, term: Term): Append {
-  const previousIndex = numberFromWire(value.previousIndex, 'previous index');
+  const previousIndex = placeFromWire(value.previousIndex, 'previous index');
   const previousTerm = numberFromWire(value.previousTerm, 'previous term');
   const commitIndex = numberFromWire(value.commitIndex, 'commit index');
   checkPlace('previous', previousIndex, previousTerm, term);
@@ -136,7 +136,6 @@ function appendFromWire(value: wire.Append, term: Term): Append {
     for (const data of run.data) entries.push({ index: ++index, term: runTerm, type, data });
     lastTerm = runTerm;
   }
-  if (!Number.isSafeInteger(index)) throw protocol(`an entry at index ${index}: an index must be at most 2^53-1`);
   return { type: 'append', previousIndex, previousTerm, commitIndex, entries };
 }
 

@@ -1,6 +1,6 @@
 import { SeqError } from '../base/errors.js';
 import type { ConfState, EntryId, NodeId, Term } from '../raft/types.js';
-import { numberFromWire } from './codec.js';
+import { numberFromWire, placeFromWire } from './codec.js';
 import type * as wire from './gen/seqsvr/v1/raft.js';
 
 /** Members in one list of a ConfState, far more than a Raft group can use; a longer one is refused. */
@@ -40,8 +40,8 @@ export function offerToWire({ term, at, confState, totalBytes, sha256, transferI
 
 /** Throws PROTOCOL with the value and the rule when the offer cannot be meant. */
 export function offerFromWire(offer: wire.SnapshotOffer): Offer {
-  const at = { index: numberFromWire(offer.snapshotIndex, 'snapshot index'), term: numberFromWire(offer.snapshotTerm, 'snapshot term') };
-  const term = numberFromWire(offer.term, 'term');
+  const at = { index: placeFromWire(offer.snapshotIndex, 'snapshot index'), term: placeFromWire(offer.snapshotTerm, 'snapshot term') };
+  const term = placeFromWire(offer.term, 'term');
   if (at.index === 0 || at.term === 0 || at.term > term)
     throw protocol(`a snapshot at index ${at.index} of term ${at.term}, from a leader of term ${term}`);
   if (offer.sha256.length !== SHA256_BYTES) throw protocol(`a sha256 of ${offer.sha256.length} bytes`);

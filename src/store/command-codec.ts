@@ -1,5 +1,5 @@
 import { unreachable } from '../base/assert.js';
-import { optional, SeqError } from '../base/errors.js';
+import { messageOf, optional, SeqError } from '../base/errors.js';
 import { parseAllocId, toSectionId } from '../model/ids.js';
 import {
   callerFromWire,
@@ -26,9 +26,9 @@ export function encodeCommand(command: Command): Uint8Array {
   return CommandMessage.encode({ command: toWire(command) }).finish();
 }
 
-/** Throws PROTOCOL for a command that this program does not know: the node must halt, for skipping would fork the state. */
+/** Throws PROTOCOL for a command that this program cannot read or does not know: the node must halt, for skipping would fork the state. */
 export function decodeCommand(bytes: Uint8Array): Command {
-  const { command } = CommandMessage.decode(bytes);
+  const { command } = decodedFromLog(CommandMessage, bytes);
   if (command === undefined) throw new SeqError('PROTOCOL', 'the log has a command that this version does not know; upgrade this node');
   return fromWire(command);
 }
@@ -202,6 +202,15 @@ function releasedFromWire(run: WireReleasedRun): ReleasedRun {
     trueMax: seqFromWire(run.trueMax),
     ...optional('digest', digestFromWire(run.digest)),
   };
+}
+
+/** A message that an entry of the log carries. Throws PROTOCOL when the bytes are none. */
+export function decodedFromLog<Message>(type: { decode(bytes: Uint8Array): Message }, bytes: Uint8Array): Message {
+  try {
+    return type.decode(bytes);
+  } catch (cause) {
+    throw new SeqError('PROTOCOL', `the log has an entry that is no message: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** Also the first window of every grant, so a 0 would grant nothing for ever. */

@@ -94,7 +94,7 @@ export function encodeApplied({ index, digest, confState }: AppliedRecord): Uint
 export function decodeApplied(bytes: Uint8Array | undefined): AppliedRecord {
   const body = unsealed(bytes, 'applied index');
   const confState = confStateIn(body.subarray(6 + HASH_BYTES));
-  if (confState === undefined) throw new DamageError('the applied index is not as it was written: its members do not fill it');
+  if (confState === undefined) throw new DamageError('the applied index is not as it was written: its members are none, or do not fill it');
   return { index: body.readUIntBE(0, 6), digest: Uint8Array.from(body.subarray(6, 6 + HASH_BYTES)), confState };
 }
 
@@ -115,7 +115,8 @@ function confStateIn(body: Buffer): ConfState | undefined {
     at = end;
   }
   const [voters = [], votersOutgoing = [], learners = [], learnersNext = []] = lists;
-  return at === body.length ? { voters, votersOutgoing, learners, learnersNext, autoLeave: body.readUInt8(0) === 1 } : undefined;
+  const autoLeave = body.readUInt8(0);
+  return at === body.length && autoLeave <= 1 ? { voters, votersOutgoing, learners, learnersNext, autoLeave: autoLeave === 1 } : undefined;
 }
 
 function sealed(body: Buffer): Uint8Array {

@@ -23,6 +23,8 @@ const EMPTY: Mark = { term: 0, votedFor: undefined, lastIndex: 0, lastHash: unde
 const FORMAT = 1;
 const SLOT_BYTES = 512;
 const CRC_AT = 42;
+/** No file was ever written so often; one more would not fit. */
+const SEQUENCE_MAX = 2 ** 48 - 1;
 
 /**
  * A second, small memory outside the database of how far it was written (DESIGN 3.6): a database that lost its tail,
@@ -109,14 +111,15 @@ function encode(sequence: number, { term, votedFor, lastIndex, lastHash }: Mark)
 function decode(slot: Buffer): { readonly sequence: number; readonly mark: Mark } | undefined {
   if (slot.length < SLOT_BYTES || slot.readUInt8(0) !== FORMAT) return undefined;
   if (slot.readUInt32BE(CRC_AT) !== crc32(slot.subarray(0, CRC_AT))) return undefined;
-  const votedFor = slot.readUIntBE(14, 6);
+  const [hasHash, sequence, votedFor] = [slot.readUInt8(1), slot.readUIntBE(2, 6), slot.readUIntBE(14, 6)];
+  if (hasHash > 1 || sequence >= SEQUENCE_MAX) return undefined;
   return {
-    sequence: slot.readUIntBE(2, 6),
+    sequence,
     mark: {
       term: slot.readUIntBE(8, 6),
       votedFor: votedFor === 0 ? undefined : votedFor,
       lastIndex: slot.readUIntBE(20, 6),
-      lastHash: slot.readUInt8(1) === 1 ? Uint8Array.from(slot.subarray(26, CRC_AT)) : undefined,
+      lastHash: hasHash === 1 ? Uint8Array.from(slot.subarray(26, CRC_AT)) : undefined,
     },
   };
 }

@@ -3,7 +3,7 @@ import { SeqError } from '../base/errors.js';
 import type { ConfChange, ConfChangeStep } from '../raft/conf-change.js';
 import { MembershipChange as ChangeMessage } from '../rpc/gen/seqsvr/v1/log.js';
 import type { Member } from './command.js';
-import { memberFromWire } from './command-codec.js';
+import { decodedFromLog, memberFromWire } from './command-codec.js';
 import type { StoreState } from './state.js';
 import { bumpVersion, refuse, type Refusal, type Result } from './result.js';
 
@@ -25,10 +25,10 @@ export function confChangeOf(change: Exclude<MembershipChange, { type: 'leave' }
   return { transition: 'auto', steps: stepsOf(change), context: ChangeMessage.encode({ change: toWire(change) }).finish() };
 }
 
-/** Throws PROTOCOL for a change that this program does not know: the node must halt, for skipping would fork the state. */
+/** Throws PROTOCOL for a change that this program cannot read or does not know: the node must halt, for skipping would fork the state. */
 export function membershipChangeFrom({ context, steps }: ConfChange): MembershipChange {
   if (context.length === 0 && steps.length === 0) return { type: 'leave' };
-  const { change } = ChangeMessage.decode(context);
+  const { change } = decodedFromLog(ChangeMessage, context);
   if (change === undefined) throw new SeqError('PROTOCOL', 'the log has a membership change that this version does not know; upgrade this node');
   return fromWire(change);
 }
@@ -66,8 +66,8 @@ export function applyMembershipChange(state: StoreState, change: MembershipChang
 
 /** Why a change cannot be made to this table; undefined: it can. For the state machine, and for whoever is about to propose it. */
 export function refuseMembershipChange(state: StoreState, change: MembershipChange): Refusal | undefined {
-  if (change.type === 'leave') return undefined;
   if (state.cluster === undefined) return refuse('UNAVAILABLE', 'the cluster is not initialised');
+  if (change.type === 'leave') return undefined;
   if (change.type === 'add') return refuseAdd(state, change);
   const ids = change.type === 'replace' ? [change.id, change.oldId] : [change.id];
   for (const id of ids) if (state.member(id) === undefined) return refuse('INVALID_ARGUMENT', `there is no member ${id}`);

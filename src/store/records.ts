@@ -142,7 +142,7 @@ function loadCluster(state: StoreState, value: Uint8Array): void {
 }
 
 function sectionFrom(run: SectionRecord): Section {
-  return {
+  const section: Section = {
     owner: callerFrom(run.allocId, run.incarnation),
     epoch: epochFromWire(run.epoch),
     base: seqFromWire(run.base),
@@ -150,6 +150,10 @@ function sectionFrom(run: SectionRecord): Section {
     next: callerFrom(run.nextAllocId, run.nextIncarnation),
     handoff: handoffFrom(run),
   };
+  // A forced recovery passes over what never had an owner, so that must be so.
+  const isUntouched = section.owner === undefined && section.next === undefined && section.handoff === undefined && section.maxSeq === 0n;
+  if (section.epoch === 0 && !isUntouched) throw new DamageError('a section that never had an owner has one, or numbers, or where to go');
+  return section;
 }
 
 function handoffFrom({ handoffEpoch, handoffDigest, handoffAllocId }: SectionRecord): Handoff | undefined {

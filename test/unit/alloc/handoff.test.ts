@@ -303,6 +303,10 @@ describe('the hand-off', () => {
       'a page outside the section': (chunk) => ({ ...chunk, pages: chunk.pages.map((page) => ({ ...page, page: 3 })) }),
       'a page that is none': (chunk) => ({ ...chunk, pages: chunk.pages.map((page) => ({ ...page, bytes: Buffer.alloc(100) })) }),
       'a counter above the true maximum': (chunk) => ({ ...chunk, sealed: chunk.sealed.map((seal) => ({ ...seal, trueMax: 41n as Seq })) }),
+      'a true maximum above the one that was committed': (chunk) => ({
+        ...chunk,
+        sealed: chunk.sealed.map((seal) => ({ ...seal, trueMax: 43n as Seq })),
+      }),
       'another default': (chunk) => ({ ...chunk, sealed: chunk.sealed.map((seal) => ({ ...seal, defaultSeq: 1n as Seq })) }),
       'the end of another epoch': (chunk) => ({ ...chunk, sealed: chunk.sealed.map((seal) => ({ ...seal, epoch: 2 as Epoch })) }),
       'a page too few': (chunk) => ({ ...chunk, pages: [] }),

@@ -55,6 +55,14 @@ describe('OwnedSections', () => {
     expect([...sections.values()]).to.have.length(1);
   });
 
+  it('refuses a table in which an open section goes back to an epoch before, and changes nothing', () => {
+    sections.adopt([run(0, 3, 5)]);
+    const open = get(1);
+    expect(() => sections.check([run(0, 3, 4)])).to.throw('at epoch 4, and it is open at epoch 5');
+    expect([get(1), sections.count]).to.deep.equal([open, 3]);
+    sections.check([run(0, 3, 6)]);
+  });
+
   it('gives all open sections, asked for or not', () => {
     sections.adopt([run(0, 3, 1)]);
     get(1)!.seal();

@@ -67,6 +67,7 @@ describe('program', function () {
     [['member', 'update', 'd', '--address', 'h'], "got 'h'"],
     [['member', 'replace', 'd', 'e'], 'both NEWNAME and ADDR, or neither'],
     [['leader', 'transfer', 'd e'], "got 'd e'"],
+    [['seq', 'next', '1', '--_', 'x'], 'a flag has a name that none can have'],
     [['section'], 'section needs a command: list or show or move or rebalance'],
     [['section', 'mvoe', '1', '--to', 'a'], "unknown command 'mvoe'; did you mean move?"],
     [['polcy', 'show'], "unknown command 'polcy'; did you mean policy?"],

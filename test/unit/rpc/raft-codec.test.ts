@@ -77,7 +77,7 @@ describe('raft codec', () => {
     ['without a sender', { ...heartbeat, from: 0 }, 'without a sender'],
     ['without a receiver', { ...heartbeat, to: 0 }, 'or a receiver'],
     ['without a body', { ...base, body: undefined }, 'that this version does not know'],
-    ['of a term past 2^53', { ...heartbeat, term: 2n ** 53n }, 'term must be at most 2^53-1, got 9007199254740992'],
+    ['of a term that the disk has no room for', { ...heartbeat, term: 2n ** 47n + 1n }, 'term must be at most 2^47, got 140737488355329'],
     ['of term 0 that has one', { ...heartbeat, term: 0n }, 'a message heartbeat with term 0'],
     ['of a term that has none', { ...base, body: { $case: 'readIndex', value: { context: 1n } } }, 'a message readIndex with term 9'],
     ['that grants a pre-vote in term 0', { ...base, term: 0n, body: { $case: 'preVoteReply', value: { granted: true } } }, 'with term 0'],
@@ -115,9 +115,9 @@ describe('raft codec', () => {
     ['that proposes nothing', { ...base, term: 0n, body: { $case: 'propose', value: { proposals: [] } } }, 'a propose without a proposal'],
     ['that names node 0 as the next leader', { ...base, body: { $case: 'transferLeader', value: { transferee: 0 } } }, 'a transfer to node 0'],
     [
-      'with entries past the last index',
-      { ...base, body: { $case: 'append', value: { previousIndex: 2n ** 53n - 1n, previousTerm: 8n, commitIndex: 0n, runs: [run()] } } },
-      'an index must be at most 2^53-1',
+      'with entries that the disk has no room for',
+      { ...base, body: { $case: 'append', value: { previousIndex: 2n ** 47n + 1n, previousTerm: 8n, commitIndex: 0n, runs: [run()] } } },
+      'previous index must be at most 2^47',
     ],
   ];
   for (const [name, message, why] of broken) {

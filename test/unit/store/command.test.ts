@@ -115,6 +115,12 @@ describe('command', () => {
     }
   });
 
+  it('halts as well, with the same code, at bytes that are no message', () => {
+    expect(() => decodeCommand(Uint8Array.from([0x61, 0x31, 0x3a, 0x37])))
+      .to.throw(SeqError, 'no message')
+      .that.satisfies((error: SeqError) => error.code === 'PROTOCOL');
+  });
+
   it('throws on what is cut short, and never reads another command into it', () => {
     const bytes = encodeCommand({
       type: 'assign',

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { recordOf, stateFrom } from '../../../src/store/records.js';
+import { SectionBlock, SectionRecord } from '../../../src/rpc/gen/seqsvr/v1/log.js';
 import { DamageError } from '../../../src/store/damage.js';
 import { dump, INIT, raiseOf, releaseOf, run, TestReplica } from './fixture.js';
 
@@ -37,6 +38,11 @@ describe('records of the state', () => {
     ['a record is cut short', (records) => records.set('block/000000', records.get('block/000000')!.slice(0, -1)), 'cannot be read'],
     ['the cluster has no version', (records) => records.set('cluster', records.get('cluster')!.slice(0, 34)), 'no version'],
     ['a block speaks of more sections than there are', (records) => records.set('block/000001', records.get('block/000000')!), 'cannot be read'],
+    [
+      'a section that never had an owner has numbers',
+      (records) => records.set('block/000000', block({ epoch: 0n, maxSeq: 100n })),
+      'never had an owner',
+    ],
     ['an AllocSvr has no proper name', (records) => records.set('alloc/a1', new Uint8Array()), 'cannot be read'],
   ];
   for (const [name, damage, why] of rows) {
@@ -51,6 +57,11 @@ describe('records of the state', () => {
     expect(() => recordOf(rich().state, 'later/1')).to.throw(DamageError);
   });
 });
+
+function block(record: Partial<SectionRecord>): Uint8Array {
+  const run = { ...SectionRecord.decode(new Uint8Array()), sectionCount: 1, ...record };
+  return SectionBlock.encode({ runs: [run] }).finish();
+}
 
 function rich(): TestReplica {
   const store = TestReplica.with(A, B, run('a3'));
