@@ -4,6 +4,7 @@ export const FAULTS = [
   'storePowerLoss',
   'allPowerLoss',
   'storePause',
+  'storeSuspend',
   'allocKill',
   'allocKillReported',
   'allocPause',

@@ -76,6 +76,7 @@ export class FaultInjector {
         return true;
       },
       storePause: ({ store, forMs }) => this.#pause(store.process, forMs),
+      storeSuspend: ({ store, forMs }) => this.#suspend(store, forMs),
       allocKill: ({ alloc, forMs }) => cluster.down(alloc, forMs, () => alloc.kill()),
       allocKillReported: ({ alloc, forMs }) =>
         cluster.down(alloc, forMs, () => {
@@ -127,7 +128,7 @@ export class FaultInjector {
   }
 
   /** The machine sleeps: its monotonic clock stands still. */
-  #suspend({ process, machine }: AllocHost, forMs: number): boolean {
+  #suspend({ process, machine }: StoreHost | AllocHost, forMs: number): boolean {
     if (!this.#pause(process, forMs)) return false;
     machine.suspended(forMs);
     return true;

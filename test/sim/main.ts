@@ -11,7 +11,7 @@ import { shrink } from './shrink.js';
 import { neverReached, Tally } from './tally.js';
 import type { Failure } from './summary.js';
 
-const USAGE = `npm run sim -- --seed S [--log] [--shrink] [--save FILE]    one seed, with the end of its trace
+const USAGE = `npm run sim -- --seed S [--log] [--no-shrink] [--save FILE] one seed, with the end of its trace
 npm run sim -- --file FILE                                 a seed that was saved, with its options and faults
 npm run sim -- --seeds N [--first S] [--minutes M] [--workers W] [--fail-fast] [--nightly]
                                                            many seeds; --nightly fails when a situation was never reached
@@ -52,7 +52,7 @@ const { values } = parseArgs({
     workers: { type: 'string' },
     file: { type: 'string' },
     save: { type: 'string' },
-    shrink: { type: 'boolean', default: false },
+    'no-shrink': { type: 'boolean', default: false },
     log: { type: 'boolean', default: false },
     'fail-fast': { type: 'boolean', default: false },
     nightly: { type: 'boolean', default: false },
@@ -87,7 +87,7 @@ async function many(): Promise<number> {
   });
   const { user, system } = process.cpuUsage(before);
   console.log(tally.show((user + system) / 60e6));
-  for (const { failure } of failed.slice(0, 3)) await tell(failure);
+  for (const [place, { failure }] of failed.slice(0, 3).entries()) await tell(failure, place === 0);
   const missed = values.nightly ? neverReached(tally.situations) : [];
   for (const name of missed) console.log(`never reached: ${name}`);
   return failed.length === 0 && missed.length === 0 ? 0 : 1;
@@ -116,14 +116,15 @@ function show({ options, hash, simulatedMs, eventCount, operationCount, answered
 }
 
 /** Everything that is needed to go after it: what broke, where, with which options and faults, and how to see it again. */
-async function tell({ violations, options, schedule, recent }: Failure): Promise<void> {
+async function tell({ violations, options, schedule, recent }: Failure, isFirst = true): Promise<void> {
   console.log(`\nFAILED seed ${options.seed} at commit ${commit()}`);
   console.log(recent.slice(-RECENT_SHOWN).join('\n'));
   for (const { kind, why, atMs } of violations) console.log(`${kind} at ${atMs.toFixed(3)} ms: ${why}`);
   console.log(`options: ${JSON.stringify(options)}`);
   console.log(`again: npm run sim -- --seed ${options.seed}`);
   const [first] = violations;
-  if (!values.shrink || first === undefined) return;
+  if (values['no-shrink'] || values['fail-fast'] || !isFirst || first === undefined) return;
+  Error.stackTraceLimit = 0;
   const kept = await shrink(options, schedule, first.kind);
   console.log(`shrunk from ${schedule.length} to ${kept.length} faults: ${JSON.stringify(kept)}`);
   if (values.save === undefined) return;

@@ -92,7 +92,7 @@ export function drawOptions(seed: number, overrides: Partial<SimOptions> = {}): 
     isBeyondDrift,
     faults: FAULTS.filter(() => random.chance(0.4)),
     faultEveryMs: oneOf(1_000, 3_000, 10_000),
-    safetyMs: oneOf(20_000, 60_000, 180_000),
+    safetyMs: oneOf(10_000, 30_000, 90_000),
     healsCoreOnly: random.chance(0.3),
   };
   return { ...options, ...overrides };
