@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { DEFAULT_RAISE_AHEAD_MS, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../alloc/preallocator.js';
-import { messageOf, SeqError } from '../base/errors.js';
+import { messageOf, SeqError, show } from '../base/errors.js';
 import { isWildcard } from '../model/address.js';
 import { checkGeometry, DEFAULT_GEOMETRY, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
 import { parseName, UID_MAX } from '../model/ids.js';
@@ -113,7 +113,7 @@ export function parseConfig(text: string, file: string): NodeConfig {
   const raw = readYaml(text, file);
   const role = typeof raw === 'object' && raw !== null && 'role' in raw ? raw.role : undefined;
   if (role !== 'store' && role !== 'alloc') {
-    throw new SeqError('INVALID_ARGUMENT', `${file}: role: must be 'store' or 'alloc', got ${role === undefined ? 'nothing' : JSON.stringify(role)}`);
+    throw new SeqError('INVALID_ARGUMENT', `${file}: role: must be 'store' or 'alloc', got ${role === undefined ? 'nothing' : show(role)}`);
   }
   const parsed = role === 'store' ? storeSchema.safeParse(raw) : allocSchema.safeParse(raw);
   if (!parsed.success) {
@@ -144,7 +144,7 @@ const storeSchema = z.strictObject({
   role: z.literal('store'),
   name: fields.nameField,
   cluster: fields.field((raw) => {
-    if (typeof raw !== 'string' || !/^[0-9a-f]{32}$/.test(raw)) throw fields.invalid(`must be 32 hex digits in quotes, got ${JSON.stringify(raw)}`);
+    if (typeof raw !== 'string' || !/^[0-9a-f]{32}$/.test(raw)) throw fields.invalid(`must be 32 hex digits in quotes, got ${show(raw)}`);
     return raw;
   }),
   join: fields.fieldOr(false, fields.boolean),

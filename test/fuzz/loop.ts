@@ -15,8 +15,9 @@ const WARM_UP = 1_000;
 /** Inputs that came to something new, kept to be changed further. */
 const CORPUS_MAX = 400;
 const SEEDS = 40;
-/** Characters by which outcomes are told apart: what follows mostly quotes the input. */
-const NAME_MAX = 160;
+/** By how much outcomes are told apart: what follows mostly quotes the input. */
+const NAME_CHARS_MAX = 200;
+const NAME_WORDS_MAX = 12;
 /** Different outcomes that are told apart; more are not counted. */
 const OUTCOMES_MAX = 5_000;
 /** Tries to make a finding smaller. */
@@ -170,14 +171,16 @@ async function shrunk(target: Target, input: Uint8Array, error: unknown, onInput
   return smallest;
 }
 
-/** An outcome without what differs from one input to the next. */
+/** An outcome without what differs from one input to the next: values, and every word that has one in it. */
 export function nameOf(outcome: string): string {
   return outcome
-    .slice(0, NAME_MAX)
-    .replaceAll(/'[^']*'|"[^"]*"/g, '…')
-    .replaceAll(/\b[0-9a-f]{8,}\b/g, '#')
-    .replaceAll(/-?\d+/g, '#')
-    .replaceAll(/[^\x20-\x7e…]+/g, '?');
+    .slice(0, NAME_CHARS_MAX)
+    .replaceAll(/'[^']*'|"[^"]*"/g, '#')
+    .replaceAll(/\b[0-9a-f]{8,}\b|\d+|[^\x20-\x7e]+/g, '#')
+    .replaceAll(/\S*#\S*|\S{25,}/g, '#')
+    .split(' ')
+    .slice(0, NAME_WORDS_MAX)
+    .join(' ');
 }
 
 export function textOf(error: unknown): string {

@@ -210,6 +210,7 @@ describe('config', () => {
     ],
     ['a joiner with nobody to ask', withLine(JOINER, 'members: []'), ['members', '1 to 16', '0']],
     ['a file that is not YAML', 'role: [', ['is not YAML']],
+    ['a role that holds itself', 'role: &a [*a]', ['role', 'an object']],
     ['an alias of nothing', `${ALLOC}\nzone: *nowhere`, ['is not YAML', 'Unresolved alias']],
     ['a tag that nobody knows', `${ALLOC}\nzone: !!rack r1`, ['is not YAML', 'Unresolved tag']],
     ['a key twice', `${ALLOC}\nname: c`, ['is not YAML', 'unique']],
