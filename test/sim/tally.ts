@@ -21,6 +21,15 @@ export class Tally {
     for (const [name, count] of situations) this.situations.set(name, (this.situations.get(name) ?? 0) + count);
   }
 
+  rate(cpuMinutes: number): string {
+    const hours = this.#simulatedMs / 3_600_000;
+    const eventsPerSecond = this.#eventCount / (this.#simulatedMs / 1_000);
+    return (
+      `${hours.toFixed(2)} simulated hours in ${cpuMinutes.toFixed(2)} CPU-minutes: ${(hours / cpuMinutes).toFixed(2)} simulated hours per CPU-minute, ` +
+      `${eventsPerSecond.toFixed(0)} events in a simulated second`
+    );
+  }
+
   /** For people; `cpuMinutes`: what all that took. */
   show(cpuMinutes: number): string {
     const hours = this.#simulatedMs / 3_600_000;
@@ -29,7 +38,7 @@ export class Tally {
       ...names.map(([name, count]) => `  ${name} ${count}`),
       `${this.runCount} seeds, ${this.failureCount} failed: ${hours.toFixed(1)} simulated hours, ${this.#eventCount} events, ` +
         `${this.#operationCount} operations (${this.#answeredCount} answered) checked`,
-      `${cpuMinutes.toFixed(2)} CPU-minutes: ${(hours / cpuMinutes).toFixed(2)} simulated hours per CPU-minute`,
+      this.rate(cpuMinutes),
     ].join('\n');
   }
 }
