@@ -29,6 +29,7 @@ const TASKS = {
   'bench:raft': benchRaft,
   scale,
   fuzz,
+  mutants,
   'check-histories': checkHistories,
   jepsen,
   sim,
@@ -100,6 +101,13 @@ async function scale() {
 /** Real processes and everything that can befall them; see test/jepsen. In this very process: a Ctrl-C is for the one that has to clean up. */
 async function jepsen() {
   const runner = join(dist, 'test', 'jepsen', 'main.js');
+  process.argv = [process.argv[0], runner, ...args];
+  await import(pathToFileURL(runner).href);
+}
+
+/** Seeded bugs, and the tests that must notice them; see test/mutants. */
+async function mutants() {
+  const runner = join(dist, 'test', 'mutants', 'main.js');
   process.argv = [process.argv[0], runner, ...args];
   await import(pathToFileURL(runner).href);
 }

@@ -134,6 +134,16 @@ describe('a clean stop', () => {
       expect(typesOf(a)).to.include('handoffInstalled');
     });
 
+    it('releases nothing before the counters are on disk, however long that takes', async () => {
+      stage.saveMs = 300;
+      drain(a);
+      drain(b);
+      await stage.clock.elapse(450);
+      expect([a.file, stage.section(0).owner?.allocId, stage.section(1).owner?.allocId]).to.deep.equal([undefined, 'a', 'a']);
+      await stage.clock.elapse(250);
+      expect([a.file?.sealed.length, stage.section(0).owner, stage.section(1).owner]).to.deep.equal([2, undefined, undefined]);
+    });
+
     it('is served from the file to whoever gets the sections', async () => {
       await stopAll();
       b = await stage.start('b', { file: true });

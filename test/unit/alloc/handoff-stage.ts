@@ -5,6 +5,7 @@ import { AllocNode, type Current, type Patience } from '../../../src/alloc/node.
 import type { SavedCounters } from '../../../src/alloc/handover.js';
 import type { SealedCounters } from '../../../src/alloc/sealed-counters.js';
 import type { StorePort } from '../../../src/alloc/store-port.js';
+import { sleep } from '../../../src/base/clock.js';
 import { SeqError } from '../../../src/base/errors.js';
 import type { Geometry } from '../../../src/model/geometry.js';
 import { type AllocId, type Incarnation, type SectionId, type Slot, toSectionId } from '../../../src/model/ids.js';
@@ -75,6 +76,8 @@ export class HandoffStage {
   /** Tables are pushed at once, unless a test takes them in by hand. */
   isPushing = true;
   successorCount: number | undefined;
+  /** How long saving counters takes, in ms. */
+  saveMs = 0;
   readonly #watchers = new Map<Incarnation, WatchHandlers>();
   #incarnations: Record<string, number> = {};
 
@@ -306,6 +309,7 @@ export class HandoffStage {
   #disk(alloc: TestAlloc): SavedCounters {
     return {
       save: async (sealed, clusterId) => {
+        if (this.saveMs > 0) await sleep(this.clock, this.saveMs);
         alloc.file = { sealed, clusterId };
         return 1;
       },

@@ -1,4 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -60,6 +61,14 @@ describe('CountersFile', () => {
     }
   });
 
+  it('is synced before it takes its name, and the folder after that: a power cut leaves the former one or all of this one', async () => {
+    await file.save(all, CLUSTER);
+    const syncs: (readonly string[])[] = [];
+    const restore = await onSync(path, () => syncs.push(readdirSync(folder)));
+    await file.save(all.slice(1), CLUSTER).finally(restore);
+    expect(syncs).to.deep.equal([['counters', 'counters.new'], ['counters']]);
+  });
+
   it('replaces the former one as a whole, and leaves nothing else behind', async () => {
     await file.save(all, CLUSTER);
     await file.save(all.slice(1), CLUSTER);
@@ -103,3 +112,16 @@ describe('CountersFile', () => {
     expect(await refusal()).to.include('cannot be read');
   });
 });
+
+/** Calls `tell` with every sync of a file or a folder, until what it returns is called. `path`: any file. */
+async function onSync(path: string, tell: () => void): Promise<() => void> {
+  const handle = await open(path);
+  const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
+  await handle.close();
+  const { sync } = prototype;
+  prototype.sync = async function (this: typeof prototype) {
+    tell();
+    await sync.call(this);
+  };
+  return () => void (prototype.sync = sync);
+}

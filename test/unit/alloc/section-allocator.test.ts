@@ -128,6 +128,15 @@ describe('SectionAllocator', () => {
     expect(allocator.takeRaise(), 'the same, though more is gone by now').to.equal(180n);
   });
 
+  it('assumes nothing of a raise whose outcome is unknown: no number above the old ceiling leaves', () => {
+    const allocator = open();
+    allocator.take(slot(0), 80);
+    allocator.takeRaise();
+    allocator.raiseFailed();
+    expect([allocator.take(slot(0), 21), allocator.maxSeq]).to.deep.equal([undefined, 100n]);
+    expect(allocator.take(slot(0), 20)).to.equal(81n);
+  });
+
   it('tells who waits when the store refuses for good', async () => {
     const allocator = open();
     allocator.take(slot(0), 100);

@@ -104,19 +104,84 @@ describe('client/attempt', () => {
   });
 });
 
+describe('client/attempt, what it has seen', () => {
+  const OTHER = parseUid(6);
+  let world: World;
+  const next = () => world.attempts.next('a:1', { uid: UID, count: 1 }, SCOPE);
+  const current = () => world.attempts.current('a:1', UID, SCOPE);
+
+  beforeEach(async () => {
+    world = new World({ first: 7n, last: 9n, epoch: 4n });
+    world.cache.absorb(tableOf(1, ['a:1']));
+    await world.attempts.next('a:1', { uid: UID, count: 3 }, SCOPE);
+  });
+
+  it('goes with every call as its floor: the highest number of that very uid', async () => {
+    world.reply = { first: 10n, last: 10n, epoch: 4n };
+    await next();
+    world.reply = { seq: 12n, exact: true, epoch: 4n };
+    await current();
+    world.reply = {
+      items: [
+        { seq: 13n, epoch: 4n },
+        { seq: 1n, epoch: 4n },
+      ],
+    };
+    await world.attempts.nextMany('a:1', [UID, OTHER], SCOPE);
+    world.reply = { first: 2n, last: 2n, epoch: 4n };
+    await world.attempts.next('a:1', { uid: OTHER, count: 1 }, SCOPE);
+    expect(world.requests.map(({ floor, floors }) => floor ?? floors)).to.deep.equal([0n, 9n, 10n, [12n, 0n], 1n]);
+  });
+
+  it('is above every number that is believed: one at it or below is no answer, but a reason to try again', async () => {
+    for (const seq of [9n, 8n]) {
+      world.reply = { first: seq, last: seq, epoch: 4n };
+      expect(await outcome(next()), `${seq}`).to.include({ code: 'UNAVAILABLE', retryable: true, definite: false });
+    }
+    world.reply = {
+      items: [
+        { seq: 10n, epoch: 4n },
+        { seq: 9n, epoch: 4n },
+      ],
+    };
+    const [above, below] = await world.attempts.nextMany('a:1', [UID, UID], SCOPE);
+    expect([above, (below as SeqError).code]).to.deep.equal([10n, 'UNAVAILABLE']);
+    world.reply = { seq: 9n, exact: true, epoch: 4n };
+    expect(await outcome(current())).to.include({ code: 'UNAVAILABLE' });
+  });
+
+  it('is no more than was handed out: an upper bound is no floor', async () => {
+    world.reply = { seq: 500n, exact: false, epoch: 5n };
+    expect(await current()).to.deep.equal({ seq: 500n, exact: false });
+    world.reply = { first: 10n, last: 10n, epoch: 5n };
+    expect(await next()).to.deep.equal({ first: 10n, last: 10n });
+  });
+
+  it('is an epoch, too: an answer of a former owner is not believed, however high its number', async () => {
+    world.reply = { first: 20n, last: 20n, epoch: 5n };
+    await next();
+    world.reply = { first: 30n, last: 30n, epoch: 4n };
+    expect(await outcome(next())).to.include({ code: 'UNAVAILABLE', retryable: true });
+    world.reply = { first: 21n, last: 21n, epoch: 5n };
+    expect(await next()).to.deep.equal({ first: 21n, last: 21n });
+  });
+});
+
 /** Every call gets `reply`, or fails with it. */
 class World {
   readonly cache = new RoutingCache();
-  readonly requests: { readonly routingVersion?: unknown }[] = [];
+  readonly requests: { readonly routingVersion?: unknown; readonly floor?: bigint; readonly floors?: readonly bigint[] }[] = [];
   readonly outcomes: (string | undefined)[] = [];
   readonly tables: string[] = [];
   readonly attempts: Attempts;
+  reply: object;
 
   constructor(reply: object) {
+    this.reply = reply;
     const call = async (_: unknown, request: object): Promise<object> => {
       this.requests.push(request);
-      if (reply instanceof SeqError) throw reply;
-      return reply;
+      if (this.reply instanceof SeqError) throw this.reply;
+      return this.reply;
     };
     this.attempts = new Attempts({
       pool: { to: () => ({ call }) } as unknown as Channels,

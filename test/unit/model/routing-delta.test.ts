@@ -47,6 +47,7 @@ describe('model/routing-delta', () => {
     const random = new SeededRandom(1);
     const [one, two, three] = [tableOf(random, 1), tableOf(random, 2), tableOf(random, 3)];
     expect(patchTable(one, diffTables(two, three)!)).to.equal(undefined);
+    expect(patchTable({ ...two, version: one.version }, diffTables(two, three)!), 'though everything in it would fit').to.equal(undefined);
     expect(diffTables(three, two), 'never backwards').to.equal(undefined);
     expect(diffTables(one, { ...two, version: { generation: 6, value: 1 } }), 'not into another generation').to.equal(undefined);
   });

@@ -126,6 +126,17 @@ describe('LevelStorage', function () {
       });
     }
 
+    it('when the last chunk has one flipped bit and the marker lags behind it: it was acknowledged, so it is not cut off', async () => {
+      await stage.filled();
+      const marker = await readFile(folder.in('data', 'marker'));
+      const { storage } = await stage.opened();
+      await storage.write({ ...NOTHING, entries: entriesOf([2, 2], 9) });
+      await stage.close();
+      await rewrite(folder.in('data', 'marker'), () => marker);
+      await stage.tamper(async (db) => db.put(key(9), flipped((await db.get(key(9)))!)));
+      await expectError(openAt(path), DamageError, 'log chunk 9: crc');
+    });
+
     it('when the log reaches as far as it should, but is another one', async () => {
       await stage.filled();
       const marker = await Marker.open(folder.in('data', 'marker'));
@@ -265,6 +276,18 @@ describe('LevelStorage', function () {
       try {
         await storage.write({ ...NOTHING, hardState: hard({ term: 2, votedFor: 3 }) });
         expect(steps).to.deep.equal(['batch hard synced', 'marker written', 'marker synced']);
+      } finally {
+        restore();
+      }
+    });
+
+    it('an append before its mark: the marker never leads', async () => {
+      const { storage } = await stage.opened();
+      const { steps, restore } = await spyOnDisk(folder.in('spare'));
+      try {
+        await storage.write({ ...NOTHING, entries: entriesOf([1, 1]) });
+        await stage.close();
+        expect(steps).to.deep.equal([`batch ${key(1)} synced`, 'marker written', 'marker synced']);
       } finally {
         restore();
       }

@@ -250,6 +250,38 @@ describe('StoreService', () => {
     });
   });
 
+  describe('confirm', () => {
+    const confirm = (...sections: (readonly [section: number, epoch: bigint])[]) =>
+      channel.call(Store.confirm, { ...A, sections: sections.map(([section, epoch]) => ({ section, epoch })) }, CALL);
+
+    it("says which sections are the caller's at that epoch, as things stand after a quorum round that begins after the call", async () => {
+      node.store.register(run('a2'));
+      node.store.assign(A, 0, 3);
+      node.duringConfirmation = () => {
+        node.store.assign(run('a2'), 1);
+        node.store.assign(A, 2);
+      };
+      const { owned } = await confirm([0, 1n], [1, 1n], [2, 1n], [2, 2n], [3, 0n]);
+      expect(owned).to.deep.equal([true, false, false, true, false]);
+    });
+
+    it('is refused without a quorum', async () => {
+      node.store.assign(A, 0);
+      node.duringConfirmation = () => {
+        throw NOT_LEADER;
+      };
+      await expectError(confirm([0, 1n]), 'NOT_LEADER', 's2');
+    });
+
+    it('is refused when leadership or the run was lost while a quorum was asked', async () => {
+      node.store.assign(A, 0);
+      node.duringConfirmation = () => void node.store.register(LATER_A);
+      await expectError(confirm([0, 1n]), 'NOT_OWNER', 'superseded');
+      node.duringConfirmation = () => (node.isLeading = false);
+      await expectError(confirm([0, 1n]), 'NOT_LEADER', 's2');
+    });
+  });
+
   describe('load', () => {
     it('reads the windows after a quorum confirmed the leader', async () => {
       node.duringConfirmation = () => void node.store.assign(A, 3);
