@@ -126,7 +126,8 @@ export const GROUP_MUTANTS = [
     file: 'store/level-open.ts',
     from: 'if (mark.lastIndex > log.lastIndex)',
     to: 'if (false)',
-    test: ['store/level-storage.test.ts', 'when a chunk of the log is lost at the end'],
+    also: [{ from: 'if (hash === undefined || !', to: 'if (hash !== undefined && !' }],
+    test: ['store/level-storage.test.ts', 'when the end of the log is gone that was acknowledged and not yet applied'],
   }),
   mutant('lost-vote-not-told', {
     rule: 'hazard 36, F13: a vote that the marker knows and the database does not is damage',
@@ -150,17 +151,19 @@ export const GROUP_MUTANTS = [
     test: ['store/level-log.test.ts', 'or its first one does not follow what was before'],
   }),
   mutant('hole-not-checked', {
-    rule: 'hazard 36: a log with a hole is damage',
+    rule: 'hazard 36: a log with a hole is damage, by its indexes and by its chain',
     file: 'store/level-log.ts',
     from: 'if (firstIndex !== this.lastIndex + 1)',
     to: 'if (false)',
+    also: [{ from: 'if (!Buffer.from(chunk.previousHash).equals(this.lastHash))', to: 'if (false)' }],
     test: ['store/level-log.test.ts', 'is damaged when a chunk is missing at the beginning or in the middle'],
   }),
-  mutant('crc-not-checked', {
-    rule: 'hazard 36, F13: every flipped bit of a chunk shows',
+  mutant('chunk-not-checked', {
+    rule: 'hazard 36, F13: every flipped bit of a chunk shows, by its crc and by its hash',
     file: 'store/chunk.ts',
     from: 'if (crc !== wantedCrc)',
     to: 'if (false)',
+    also: [{ from: 'if (!hash.equals(buffer.subarray(bodyEnd, bodyEnd + HASH_BYTES)))', to: 'if (false)' }],
     test: ['store/chunk.test.ts', 'shows every single flipped bit'],
   }),
   mutant('state-not-checked', {

@@ -57,7 +57,7 @@ async function run(): Promise<number> {
         bench.insert(mutant);
         const verdict = verdictOf(mutant, await runTests(bench, [mutant.test], { bail: true }));
         verdicts.set(mutant, verdict);
-        console.error(`${verdict.type.padEnd(6)} ${mutant.name}${verdict.type === 'found' ? '' : `: ${verdict.how}`}`);
+        console.error(`${verdict.type.padEnd(6)} ${mutant.name}: ${verdict.how}`);
         if (values['with-sim'] && mutant.isForSim) bySim.set(mutant, await askSimulator(bench));
       }
     }),

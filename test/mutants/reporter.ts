@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import Mocha from 'mocha';
+import { messageOf } from '../../src/base/errors.js';
 
 /** How one test ended. */
 export interface TestEnd {
@@ -14,17 +15,15 @@ export interface TestEnd {
 }
 
 /** A line of JSON for each test, as soon as it has ended: what was said stays when the process is killed. Mocha wants a default export. */
-export default class JsonLines {
-  constructor(runner: Mocha.Runner) {
-    const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Mocha.Runner.constants;
-    runner.on(EVENT_TEST_PASS, (test) => tell(test, 'passed'));
-    runner.on(EVENT_TEST_PENDING, (test) => tell(test, 'skipped'));
-    runner.on(EVENT_TEST_FAIL, (test, error: unknown) => tell(test, 'failed', error));
-  }
+export default function jsonLines(runner: Mocha.Runner): void {
+  const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Mocha.Runner.constants;
+  runner.on(EVENT_TEST_PASS, (test) => tell(test, 'passed'));
+  runner.on(EVENT_TEST_PENDING, (test) => tell(test, 'skipped'));
+  runner.on(EVENT_TEST_FAIL, (test, error: unknown) => tell(test, 'failed', error));
 }
 
 function tell(test: Mocha.Runnable, state: TestEnd['state'], error?: unknown): void {
-  const why = error instanceof Error ? `${error.name}: ${error.message}` : error === undefined ? '' : String(error);
+  const why = error instanceof Error ? `${error.name}: ${error.message}` : error === undefined ? '' : messageOf(error);
   const isTimeLimit = error instanceof Error && 'code' in error && error.code === 'ERR_MOCHA_TIMEOUT';
   const end: TestEnd = { file: test.file ?? '', title: test.fullTitle(), state, why, isTimeLimit };
   appendFileSync(process.env['SEQSVR_TESTS_FILE'] ?? '', `${JSON.stringify(end)}\n`);

@@ -25,7 +25,8 @@ export async function runTests(
     [
       join('node_modules', 'mocha', 'bin', 'mocha.js'),
       ...files,
-      ...['--reporter', fileURLToPath(new URL('reporter.js', import.meta.url))],
+      '--reporter',
+      fileURLToPath(new URL('reporter.js', import.meta.url)),
       ...(names.length < detectors.length ? [] : ['--grep', names.map(escaped).join('|')]),
       ...(bail ? ['--bail'] : []),
       // What a mutant leaves open must not keep its process.

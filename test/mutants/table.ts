@@ -27,7 +27,7 @@ export function tableOf(
 
 function foundBy({ test }: Mutant, verdict: Verdict | undefined): string {
   if (verdict?.type !== 'found') return `${verdict?.type.toUpperCase() ?? 'NOT RUN'} by ${test.file}`;
-  return `${test.file}${verdict.how === 'an assertion' ? '' : ` (${verdict.how})`}`;
+  return `${test.file}${verdict.isByTimeLimit ? ' (by its time limit)' : ''}`;
 }
 
 function simCell(verdict: SimVerdict | undefined): string {

@@ -8,8 +8,10 @@ import { testsOf, type TestRun } from './run-tests.js';
  */
 export interface Verdict {
   readonly type: 'found' | 'missed' | 'broken';
-  /** By what it was found, or why it was not. */
+  /** What the test said, or why there is nothing to say. */
   readonly how: string;
+  /** It was found by a test that ran into its own time limit. */
+  readonly isByTimeLimit: boolean;
   readonly cpuSeconds: number;
 }
 
@@ -21,11 +23,11 @@ export function verdictOf({ test }: Pick<Mutant, 'test'>, run: TestRun): Verdict
   const { cpuSeconds } = run;
   const named = testsOf(test, run);
   const failed = named.find(({ state }) => state === 'failed');
-  if (run.isOverBudget) return { type: 'missed', how: `nothing failed within ${CPU_BUDGET_S} CPU seconds`, cpuSeconds };
-  if (failed !== undefined && CUT_UP.test(failed.why)) return { type: 'broken', how: failed.why, cpuSeconds };
-  if (failed !== undefined) return { type: 'found', how: failed.isTimeLimit ? 'its time limit' : 'an assertion', cpuSeconds };
-  if (named.length === 0) return { type: 'broken', how: `no test ran: ${run.output.slice(-300)}`, cpuSeconds };
-  return { type: 'missed', how: `${named.length} tests passed`, cpuSeconds };
+  const isByTimeLimit = failed?.isTimeLimit === true;
+  const verdict = (type: Verdict['type'], how: string): Verdict => ({ type, how, isByTimeLimit, cpuSeconds });
+  if (run.isOverBudget) return verdict('missed', `nothing failed within ${CPU_BUDGET_S} CPU seconds`);
+  if (failed !== undefined) return verdict(CUT_UP.test(failed.why) ? 'broken' : 'found', failed.why.split('\n')[0] ?? '');
+  return named.length === 0 ? verdict('broken', `no test ran: ${run.output.slice(-300)}`) : verdict('missed', `${named.length} tests passed`);
 }
 
 /** Of the build without any mutant: why this detector is worth nothing; undefined when its tests are there and pass. */

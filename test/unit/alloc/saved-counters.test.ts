@@ -116,10 +116,10 @@ describe('CountersFile', () => {
 /** Calls `tell` with every sync of a file or a folder, until what it returns is called. `path`: any file. */
 async function onSync(path: string, tell: () => void): Promise<() => void> {
   const handle = await open(path);
-  const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
+  const prototype: { sync: (this: unknown) => Promise<void> } = Object.getPrototypeOf(handle);
   await handle.close();
   const { sync } = prototype;
-  prototype.sync = async function (this: typeof prototype) {
+  prototype.sync = async function (this: unknown) {
     tell();
     await sync.call(this);
   };

@@ -137,6 +137,15 @@ describe('LevelStorage', function () {
       await expectError(openAt(path), DamageError, 'log chunk 9: crc');
     });
 
+    it('when the end of the log is gone that was acknowledged and not yet applied: only the marker knows of it', async () => {
+      await stage.filled();
+      const { storage } = await stage.opened();
+      await storage.write({ ...NOTHING, entries: entriesOf([2, 2], 9) });
+      await stage.close();
+      await stage.tamper((db) => db.del(key(9)));
+      await expectError(openAt(path), DamageError, 'the log lost its end: it reaches 8, the marker says 10');
+    });
+
     it('when the log reaches as far as it should, but is another one', async () => {
       await stage.filled();
       const marker = await Marker.open(folder.in('data', 'marker'));
