@@ -46,6 +46,11 @@ export class FaultInjector {
     if (isDone) this.#onFault(kind);
   }
 
+  /** A removal of a member may still be on its way. */
+  get mayBeChangingMembers(): boolean {
+    return this.#cluster.world.nowMs < this.#disks.changingUntilMs;
+  }
+
   /** Everything that was done and can be undone is. `only`: the others end and stay down. */
   healAll(only: ReadonlySet<string> | undefined): void {
     const { stores, allocs, clients, keptDown } = this.#cluster;

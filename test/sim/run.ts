@@ -153,7 +153,7 @@ class Run {
     const newest = nodes.sort((one, other) => other.raft.log.appliedIndex - one.raft.log.appliedIndex)[0];
     // Who votes must be known for sure, or a majority of them might be left out.
     const isFounding = stores.every(({ joins, isRemoved, isSuspect }) => !joins && !isRemoved && !isSuspect);
-    if (newest === undefined || !isFounding) return undefined;
+    if (newest === undefined || !isFounding || this.#injector.mayBeChangingMembers) return undefined;
     const shuffled = [...founders].sort(() => net.random.below(3) - 1);
     const majority = shuffled.slice(0, Math.floor(founders.length / 2) + 1).map(({ name }) => name);
     // More than half of the AllocSvrs silent, and the arbiter's brake holds everything as it is.
