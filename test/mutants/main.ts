@@ -13,6 +13,7 @@ const USAGE = `npm run mutants                    seeds each bug into a copy of 
 npm run mutants -- --only NAME     those whose name has NAME in it
 npm run mutants -- --list          names and rules, and nothing is run
 npm run mutants -- --with-sim      asks the simulator too, for the bugs of the protocol (much longer)
+                   --sim-seeds N   seeds for each of them (default ${SIM_SEEDS})
                    --jobs N        so many at a time (default: as many as there are processors, at most 2)`;
 
 const { values } = parseArgs({
@@ -20,11 +21,13 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     list: { type: 'boolean', default: false },
     'with-sim': { type: 'boolean', default: false },
+    'sim-seeds': { type: 'string', default: String(SIM_SEEDS) },
     jobs: { type: 'string', default: String(Math.min(2, availableParallelism())) },
     help: { type: 'boolean', default: false },
   },
 });
 
+const simSeeds = Number(values['sim-seeds']) || SIM_SEEDS;
 const benches: Workbench[] = [];
 const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
 process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143));
@@ -58,7 +61,11 @@ async function run(): Promise<number> {
         const verdict = verdictOf(mutant, await runTests(bench, [mutant.test], { bail: true }));
         verdicts.set(mutant, verdict);
         console.error(`${verdict.type.padEnd(6)} ${mutant.name}: ${verdict.how}`);
-        if (values['with-sim'] && mutant.isForSim) bySim.set(mutant, await askSimulator(bench));
+        if (values['with-sim'] && mutant.isForSim) {
+          const found = await askSimulator(bench, simSeeds);
+          bySim.set(mutant, found);
+          console.error(`simulator: ${mutant.name}: ${found.how}`);
+        }
       }
     }),
   );
@@ -67,7 +74,7 @@ async function run(): Promise<number> {
   const foundCount = [...verdicts.values()].filter(({ type }) => type === 'found').length;
   if (values['with-sim']) {
     const simCount = [...bySim.values()].filter(({ isFound }) => isFound).length;
-    console.log(`simulator: ${simCount}/${bySim.size} found within ${SIM_SEEDS} seeds`);
+    console.log(`simulator: ${simCount}/${bySim.size} found within ${simSeeds} seeds`);
   }
   console.log(`mutants: ${foundCount}/${chosen.length} found`);
   return foundCount === chosen.length ? 0 : 1;
@@ -88,7 +95,7 @@ async function isSound(bench: Workbench): Promise<boolean> {
   if (troubles.length > 0)
     console.error(`without any mutant ${troubles.length} detectors do not pass${clean.tests.length > 0 ? '' : `: ${clean.output.slice(-500)}`}`);
   if (troubles.length > 0 || !values['with-sim']) return troubles.length === 0;
-  const { isFound, how } = await askSimulator(bench);
+  const { isFound, how } = await askSimulator(bench, simSeeds);
   if (isFound) console.error(`without any mutant the simulator says: ${how}`);
   return !isFound;
 }
