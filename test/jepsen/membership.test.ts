@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { StoreStatus } from '../../src/rpc/gen/seqsvr/v1/admin.js';
@@ -12,6 +12,11 @@ const KEEP_LOG_ENTRIES = 50;
 const WORKERS = 4;
 const SETTLE_LIMIT_MS = 30_000;
 const KILLS_DURING_INSTALL = 5;
+/** How LevelDB's log is laid out: blocks, and in them records with a header each. */
+const LEVEL_BLOCK_BYTES = 32_768;
+const LEVEL_HEADER_BYTES = 7;
+/** More than the last batches take, which the marker may lag behind. */
+const DAMAGED_BYTES_MIN = 8_192;
 
 /**
  * Real StoreSvr processes under load while their group changes, one story from start to end. Every acknowledged raise
@@ -128,9 +133,11 @@ describe('a real group of StoreSvr whose members change under load', function ()
   it('lets a damaged directory count for nothing, until one command makes it a new member', async () => {
     const [victim = ''] = await followers();
     const before = (await member(victim)).nodeUuid;
+    const folder = join(cluster.dataDirOf(victim), 'db');
+    await until('there is enough to damage', SETTLE_LIMIT_MS, () => statSync(newestLogOf(folder)).size > 2 * DAMAGED_BYTES_MIN || undefined);
     await cluster.kill(victim);
     await load.untilMore(100);
-    flipABit(join(cluster.dataDirOf(victim), 'db'));
+    flipABit(folder);
     await cluster.start(victim);
     const status = await cluster.storeStatus(victim);
     expect(status.quarantine?.reason).to.be.a('string').that.is.not.empty;
@@ -239,11 +246,22 @@ describe('a real group of StoreSvr whose members change under load', function ()
   }
 });
 
+/**
+ * Of LevelDB's newest log, in the first record of the last block that has some length: LevelDB drops the rest of a block whose checksum is
+ * wrong, so the end of the Raft log is gone. What stood further ahead may have been compacted away since, and then its loss is none.
+ */
 function flipABit(folder: string): void {
-  const name = readdirSync(folder).find((file) => file.endsWith('.log')) ?? expect.fail('LevelDB has a log');
-  const path = join(folder, name);
+  const path = newestLogOf(folder);
   const bytes = readFileSync(path);
-  const at = Math.floor(bytes.length / 2);
+  const block = Math.max(0, Math.floor((bytes.length - DAMAGED_BYTES_MIN) / LEVEL_BLOCK_BYTES)) * LEVEL_BLOCK_BYTES;
+  const at = block + LEVEL_HEADER_BYTES + 1;
+  expect(bytes.length, path).to.be.above(at);
   bytes[at] = (bytes[at] ?? 0) ^ 4;
   writeFileSync(path, bytes);
+}
+
+function newestLogOf(folder: string): string {
+  const logs = readdirSync(folder).filter((file) => file.endsWith('.log'));
+  const numbers = logs.map((file) => Number.parseInt(file, 10));
+  return join(folder, logs[numbers.indexOf(Math.max(...numbers))] ?? expect.fail('LevelDB has a log'));
 }
