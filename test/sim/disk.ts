@@ -50,7 +50,6 @@ export class SimDisk {
   readonly #lied: Map<string, Uint8Array | undefined>[] = [];
   /** Writes under way. */
   readonly #pending = new Set<{ readonly finish: () => void; readonly tear: () => void }>();
-  #writeCount = 0;
 
   constructor(random: SeededRandom) {
     this.#random = random;
@@ -58,15 +57,6 @@ export class SimDisk {
 
   get identity(): Identity | undefined {
     return this.#content.identity;
-  }
-
-  /** Writes acknowledged so far. */
-  get writeCount(): number {
-    return this.#writeCount;
-  }
-
-  get isWriting(): boolean {
-    return this.#pending.size > 0;
   }
 
   get hasDatabase(): boolean {
@@ -245,7 +235,6 @@ export class SimDisk {
           return reject(Object.assign(new Error(`IO error: db/000007.log: ${REFUSALS[refused]}`), { code: 'LEVEL_IO_ERROR' }));
         }
         finish();
-        this.#writeCount += 1;
         resolve();
       });
     });

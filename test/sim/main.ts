@@ -17,6 +17,9 @@ npm run sim -- --seeds N [--first S] [--minutes M] [--workers W] [--fail-fast] [
                                                            many seeds; --nightly fails when a situation was never reached
 npm run sim -- --speed                                     simulated hours per CPU-minute of 5 StoreSvr, 4 AllocSvr, 20 clients`;
 
+/** What was asked for cannot be done as it is. */
+class UsageError extends Error {}
+
 /** Events shown of a failure. */
 const RECENT_SHOWN = 40;
 
@@ -62,11 +65,22 @@ const { values } = parseArgs({
   },
 });
 
-if (values.seed !== undefined) process.exitCode = await replay(drawOptions(whole(values.seed, 'seed')), undefined);
-else if (values.file !== undefined) process.exitCode = await replayFile(values.file);
-else if (values.speed) process.exitCode = await speed();
-else if (values.seeds !== undefined || values.minutes !== undefined) process.exitCode = await many();
-else console.log(USAGE);
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    if (values.seed !== undefined) return await replay(drawOptions(whole(values.seed, 'seed')), undefined);
+    if (values.file !== undefined) return await replayFile(values.file);
+    if (values.speed) return await speed();
+    if (values.seeds !== undefined || values.minutes !== undefined) return await many();
+    console.log(USAGE);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error.message}\n${USAGE}`);
+    return 2;
+  }
+}
 
 async function many(): Promise<number> {
   const tally = new Tally();
@@ -75,7 +89,7 @@ async function many(): Promise<number> {
   await runSeeds({
     first: whole(values.first, 'first'),
     count: values.seeds === undefined ? Number.MAX_SAFE_INTEGER : whole(values.seeds, 'seeds'),
-    minutes: values.minutes === undefined ? undefined : Number(values.minutes),
+    minutes: values.minutes === undefined ? undefined : whole(values.minutes, 'minutes'),
     workerCount: values.workers === undefined ? availableParallelism() : whole(values.workers, 'workers'),
     onSummary: (summary) => {
       tally.add(summary);
@@ -122,7 +136,7 @@ async function tell({ violations, options, schedule, recent }: Failure, isFirst 
   console.log(recent.slice(-RECENT_SHOWN).join('\n'));
   for (const { kind, why, atMs } of violations) console.log(`${kind} at ${atMs.toFixed(3)} ms: ${why}`);
   console.log(`options: ${JSON.stringify(options)}`);
-  console.log(`again: npm run sim -- --seed ${options.seed}`);
+  console.log(`again: npm run sim -- ${values.file === undefined ? `--seed ${options.seed}` : `--file ${values.file}`}`);
   const [first] = violations;
   if (values['no-shrink'] || values['fail-fast'] || !isFirst || first === undefined) return;
   Error.stackTraceLimit = 0;
@@ -169,5 +183,5 @@ function commit(): string {
 function whole(text: string, what: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new Error(`--${what} must be a whole number, got ${text}\n${USAGE}`);
+  throw new UsageError(`--${what} must be a whole number, got ${text}`);
 }

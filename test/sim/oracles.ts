@@ -71,15 +71,6 @@ export class Oracles {
     this.#holdsLeases = options.holdsLeases;
   }
 
-  get committedIndex(): number {
-    return this.#terms.size === 0 ? 0 : Math.max(this.#appliedIndex, 0);
-  }
-
-  /** Terms in which somebody led. */
-  get leaderCount(): number {
-    return this.#leaders.size;
-  }
-
   /** `touched`: where the last event was; only there can anything be new. Undefined: anywhere. */
   check(touched: string | undefined): void {
     for (const host of this.#stores()) {

@@ -6,9 +6,25 @@ import type { Fault } from './fault-kinds.js';
 import { drawOptions, type SimOptions } from './options.js';
 import { runSeeds } from './pool.js';
 import { simulate } from './run.js';
+import { shrink } from './shrink.js';
 import type { RunSummary } from './summary.js';
 
 const SEEDS = 300;
+/** Half as fast again, or as slow, with leases that allow for nothing. */
+const BROKEN_CLOCKS: Partial<SimOptions> = {
+  skewPpm: 500_000,
+  isBeyondDrift: false,
+  driftPpm: 0,
+  marginMs: 0,
+  storeCount: 3,
+  clientCount: 10,
+  callsPerSecond: 3,
+  uidCount: 1,
+  healsCoreOnly: false,
+  faults: ['allocPause', 'partition', 'oneWay', 'lateReplies', 'allocKill'],
+  faultEveryMs: 2_000,
+  safetyMs: 30_000,
+};
 const CORPUS = join(projectRoot, 'test', 'sim', 'corpus');
 
 describe('a simulated cluster under faults', function () {
@@ -42,6 +58,15 @@ describe('a simulated cluster under faults', function () {
 
   it('plays another seed in another way', async () => {
     expect((await simulate(drawOptions(7))).hash).not.to.equal((await simulate(drawOptions(8))).hash);
+  });
+
+  it('finds two owners when clocks leave the bound that a run says they keep, and the faults that it takes', async () => {
+    const options = drawOptions(8, BROKEN_CLOCKS);
+    const { violations, schedule } = await simulate(options);
+    expect(violations.map(({ kind }) => kind)).to.deep.equal(['twoOwners']);
+    const kept = await shrink(options, schedule, 'twoOwners');
+    expect(kept.length).to.be.below(schedule.length);
+    expect((await simulate(options, kept)).violations.map(({ kind }) => kind)).to.deep.equal(['twoOwners']);
   });
 
   for (const file of readdirSync(CORPUS).filter((name) => name.endsWith('.json'))) {
