@@ -1,4 +1,4 @@
-// `npm start`, `npm test`, `npm run build` and `npm run conformance` on a fresh clone: installs and compiles when needed, then goes on.
+// `npm start`, `npm test` and every `npm run` that needs the build, on a fresh clone: installs and compiles when needed, then goes on.
 // Plain Node without a dependency, for it runs before there are any.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -5,6 +5,7 @@ import { TestCluster } from './cluster.js';
 import { History } from './history.js';
 import { pause, until } from './until.js';
 import { Workload } from './workload.js';
+import { isAlive } from './is-alive.js';
 
 const SECTIONS = 12;
 const UIDS_PER_SECTION = 100;
@@ -87,13 +88,3 @@ describe('AllocSvrs under a supervisor', function () {
     return (JSON.parse(starts.at(-1)!) as { pid: number }).pid;
   }
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
-    throw error;
-  }
-}

@@ -3,6 +3,7 @@ import type { SeededRandom } from '../../unit/seeded-random.js';
 import { pause } from '../until.js';
 import { LEASE_MS, type World } from '../world.js';
 import type { Nemesis } from './nemesis.js';
+import { isAlive } from '../is-alive.js';
 
 /** kill -9 of one node, of a minority of stores and some AllocSvrs, or of everything. */
 export const kill: Nemesis = {
@@ -71,16 +72,6 @@ async function victimsOf(world: World, random: SeededRandom): Promise<readonly s
   if (draw < 7) return [await world.anyStore(random)];
   if (draw < 9) return [await world.anyStore(random), random.pick(world.allocs)];
   return world.nodes;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
-    throw error;
-  }
 }
 
 /** T: stopped (Linux); elsewhere nobody says. */
