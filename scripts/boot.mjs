@@ -30,6 +30,7 @@ const TASKS = {
   scale,
   fuzz,
   mutants,
+  model,
   'check-histories': checkHistories,
   jepsen,
   sim,
@@ -118,6 +119,13 @@ async function sim() {
   process.exitCode = await exitCodeOf(
     spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', main, ...args], { stdio: 'inherit' }),
   );
+}
+
+/** The protocol of leases, epochs and hand-offs in every order within bounds; see docs/model.md. */
+async function model() {
+  const runner = join('dist', 'test', 'model', 'main.js');
+  const child = spawn(process.execPath, ['--enable-source-maps', '--max-old-space-size=8192', runner, ...args], { stdio: 'inherit' });
+  process.exitCode = await exitCodeOf(child);
 }
 
 /** Bytes from outside that nobody should send, at every door; see test/fuzz. */

@@ -44,9 +44,11 @@ export const TICK_MS = 1_000;
 
 /**
  * Real lease terms whose wait is exactly the lease and `skew` ticks: for while a clock that is slow counts one lease, one that is
- * fast counts lease x (1 + d) / (1 - d), which is lease + skew ticks for this d.
+ * fast counts lease x (1 + d) / (1 - d), which is lease + skew ticks for this d. Where the lease changes the margin is the skew, so
+ * that it is the same for each lease.
  */
-export function leaseTermsOf({ lease, skew }: { readonly lease: number; readonly skew: number }): LeaseTerms {
+export function leaseTermsOf({ lease, skew, leaseChanges }: Pick<Bounds, 'lease' | 'skew' | 'leaseChanges'>): LeaseTerms {
+  if (leaseChanges > 0) return { leaseMs: lease * TICK_MS, driftPpm: 0, marginMs: skew * TICK_MS };
   return { leaseMs: lease * TICK_MS, driftPpm: Math.floor((1e6 * skew) / (2 * lease + skew)), marginMs: 0 };
 }
 
@@ -55,7 +57,8 @@ export function waitTicksOf(terms: LeaseTerms): number {
   return Math.ceil(waitMsOf(terms) / TICK_MS);
 }
 
-const SMALL: Bounds = {
+/** The smallest that show something: one section, one tick of skew, no fault but delay and loss. */
+export const SMALL: Bounds = {
   allocs: 2,
   sections: 1,
   uids: 1,
@@ -76,5 +79,30 @@ const SMALL: Bounds = {
   leaseChanges: 0,
 };
 
-/** What is explored together; each one is small where another is large. */
-export const SCOPES = { small: SMALL } satisfies Readonly<Record<string, Bounds>>;
+/** Skew and lease of the issue: 3 ticks, with a lease of 2. */
+const WIDE: Bounds = { ...SMALL, skew: 3, lease: 2 };
+
+/** What is explored by `npm run model`: each is small where another is large, for all of it together has no end. */
+export const SCOPES = {
+  /** Takeovers of two sections that share leases and versions. */
+  takeovers: { ...WIDE, sections: 2, terms: 2, epochs: 2, crashes: 1 },
+  /** Of two sections one moves by plan, while the other, or the same, is taken over. */
+  moves: { ...WIDE, sections: 2, epochs: 2, moves: 1 },
+  /** Every stage of a renewal, three leaders, and processes that stop between the look at the clock and the number. */
+  leases: { ...WIDE, isFine: true, pauses: true, terms: 3, epochs: 2 },
+  /** Counters that change hands, two uids with different ones, while processes crash. */
+  handoffs: { ...SMALL, uids: 2, raiseBy: 2, moves: 1, crashes: 1 },
+  /** A -> B -> A. */
+  returns: { ...SMALL, moves: 2, epochs: 4 },
+  /** Raises and releases that are late, lost and repeated. */
+  raises: { ...SMALL, seqMax: 3, repeats: true, moves: 1, epochs: 2 },
+  /** New runs beside their former ones, deaths that are reported. */
+  runs: { ...SMALL, spawns: 1, crashes: 1, epochs: 2 },
+  /** Clean stops: counters in a file, and a new run that has it. */
+  stops: { ...SMALL, spawns: 1, stops: 1, epochs: 2 },
+  /** Leases that are lowered, raised and lowered again. */
+  settings: { ...WIDE, leaseChanges: 2, epochs: 2 },
+} satisfies Readonly<Record<string, Bounds>>;
+
+/** All faults at once, at the bounds of the issue: by name only, for it takes a quarter of an hour. */
+export const WHOLE: Bounds = { ...WIDE, sections: 2, terms: 2, epochs: 2, moves: 1, crashes: 1 };

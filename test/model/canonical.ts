@@ -124,7 +124,10 @@ export class Canonical {
     return this.#moved.get(keyOf(2, answer, swap), () => {
       const value = answers.valueOf(answer);
       if (value === null) return 0;
-      return answers.numberOf({ ...value, windows: value.windows.length === 0 ? [] : moved(value.windows, swap.section).map((window) => windowIn(window, swap)) });
+      return answers.numberOf({
+        ...value,
+        windows: value.windows.length === 0 ? [] : moved(value.windows, swap.section).map((window) => windowIn(window, swap)),
+      });
     });
   }
 

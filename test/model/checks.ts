@@ -14,7 +14,9 @@ export function checkState(world: World, state: State): void {
       // What an open allocator may hand out was committed for its epoch; a later epoch begins above it.
       const isPresent = owner === run && allocator.epoch === epoch;
       if (!allocator.isSealed && allocator.counters.maxSeq > (isPresent ? maxSeq : base))
-        throw new Violation(`2. curSeq <= maxSeq in memory <= maxSeq committed by Raft: run ${run} has ${allocator.counters.maxSeq} in section ${section}`);
+        throw new Violation(
+          `2. curSeq <= maxSeq in memory <= maxSeq committed by Raft: run ${run} has ${allocator.counters.maxSeq} in section ${section}`,
+        );
     }
     if (holderCount > 1) throw new Violation(`3. At most one AllocSvr holds a valid lease on a section: ${holderCount} do on section ${section}`);
   }

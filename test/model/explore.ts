@@ -2,13 +2,11 @@ import { InvariantError } from '../../src/base/assert.js';
 import type { Bounds } from './bounds.js';
 import { Canonical } from './canonical.js';
 import { checkState, checkStep } from './checks.js';
-import { leaderSteps, processSteps } from './leader-steps.js';
 import { State } from './layout.js';
 import type { Mutant } from './mutants.js';
-import { renewalSteps } from './renewal-steps.js';
-import { sectionSteps } from './section-steps.js';
-import { settingsSteps } from './settings-steps.js';
-import { timeSteps } from './time-steps.js';
+import { getsWell } from './recovery.js';
+import { stepsFrom } from './steps.js';
+import { tidy } from './tidy.js';
 import { Visited } from './visited.js';
 import { type Emit, Violation, World } from './world.js';
 
@@ -19,6 +17,8 @@ export interface Exploration {
   readonly depth: number;
   /** States from which nothing comes any more. */
   readonly stuckCount: number;
+  /** States of which it was shown that they can get well again. */
+  readonly recoveredCount: number;
   /** Undefined: nothing that is forbidden is reachable. */
   readonly violation: { readonly what: string; readonly trace: readonly string[] } | undefined;
   /** False: it was ended by `statesMax`. */
@@ -28,6 +28,8 @@ export interface Exploration {
 export interface ExploreOptions {
   readonly bounds: Bounds;
   readonly mutant?: Mutant | undefined;
+  /** Of so many states one is asked whether it can get well again; absent: all. */
+  readonly recoverEvery?: number;
   /** Gives up beyond that many states. */
   readonly statesMax?: number;
   /** Told after each level. */
@@ -42,31 +44,27 @@ function stateOf(text: string): State {
   return new State(Array.from({ length: text.length }, (_, place) => text.charCodeAt(place)));
 }
 
-/** Everything that may come next. Throws a Violation, or what an assert of the product throws, for a step that must not be. */
-export function stepsFrom(world: World, state: State, emit: Emit): void {
-  timeSteps(world, state, emit);
-  leaderSteps(world, state, emit);
-  settingsSteps(world, state, emit);
-  processSteps(world, state, emit);
-  for (let run = 0; run < world.at.runCount; run += 1) {
-    renewalSteps(world, state, run, emit);
-    sectionSteps(world, state, run, emit);
-  }
-}
-
 /** Visits every state that can be reached within the bounds, nearest first. Stops at the first that breaks a promise. */
-export function explore({ bounds, mutant, statesMax = 1e8, onLevel }: ExploreOptions): Exploration {
+export function explore({ bounds, mutant, recoverEvery = 1, statesMax = 1e8, onLevel }: ExploreOptions): Exploration {
   const world = new World(bounds, mutant);
   const canonical = new Canonical(world);
   const visited = new Visited();
   let stepCount = 0;
   let stuckCount = 0;
+  let recoveredCount = 0;
   let depth = 0;
   // As text, for that is the smallest that a row of small numbers can be.
   let level: { readonly cells: string; readonly number: number }[] = [];
   const first = canonical.of(world.first());
   level.push({ cells: textOf(first), number: visited.add(first.cells, 0) ?? 0 });
-  const done = (rest: Pick<Exploration, 'violation' | 'isWhole'>): Exploration => ({ stateCount: visited.count, stepCount, depth, stuckCount, ...rest });
+  const done = (rest: Pick<Exploration, 'violation' | 'isWhole'>): Exploration => ({
+    stateCount: visited.count,
+    stepCount,
+    depth,
+    stuckCount,
+    recoveredCount,
+    ...rest,
+  });
 
   while (level.length > 0) {
     onLevel?.({ depth, stateCount: visited.count, waitingCount: level.length });
@@ -83,6 +81,10 @@ export function explore({ bounds, mutant, statesMax = 1e8, onLevel }: ExploreOpt
           if (added === undefined) return;
           following.push({ cells: textOf(found), number: added });
           checkState(world, found);
+          // Not of mutants: their violations are others.
+          if (mutant !== undefined || added % recoverEvery !== 0) return;
+          recoveredCount += 1;
+          if (!getsWell(world, found)) throw new Violation('with no fault any more no way leads back to a state in which every section is served');
         });
       } catch (error) {
         if (!(error instanceof Violation) && !(error instanceof InvariantError)) throw error;
@@ -104,6 +106,7 @@ export function explore({ bounds, mutant, statesMax = 1e8, onLevel }: ExploreOpt
 function traceOf(world: World, canonical: Canonical, visited: Visited, to: number): readonly string[] {
   const trace: string[] = [];
   let state = world.first();
+  tidy(world, state);
   for (const number of visited.pathTo(to).slice(1)) {
     let found: { readonly next: State; readonly words: string } | undefined;
     stepsFrom(world, state, (next, ...about) => {
@@ -124,6 +127,7 @@ function lastOf(world: World, state: State): string {
       words = wordsOf(about);
       checkStep(world, state, next);
       checkState(world, next);
+      if (world.mutant === undefined && !getsWell(world, next)) throw new Violation('it does not get well');
     });
   } catch (error) {
     if (error instanceof Violation) return words;

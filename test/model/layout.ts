@@ -11,7 +11,7 @@ export const SENT = 1;
 export const CONFIRMED = 2;
 export const ANSWERED = 3;
 
-const RUN_CELLS = 8;
+const RUN_CELLS = 9;
 const RENEWAL_CELLS = 4;
 const SECTION_CELLS = 5;
 const HEAD_CELLS = 13;
@@ -98,6 +98,14 @@ export class Layout {
   /** How long the lease is that it counts, in ticks. */
   leaseTicks(run: number): number {
     return this.#run(run) + 7;
+  }
+
+  /**
+   * Where leases differ in length a former one may outlast the last: how far the leader's clock has run ahead of its own, at most,
+   * since any moment at which something was granted that still counts.
+   */
+  skew(run: number): number {
+    return this.#run(run) + 8;
   }
 
   renewal(run: number, slot: number): number {

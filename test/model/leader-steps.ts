@@ -6,6 +6,7 @@ import { basedOn, callerOf, NOBODY } from './store-values.js';
 import { dropRenewal } from './time-steps.js';
 import type { DecisionValue, Emit, World } from './world.js';
 
+export const NEW_LEADER = 'another StoreSvr leads';
 const MOTIVE = { reason: '', atMs: 0 };
 
 /** What the StoreSvrs do by themselves: another leader, decisions of the arbiter, and what people and supervisors tell them. */
@@ -39,24 +40,25 @@ function newLeader(world: World, state: State, emit: Emit): void {
     }
     next.set(at.waitAge(run), mutant === 'no-wait-new-leader' ? world.waitTicks : 0);
     next.set(at.sinceAnswer(run), 0);
+    next.set(at.skew(run), 0);
   }
   // It begins to wait when it first sees the lease.
   next.set(at.settleAge, world.stores.valueOf(state.get(at.store)).isSettling ? 1 : 0);
   next.set(at.staleStore, mutant === 'no-quorum-renewal' ? state.get(at.store) + 1 : 0);
   next.set(at.decision, 0);
   next.set(at.isDecisionCurrent, 0);
-  if (state.get(at.decision) === 0) return emit(next, 'another StoreSvr leads');
+  if (state.get(at.decision) === 0) return emit(next, NEW_LEADER);
   if (mutant === 'no-noop') {
     const left = next.copy();
     left.set(at.staleStore, state.get(at.store) + 1);
     world.commit(left, commandOf(world, state, at.decision, at.isDecisionCurrent), state.get(at.term));
-    emit(left, 'another StoreSvr leads, whose log has the decision');
+    emit(left, `${NEW_LEADER}, whose log has the decision`);
   }
-  emit(next, 'another StoreSvr leads, and the decision is lost');
+  emit(next, `${NEW_LEADER}, and the decision is lost`);
   const late = next.copy();
   late.set(at.oldDecision, state.get(at.decision));
   late.set(at.isOldCurrent, state.get(at.isDecisionCurrent));
-  emit(late, 'another StoreSvr leads, and the decision is still on its way');
+  emit(late, `${NEW_LEADER}, and the decision is still on its way`);
 }
 
 /** Of a mutant, which answers before it: the leader has applied its own entry. */
@@ -68,13 +70,13 @@ function ready({ at }: World, state: State, emit: Emit): void {
 
 /** The REAL arbiter says what is taken from whom; to whom, only that this one may own: every choice is tried. */
 function takeover(world: World, state: State, emit: Emit): void {
-  const { at, bounds, stores } = world;
+  const { at, stores } = world;
   if (state.get(at.decision) !== 0) return;
   const store = state.get(at.store);
   const waitAges = Array.from({ length: at.runCount }, (_, run) => state.get(at.waitAge(run)));
   const found = world.takeovers.of({ store, term: state.get(at.term), waitAges });
   if (found === undefined || found.sections.length === 0) return;
-  if (found.sections.some((section) => (stores.valueOf(store).sections[section]?.epoch ?? 0) >= bounds.epochs)) return;
+  if (found.sections.some((section) => (stores.valueOf(store).sections[section]?.epoch ?? 0) >= world.epochsMax)) return;
   for (const takers of choices(found.sections.length, ownersToBe(world, state))) {
     const moves = found.sections.map((section, index) => ({ section, to: takers[index] ?? 0 }));
     const decision: DecisionValue = { term: state.get(at.term), moves, disowned: found.disowned };
@@ -115,7 +117,7 @@ function commandOf({ at, decisions }: World, state: State, place: number, isCurr
 /** Nothing is waited for where nobody owns a section: the entry is proposed and committed in one step. */
 function giveUnowned(world: World, state: State, emit: Emit): void {
   for (const [section, { owner, epoch }] of sectionsOf(world, state)) {
-    if (owner !== NOBODY || epoch >= world.bounds.epochs) continue;
+    if (owner !== NOBODY || epoch >= world.epochsMax) continue;
     for (const run of ownersToBe(world, state)) decide(world, state, { type: 'assign', section, run }, emit);
   }
 }
@@ -124,7 +126,7 @@ function giveUnowned(world: World, state: State, emit: Emit): void {
 function planMove(world: World, state: State, emit: Emit): void {
   if (state.get(world.at.movesLeft) === 0) return;
   for (const [section, { owner, epoch, next: planned }] of sectionsOf(world, state)) {
-    if (owner === NOBODY || epoch >= world.bounds.epochs) continue;
+    if (owner === NOBODY || epoch >= world.epochsMax) continue;
     for (const run of ownersToBe(world, state))
       if (run === owner ? planned !== NOBODY : planned !== run) decide(world, state, { type: 'planMove', section, run }, emit);
   }

@@ -43,7 +43,11 @@ function confirm(world: World, state: State, run: number, slot: number, emit: Em
   const next = state.copy();
   if (bounds.isFine) next.set(at.renewal(run, slot), CONFIRMED);
   else answer(world, next, run, slot);
-  emit(next, bounds.isFine ? 'a quorum confirms the leader for the renewal of run' : 'the leader, confirmed by a quorum, answers the renewal of run', run);
+  emit(
+    next,
+    bounds.isFine ? 'a quorum confirms the leader for the renewal of run' : 'the leader, confirmed by a quorum, answers the renewal of run',
+    run,
+  );
 }
 
 /** Of a mutant: the leader that was deposed, or is not ready, answers from the state that it has. */
@@ -107,4 +111,3 @@ function push(world: World, state: State, run: number, emit: Emit): void {
   world.adopt(next, run, stores.windowsOf(state.get(at.store), run, state.get(at.name(run))), state.get(at.newest(run)));
   emit(next, 'sees the newest table: run', run);
 }
-

@@ -93,7 +93,8 @@ function commitRaise(world: World, state: State, run: number, section: number, e
   const items = [{ section: toSectionId(section), epoch: toEpoch(epoch), to: toSeq(BigInt(to)) }];
   const { result } = world.commit(next, { type: 'raise', ...caller, raises: items });
   const outcome = result.type === 'raises' ? result.outcomes[0] : undefined;
-  if (bounds.repeats && next.get(at.store) !== state.get(at.store)) emit(next.copy(), `a raise to ${to} is committed, and its answer lost: run`, run, section);
+  if (bounds.repeats && next.get(at.store) !== state.get(at.store))
+    emit(next.copy(), `a raise to ${to} is committed, and its answer lost: run`, run, section);
   const isAnswered = outcome?.type === 'raised' && world.isAlive(state, run);
   next.set(place, isAnswered ? raises.numberOf({ epoch, to, answer: Number(outcome.maxSeq) }) : 0);
   emit(next, `a raise to ${to} is ${outcome?.type ?? 'refused'}: run`, run, section);

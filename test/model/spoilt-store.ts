@@ -42,8 +42,7 @@ export function spoiltState(
     });
     return { ...after, sections };
   }
-  if (mutant === 'lease-lowered-at-once' && command.type === 'setLease')
-    return { ...after, waitMs: waitMsOf(command.lease), isSettling: false };
+  if (mutant === 'lease-lowered-at-once' && command.type === 'setLease') return { ...after, waitMs: waitMsOf(command.lease), isSettling: false };
   return after;
 }
 

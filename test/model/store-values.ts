@@ -135,7 +135,11 @@ export class Stores {
       const before = this.valueOf(store);
       const state = this.make(before);
       const result = apply(state, spoiltCommand(this.#mutant, { command, state, entryTerm }), entryTerm);
-      return { store: this.values.numberOf(spoiltState(this.#mutant, { command, before, after: this.#read(state) })), result, isNewVersion: state.version.value !== VERSION };
+      return {
+        store: this.values.numberOf(spoiltState(this.#mutant, { command, before, after: this.#read(state) })),
+        result,
+        isNewVersion: state.version.value !== VERSION,
+      };
     });
   }
 

@@ -87,7 +87,12 @@ export class Takeovers {
 
 function takeoverOf(
   { runs }: Extract<Command, { type: 'assign' }>,
-  { reign, waitAges, stores, store }: { readonly reign: Reign; readonly waitAges: readonly number[]; readonly stores: Stores; readonly store: number },
+  {
+    reign,
+    waitAges,
+    stores,
+    store,
+  }: { readonly reign: Reign; readonly waitAges: readonly number[]; readonly stores: Stores; readonly store: number },
 ): Takeover {
   const all = runs.flatMap(({ firstSection, sectionCount }) => Array.from({ length: sectionCount }, (_, at) => firstSection + at));
   const { sections } = stores.valueOf(store);

@@ -16,6 +16,7 @@ export function tidy(world: World, state: State): void {
     if (!world.isGranted(state, run)) {
       state.set(at.waitAge(run), world.waitTicks);
       state.set(at.sinceAnswer(run), 0);
+      state.set(at.skew(run), 0);
     }
     if (!world.isAlive(state, run)) continue;
     rankVersions(world, state, run);

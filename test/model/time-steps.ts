@@ -17,7 +17,10 @@ function leaderTicks(world: World, state: State, emit: Emit): void {
   for (let run = 0; run < at.runCount; run += 1) {
     next.set(at.waitAge(run), Math.min(state.get(at.waitAge(run)) + 1, waitTicks));
     if (!world.isGranted(state, run)) continue;
-    if (state.get(at.waitAge(run)) - state.get(at.sinceAnswer(run)) >= bounds.skew) return;
+    const isFromAny = bounds.leaseChanges > 0;
+    const ahead = isFromAny ? state.get(at.skew(run)) : state.get(at.waitAge(run)) - state.get(at.sinceAnswer(run));
+    if (ahead >= bounds.skew) return;
+    if (isFromAny) next.set(at.skew(run), ahead + 1);
   }
   if (state.get(at.settleAge) > 0) next.set(at.settleAge, Math.min(state.get(at.settleAge) + 1, waitTicks + 1));
   emit(next, 'a tick of the leader');
@@ -39,6 +42,7 @@ function runTicks(world: World, state: State, run: number, emit: Emit): void {
     // What can bring no lease any more is a table that comes late: that is a push of its own, unless every step counts.
     if (age === bounds.lease && !(bounds.isFine && stage === ANSWERED)) dropRenewal(world, next, run, slot);
   }
+  next.set(at.skew(run), Math.max(0, state.get(at.skew(run)) - 1));
   next.set(at.sinceAnswer(run), Math.min(state.get(at.sinceAnswer(run)) + 1, bounds.lease));
   emit(next, 'a tick of AllocSvr run', run);
 }

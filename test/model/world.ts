@@ -54,11 +54,14 @@ export class World {
   readonly releases = new Interner<ReleaseValue | null>(null);
   /** The longest wait that is ever committed, in ticks: no age above it makes a difference. */
   readonly waitTicks: number;
+  /** No assignment brings a section to an epoch above it. Lifted while it is asked whether a state can get well again. */
+  epochsMax: number;
   readonly #valid = new Memo<boolean>();
 
   constructor(bounds: Bounds, mutant?: Mutant) {
     this.bounds = bounds;
     this.mutant = mutant;
+    this.epochsMax = bounds.epochs;
     this.at = new Layout(bounds);
     this.stores = new Stores(bounds, mutant);
     this.memories = new Memories(bounds, mutant);
