@@ -6,7 +6,7 @@ import type { Operation } from '../../src/verify/operation.js';
 import { timelineHtml } from '../../src/verify/timeline-html.js';
 import { SeededRandom } from '../unit/seeded-random.js';
 import { History } from './history.js';
-import type { Nemesis, Strike } from './nemesis/nemesis.js';
+import { BrokenGuarantee, type Nemesis, type Strike } from './nemesis/nemesis.js';
 import { SetMapLoad } from './set-map-load.js';
 import { pause, until } from './until.js';
 import { type Ending, SECTIONS, UIDS_PER_SECTION, World } from './world.js';
@@ -97,7 +97,7 @@ class Run {
       await this.#heal();
       await this.#checkStores();
     } catch (error) {
-      this.#invalid.push(messageOf(error));
+      (error instanceof BrokenGuarantee ? this.#violations : this.#invalid).push(messageOf(error));
     }
     await this.#setMap?.stop();
     await this.#workload?.stop();

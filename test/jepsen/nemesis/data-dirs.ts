@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { pause, until } from '../until.js';
 import { LEASE_MS, type World } from '../world.js';
-import type { Nemesis } from './nemesis.js';
+import { BrokenGuarantee, type Nemesis } from './nemesis.js';
 
 const FOUND_WITHIN_MS = 30_000;
 
@@ -80,7 +80,8 @@ async function startEmpty(world: World, store: string): Promise<void> {
   if (!world.cluster.isRunning(store)) return;
   const { nodeUuid } = await world.cluster.storeStatus(store);
   const { members } = await world.cluster.storeStatus(await world.cluster.leader());
-  if (nodeUuid !== '' && members.some((member) => member.nodeUuid === nodeUuid)) throw new Error(`${store} became a member with an empty directory`);
+  if (nodeUuid !== '' && members.some((member) => member.nodeUuid === nodeUuid))
+    throw new BrokenGuarantee(`${store} became a member with an empty directory`);
   await world.cluster.kill(store);
 }
 

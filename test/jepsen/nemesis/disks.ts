@@ -1,7 +1,7 @@
 import type { SeededRandom } from '../../unit/seeded-random.js';
 import { pause, until } from '../until.js';
 import { LEASE_MS, type World } from '../world.js';
-import type { Nemesis } from './nemesis.js';
+import { BrokenGuarantee, type Nemesis } from './nemesis.js';
 
 const ENDS_WITHIN_MS = 15_000;
 
@@ -79,7 +79,7 @@ export const powerLoss: Nemesis = {
         world.stores.map(async (name) => ((await world.cluster.storeStatus(name)).quarantine === undefined ? 0 : 1)),
       );
       const count = quarantined.reduce<number>((sum, one) => sum + one, 0);
-      if (count > 0) throw new Error(`an honest loss of power quarantined ${count} stores\n${world.cluster.lastWords()}`);
+      if (count > 0) throw new BrokenGuarantee(`an honest loss of power quarantined ${count} stores\n${world.cluster.lastWords()}`);
       return { what: `${victims.length} nodes lose power at once, down ${downMs} ms`, proof: `unsynced bytes lost: ${lost.join(' ')}` };
     });
   },
@@ -120,7 +120,7 @@ async function failing(
       () => false,
     );
     const hasFailed = disk.counts.refused + disk.counts.failed > refused;
-    if (hasFailed && !hasEnded) throw new Error(`the disk of ${store} failed, and it goes on: ${options.what}`);
+    if (hasFailed && !hasEnded) throw new BrokenGuarantee(`the disk of ${store} failed, and it goes on: ${options.what}`);
     const end = world.cluster.endOf(store);
     await pause(downMs);
     disk.heal();

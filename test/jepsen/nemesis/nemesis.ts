@@ -9,6 +9,11 @@ export interface Strike {
   readonly proof: string | undefined;
 }
 
+/** A strike showed that a guarantee does not hold. Everything else that a strike throws only makes the run invalid. */
+export class BrokenGuarantee extends Error {
+  override readonly name = 'BrokenGuarantee';
+}
+
 /** One kind of trouble. */
 export interface Nemesis {
   readonly name: string;
