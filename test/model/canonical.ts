@@ -99,11 +99,16 @@ export class Canonical {
       return stores.values.numberOf({
         ...value,
         sections: moved(value.sections, swap.section).map((section) => ({
-          ...{ ...section, owner: run(section.owner), next: run(section.next) },
+          ...section,
+          owner: run(section.owner),
+          next: run(section.next),
           handoff: handoffIn(section.handoff, swap),
         })),
         allocs: moved(value.allocs, swap.name).map((alloc) => ({
-          ...{ ...alloc, run: run(alloc.run), former: alloc.former.map(run), dead: alloc.dead.map(run) },
+          ...alloc,
+          run: run(alloc.run),
+          former: alloc.former.map(run),
+          dead: alloc.dead.map(run),
         })),
       });
     });

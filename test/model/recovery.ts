@@ -1,4 +1,5 @@
-import type { State } from './layout.js';
+import { TICK_MS } from './bounds.js';
+import { ANSWERED, NO_RENEWAL, type State } from './layout.js';
 import { NEW_LEADER } from './leader-steps.js';
 import { stepsFrom } from './steps.js';
 import { tidy } from './tidy.js';
@@ -8,6 +9,7 @@ import type { World } from './world.js';
 const STATES_MAX = 2_000;
 /** The steps that lead back to work soonest come first; what is not among them comes last. */
 const URGENT = [
+  /^hands out/,
   /^the decision/,
   /^a release is/,
   /^is reported dead/,
@@ -64,10 +66,18 @@ function search(world: World, first: State): boolean {
   return false;
 }
 
-/** A renewal on its way is waited for, and a lease that holds needs none. */
+/** A renewal on its way that will bring a lease is waited for, and a lease that holds needs none. */
 function isRenewedAlready(world: World, state: State, what: string, run: number): boolean {
   const isSend = /^(sends a renewal|the leader, confirmed)/.test(what);
-  return isSend && (world.hasLease(state, run) || state.get(world.at.renewal(run, 0)) !== 0);
+  return isSend && (world.hasLease(state, run) || willBringLease(world, state, run));
+}
+
+function willBringLease({ at, answers, stores }: World, state: State, run: number): boolean {
+  const stage = state.get(at.renewal(run, 0));
+  if (stage === NO_RENEWAL) return false;
+  const answered = answers.valueOf(state.get(at.renewalAnswer(run, 0)))?.leaseTicks;
+  const ticks = stage === ANSWERED ? (answered ?? 0) : stores.valueOf(state.get(at.store)).leaseMs / TICK_MS;
+  return state.get(at.renewalAge(run, 0)) < ticks;
 }
 
 function isWell(world: World, state: State): boolean {

@@ -10,24 +10,18 @@ export function spoiltCommand(
   mutant: Mutant | undefined,
   { command, state, entryTerm }: { readonly command: Command; readonly state: StoreState; readonly entryTerm: number },
 ): Command {
-  switch (mutant) {
-    case 'no-term-check':
-      return command.type === 'assign' ? { ...command, arbiterTerm: entryTerm } : command;
-    case 'no-epoch-in-raise': {
-      if (command.type !== 'raise') return command;
-      const [item] = command.raises;
-      const section = item && state.sections[item.section];
-      return item && section?.owner ? { ...command, ...section.owner, raises: [{ ...item, epoch: section.epoch }] } : command;
-    }
-    case 'no-epoch-in-release': {
-      if (command.type !== 'release') return command;
-      const [item] = command.releases;
-      const section = item && state.sections[item.firstSection];
-      return item && section?.owner ? { ...command, ...section.owner, releases: [{ ...item, epoch: toEpoch(section.epoch) }] } : command;
-    }
-    default:
-      return command;
+  if (mutant === 'no-term-check' && command.type === 'assign') return { ...command, arbiterTerm: entryTerm };
+  if (mutant === 'no-epoch-in-raise' && command.type === 'raise') {
+    const [item] = command.raises;
+    const section = item && state.sections[item.section];
+    return item && section?.owner ? { ...command, ...section.owner, raises: [{ ...item, epoch: section.epoch }] } : command;
   }
+  if (mutant === 'no-epoch-in-release' && command.type === 'release') {
+    const [item] = command.releases;
+    const section = item && state.sections[item.firstSection];
+    return item && section?.owner ? { ...command, ...section.owner, releases: [{ ...item, epoch: toEpoch(section.epoch) }] } : command;
+  }
+  return command;
 }
 
 /** What is committed when a rule of the state machine is missing. */
@@ -48,7 +42,13 @@ export function spoiltState(
 
 /** One more AllocSvr that has joined and is well: so the arbiter always finds somebody to take over, and what it waits for is all that counts. */
 export const TAKER: Alloc = {
-  ...{ id: 'z' as AllocId, incarnation: 'f'.repeat(32) as Incarnation, address: 'z:1', zone: '', former: [], state: 'joined', dead: [] },
+  id: 'z' as AllocId,
+  incarnation: 'f'.repeat(32) as Incarnation,
+  address: 'z:1',
+  zone: '',
+  former: [],
+  state: 'joined',
+  dead: [],
 };
 
 /** What the arbiter looks at. */

@@ -178,16 +178,25 @@ export class Stores {
     });
     for (const [name, { run, state: standing, former, dead }] of allocs.entries()) {
       state.setAlloc({
-        ...{ id: allocIdOf(name), incarnation: incarnationOf(run), address: `${allocIdOf(name)}:1`, zone: '', state: standing },
-        ...{ former: former.map(incarnationOf), dead: dead.map(incarnationOf) },
+        id: allocIdOf(name),
+        incarnation: incarnationOf(run),
+        address: `${allocIdOf(name)}:1`,
+        zone: '',
+        state: standing,
+        former: former.map(incarnationOf),
+        dead: dead.map(incarnationOf),
       });
     }
     const nameOf = (run: number): number => allocs.findIndex(({ run: newest, former }) => newest === run || former.includes(run));
     const caller = (run: number): Caller | undefined => (run === NOBODY ? undefined : callerOf(run, nameOf(run)));
     for (const [section, { owner, epoch, base, maxSeq, next, handoff }] of sections.entries()) {
       state.setSection(section, {
-        ...{ owner: caller(owner), epoch: toEpoch(epoch), base: toSeq(BigInt(base)), maxSeq: toSeq(BigInt(maxSeq)) },
-        ...{ next: caller(next), handoff: handoff === null ? undefined : handoffOf(handoff) },
+        owner: caller(owner),
+        epoch: toEpoch(epoch),
+        base: toSeq(BigInt(base)),
+        maxSeq: toSeq(BigInt(maxSeq)),
+        next: caller(next),
+        handoff: handoff === null ? undefined : handoffOf(handoff),
       });
     }
     return state;
@@ -199,7 +208,10 @@ export class Stores {
     return {
       sections: state.sections.map(sectionValueOf),
       allocs: state.allocs.map(({ incarnation, state: standing, former, dead }) => ({
-        ...{ run: runOf(incarnation), state: standing, former: former.map(runOf), dead: dead.map(runOf) },
+        run: runOf(incarnation),
+        state: standing,
+        former: former.map(runOf),
+        dead: dead.map(runOf),
       })),
       leaseMs: cluster.lease.leaseMs,
       waitMs: cluster.waitMs,
@@ -215,8 +227,12 @@ export function handoffOf({ epoch, digest, from }: HandoffValue): Handoff {
 export function windowRunOf(window: WindowValue): WindowRun {
   const { epoch, base, maxSeq, next, handoff } = window;
   return {
-    ...{ firstSection: toSectionId(0), sectionCount: 1, epoch: toEpoch(epoch), base: base === 0 ? NO_SEQ : toSeq(BigInt(base)) },
-    ...{ maxSeq: toSeq(BigInt(maxSeq)), leaving: next !== NOBODY },
+    firstSection: toSectionId(0),
+    sectionCount: 1,
+    epoch: toEpoch(epoch),
+    base: base === 0 ? NO_SEQ : toSeq(BigInt(base)),
+    maxSeq: toSeq(BigInt(maxSeq)),
+    leaving: next !== NOBODY,
     ...(next === NOBODY ? {} : { next: allocIdOf(next) }),
     ...(handoff === null ? {} : { handoff: handoffOf(handoff) }),
   };
@@ -224,14 +240,21 @@ export function windowRunOf(window: WindowValue): WindowRun {
 
 function windowValueOf({ epoch, base, maxSeq, next, handoff }: WindowRun): WindowValue {
   return {
-    ...{ epoch, base: Number(base), maxSeq: Number(maxSeq), next: nameOf(next) },
+    epoch,
+    base: Number(base),
+    maxSeq: Number(maxSeq),
+    next: nameOf(next),
     handoff: handoff === undefined ? null : { epoch: handoff.epoch, digest: handoff.digest, from: nameOf(handoff.from) },
   };
 }
 
 function sectionValueOf({ owner, epoch, base, maxSeq, next, handoff }: Section): SectionValue {
   return {
-    ...{ owner: runOf(owner?.incarnation), epoch, base: Number(base), maxSeq: Number(maxSeq), next: runOf(next?.incarnation) },
+    owner: runOf(owner?.incarnation),
+    epoch,
+    base: Number(base),
+    maxSeq: Number(maxSeq),
+    next: runOf(next?.incarnation),
     handoff: handoff === undefined ? null : { epoch: handoff.epoch, digest: handoff.digest, from: nameOf(handoff.from) },
   };
 }
