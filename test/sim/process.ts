@@ -2,6 +2,8 @@ import type { Clock, Instant } from '../../src/base/clock.js';
 import type { SeededRandom } from '../unit/seeded-random.js';
 import type { World, WorldEvent } from './world.js';
 
+/** No timer takes less, in ms, though it was set for a fraction of it: a real one takes a millisecond, and time must go on. */
+const TIMER_MIN_MS = 1e-3;
 /** Machines began at some moment of 2025, and were up for a while. */
 const WALL_START_MS = 1_750_000_000_000;
 const UPTIME_START_MS = 50_000;
@@ -131,7 +133,7 @@ export class SimProcess {
     const dueMono = this.machine.monoMs + Math.max(0, delayMs);
     let isOff = false;
     const arm = (leftMs: number): WorldEvent =>
-      this.due(leftMs / this.machine.rate, 'timer', false, () => {
+      this.due(leftMs > 0 ? Math.max(TIMER_MIN_MS, leftMs / this.machine.rate) : 0, 'timer', false, () => {
         if (isOff) return;
         const leftNowMs = dueMono - this.machine.monoMs;
         if (leftNowMs > 1e-3) event = arm(leftNowMs);

@@ -8,6 +8,7 @@ import { OnlineCheck } from './online-check.js';
 import type { SimOptions } from './options.js';
 import { Oracles, type Violation, type ViolationKind } from './oracles.js';
 import { drawSchedule } from './schedule.js';
+import { TimeStandsStill } from './world.js';
 
 /** A cluster that has not served everybody after so long without faults never will, in ms. */
 const START_LIMIT_MS = 120_000;
@@ -115,11 +116,16 @@ class Run {
     };
   }
 
-  #go(forMs: number, isDone: () => boolean = () => false): Promise<void> {
-    return this.#cluster.world.run(forMs, () => {
-      this.#guarded(() => this.#oracles.check(this.#cluster.world.touched));
-      return this.#violations.length > 0 || isDone();
-    });
+  async #go(forMs: number, isDone: () => boolean = () => false): Promise<void> {
+    try {
+      await this.#cluster.world.run(forMs, () => {
+        this.#guarded(() => this.#oracles.check(this.#cluster.world.touched));
+        return this.#violations.length > 0 || isDone();
+      });
+    } catch (error) {
+      if (!(error instanceof TimeStandsStill)) throw error;
+      this.#report('stuck', error.message);
+    }
   }
 
   /** Runs until `next` has been answered for each uid, from now on. False: that did not come within the limit, or something broke. */

@@ -11,6 +11,11 @@ export interface WorldEvent {
 
 /** The last events of a run are kept for whoever reads about a failure. */
 const KEPT_EVENTS = 400;
+/** Events at one moment; a world with more stands still, and would for ever. Thousands of calls that fail at once stay far below. */
+const EVENTS_AT_A_MOMENT_MAX = 200_000;
+
+/** Somebody asks again and again for what takes no time, so no later moment ever comes. */
+export class TimeStandsStill extends Error {}
 
 /**
  * One virtual time for a whole cluster: events in the order of their moments, those of one moment in the order they came. Between
@@ -74,13 +79,19 @@ export class World {
     this.#mix(kind, value);
   }
 
-  /** Runs everything that is due within `forMs`; after each event, when all promises have gone on, calls `check`. Ends early when it returns true. */
+  /**
+   * Runs everything that is due within `forMs`; after each event, when all promises have gone on, calls `check`. Ends early when it returns true.
+   * Throws TimeStandsStill.
+   */
   async run(forMs: number, check: () => boolean): Promise<void> {
     const untilMs = this.#nowMs + forMs;
+    let atMoment = 0;
     for (let event = this.#heap[0]; event !== undefined && event.atMs <= untilMs; event = this.#heap[0]) {
       this.#pop();
       const { run } = event;
       if (run === undefined) continue;
+      atMoment = event.atMs === this.#nowMs ? atMoment + 1 : 0;
+      if (atMoment > EVENTS_AT_A_MOMENT_MAX) throw new TimeStandsStill(`time stands still at ${this.#nowMs} ms, the last event is ${event.kind}`);
       this.#nowMs = event.atMs;
       this.#mix(event.kind, event.atMs);
       this.#recent[this.#eventCount % KEPT_EVENTS] = event;
