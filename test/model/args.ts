@@ -22,8 +22,9 @@ const RECOVER_EVERY = 20;
 /** Names of one scope that is not among the others. */
 const OWN = 'yours';
 
-/** Throws a RangeError, in words, for what makes no sense. */
-export function parseArgs(args: readonly string[]): Wanted {
+/** Undefined: help was asked for. Throws a RangeError, in words, for what makes no sense. */
+export function parseArgs(args: readonly string[]): Wanted | undefined {
+  if (args.includes('--help')) return undefined;
   let base: readonly [string, Bounds] | undefined;
   let mutant: Mutant | undefined;
   let recoverEvery = RECOVER_EVERY;
@@ -31,7 +32,8 @@ export function parseArgs(args: readonly string[]): Wanted {
   for (let at = 0; at < args.length; at += 2) {
     const key = (args[at] ?? '').replace(/^--/, '');
     const value = args[at + 1];
-    if (!args[at]?.startsWith('--') || value === undefined) throw new RangeError(`what is ${args[at]}?\n${USAGE}`);
+    if (!args[at]?.startsWith('--') || value === undefined)
+      throw new RangeError(`an option and its value are wanted, got ${args.slice(at).join(' ')}\n${USAGE}`);
     if (key === 'scope') base = [value, scopeOf(value)];
     else if (key === 'mutant') mutant = mutantOf(value);
     else if (key === 'recover') recoverEvery = wholeOf(key, value, 1);
@@ -48,9 +50,9 @@ export function parseArgs(args: readonly string[]): Wanted {
 }
 
 function check({ allocs, sections, uids, lease, terms, raiseBy }: Bounds): void {
-  if (allocs < 1 || allocs > 2 || sections < 1 || sections > 2) throw new RangeError('allocs and sections are 1 or 2');
-  if (uids < 1 || uids > 4) throw new RangeError('uids are 1 to 4');
-  for (const [name, value] of Object.entries({ lease, terms, raiseBy })) if (value < 1) throw new RangeError(`${name} is at least 1`);
+  if (allocs < 1 || allocs > 2 || sections < 1 || sections > 2) throw new RangeError(`allocs and sections are 1 or 2, got ${allocs} and ${sections}`);
+  if (uids < 1 || uids > 4) throw new RangeError(`uids are 1 to 4, got ${uids}`);
+  for (const [name, value] of Object.entries({ lease, terms, raiseBy })) if (value < 1) throw new RangeError(`${name} is at least 1, got ${value}`);
 }
 
 function scopeOf(name: string): Bounds {

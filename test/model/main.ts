@@ -1,4 +1,4 @@
-import { parseArgs } from './args.js';
+import { parseArgs, USAGE } from './args.js';
 import { type Bounds, SMALL } from './bounds.js';
 import { type Exploration, explore } from './explore.js';
 import { boundsOf, type Mutant, withoutOf } from './mutants.js';
@@ -15,7 +15,12 @@ try {
 }
 
 function main(args: readonly string[]): number {
-  const { scopes, mutants, isCustom, recoverEvery } = parseArgs(args);
+  const wanted = parseArgs(args);
+  if (wanted === undefined) {
+    console.log(USAGE);
+    return 0;
+  }
+  const { scopes, mutants, isCustom, recoverEvery } = wanted;
   const isRuleTest = mutants.length === 1;
   let failureCount = 0;
   let stateCount = 0;
