@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
+import { Stopper } from '../base/stop.js';
 import type { CallOptions } from '../rpc/channel.js';
 
 /** How long one node may take to tell its table, in ms. */
@@ -27,7 +28,7 @@ export interface RouteRefreshOptions {
 /** Fetches the routing table from any node that answers; at most one fetch at a time, shared by all who ask. */
 export class RouteRefresh {
   readonly #options: RouteRefreshOptions;
-  readonly #stopper = new AbortController();
+  readonly #stopper = new Stopper();
   #running: Promise<SeqError | undefined> | undefined;
   #startedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -54,7 +55,7 @@ export class RouteRefresh {
   async #fetchInTurn(): Promise<SeqError | undefined> {
     const { clock } = this.#options;
     const earlyMs = this.#startedAtMs + EVERY_MIN_MS - clock.nowMs();
-    if (earlyMs > 0) await sleep(clock, earlyMs, this.#stopper.signal);
+    if (earlyMs > 0) await sleep(clock, earlyMs, this.#stopper);
     this.#startedAtMs = clock.nowMs();
     return this.#fetch();
   }
@@ -62,20 +63,25 @@ export class RouteRefresh {
   #fetch(): Promise<SeqError | undefined> {
     const { clock, ask } = this.#options;
     const queue = this.#candidates();
-    const answered = new AbortController();
-    const signal = AbortSignal.any([answered.signal, this.#stopper.signal]);
+    const stopper = this.#stopper;
+    /** Ends the questions that are still open when one is answered, or when the client closes. */
+    const signal = new Stopper();
     return new Promise((resolve, reject) => {
+      let isOver = false;
       let openCount = 0;
       let lastError: SeqError | undefined;
       let cancelHedge = (): void => undefined;
+      const onClose = (): void => signal.abort(stopper.reason);
       const finish = (outcome: () => void): void => {
+        isOver = true;
         cancelHedge();
+        stopper.removeEventListener('abort', onClose);
         outcome();
-        answered.abort();
+        signal.abort(undefined);
       };
       const askNext = (): void => {
         cancelHedge();
-        if (answered.signal.aborted) return;
+        if (isOver) return;
         const address = queue.shift();
         if (address === undefined) {
           if (openCount === 0) finish(() => resolve(lastError));
@@ -88,15 +94,17 @@ export class RouteRefresh {
           (thrown: unknown) => {
             openCount--;
             // The fetch is over and this is the echo of its end.
-            if (answered.signal.aborted) return;
+            if (isOver) return;
             if (!(thrown instanceof SeqError)) return finish(() => reject(thrown));
             // One refusal does not settle the matter while another node may still come up.
             if (lastError === undefined || thrown.retryable) lastError = thrown.with({ definite: true });
-            if (this.#stopper.signal.aborted) finish(() => resolve(lastError));
+            if (stopper.aborted) finish(() => resolve(lastError));
             else askNext();
           },
         );
       };
+      stopper.addEventListener('abort', onClose);
+      if (stopper.aborted) onClose();
       askNext();
     });
   }
