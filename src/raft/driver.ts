@@ -196,7 +196,8 @@ export class RaftDriver<Result> {
     if (this.#isStopped) return;
     this.#reads.expire(this.#tickCount, READ_TIMEOUT_ELECTIONS * this.core.options.electionTicks);
     this.#tickAfter(this.#options.tickMs);
-    this.#schedule();
+    // Most ticks of a follower change nothing but a count.
+    if (this.core.hasReady || this.#writer.isDue) this.#schedule();
   }
 
   /** Heartbeats need no disk, so a leader whose disk hangs would hold the group for ever (raft.md hazard 11): it hands over, or gives up. */

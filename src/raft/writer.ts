@@ -86,7 +86,7 @@ export class Writer {
 
   /** Starts a write if there is reason for one and none is under way. */
   kick(): void {
-    if (this.#isDue && !this.#isWriting && !this.#isStopping) void this.#run();
+    if (this.isDue && !this.#isWriting && !this.#isStopping) void this.#run();
   }
 
   /** Something is broken: no write begins after this, not even the last one of `stop`. */
@@ -103,7 +103,8 @@ export class Writer {
     if (this.#unsavedApplies > 0 || this.#lazyHardState !== undefined) await this.#options.storage.write(this.#batchOf([]));
   }
 
-  get #isDue(): boolean {
+  /** There is something to write. */
+  get isDue(): boolean {
     return this.#queue.length > 0 || this.#mustSave;
   }
 
@@ -119,7 +120,7 @@ export class Writer {
   async #run(): Promise<void> {
     this.#isWriting = true;
     try {
-      while (this.#isDue) {
+      while (this.isDue) {
         const works = this.#takeWorks();
         if (works[0]?.snapshot !== undefined) await this.#install(works[0], works[0].snapshot);
         else if (this.#needsDisk(works)) await this.#write(this.#batchOf(works));

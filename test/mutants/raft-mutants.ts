@@ -203,8 +203,8 @@ export const RAFT_MUTANTS = [
   mutant('two-writes-at-once', {
     rule: 'hazard 2: one ordered writer, one write under way',
     file: 'raft/writer.ts',
-    from: 'if (this.#isDue && !this.#isWriting && !this.#isStopping)',
-    to: 'if (this.#isDue && !this.#isStopping)',
+    from: 'if (this.isDue && !this.#isWriting && !this.#isStopping)',
+    to: 'if (this.isDue && !this.#isStopping)',
     test: ['raft/writer.test.ts', 'has one write under way, and makes one of all that came meanwhile (group commit)'],
   }),
   mutant('write-goes-on-after-an-error', {
