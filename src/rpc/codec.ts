@@ -21,7 +21,9 @@ import type * as store from './gen/seqsvr/v1/store.js';
 const TABLE_NODES_MAX = 100_000;
 /** SHA-256. */
 const DIGEST_BYTES = 32;
-const PLACE_MAX = 2n ** 47n;
+/** The largest term and index of the Raft log. */
+export const PLACE_MAX = 2 ** 47;
+const WIRE_PLACE_MAX = BigInt(PLACE_MAX);
 
 export function numberFromWire(value: bigint, what: string): number {
   const number = Number(value);
@@ -31,7 +33,7 @@ export function numberFromWire(value: bigint, what: string): number {
 
 /** A term or an index of the Raft log. The disk has 48 bits for it, and what follows must fit too; no cluster gets there. */
 export function placeFromWire(value: bigint, what: string): number {
-  if (value > PLACE_MAX) throw protocol(`${what} must be at most 2^47, got ${value}`);
+  if (value > WIRE_PLACE_MAX) throw protocol(`${what} must be at most 2^47, got ${value}`);
   return numberFromWire(value, what);
 }
 

@@ -139,10 +139,13 @@ function appendFromWire(value: wire.Append, term: Term): Append {
   return { type: 'append', previousIndex, previousTerm, commitIndex, entries };
 }
 
-/** Only the place before the first entry has term 0, and nothing is of a term that has not begun. */
 function checkPlace(what: string, index: Index, placeTerm: Term, term: Term): void {
-  if ((index === 0) !== (placeTerm === 0) || placeTerm > term)
-    throw protocol(`${what} index ${index} with ${what} term ${placeTerm} in a message of term ${term}`);
+  if (!isPlace(index, placeTerm, term)) throw protocol(`${what} index ${index} with ${what} term ${placeTerm} in a message of term ${term}`);
+}
+
+/** Only the place before the first entry has term 0, and nothing is of a term that has not begun. */
+export function isPlace(index: Index, placeTerm: Term, term: Term): boolean {
+  return (index === 0) === (placeTerm === 0) && placeTerm <= term;
 }
 
 function runsOf(entries: readonly Entry[]): wire.EntryRun[] {

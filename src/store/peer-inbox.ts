@@ -4,19 +4,13 @@ import type { Observer } from '../base/observe.js';
 import type { Message } from '../raft/message.js';
 import type { NodeId } from '../raft/types.js';
 import { numberFromWire } from '../rpc/codec.js';
-import {
-  type Checkpoint as WireCheckpoint,
-  type DeliverRequest,
-  Lane,
-  type RaftMessage,
-  type RaftMessages,
-  type SnapshotRequest,
-} from '../rpc/gen/seqsvr/v1/raft.js';
-import { deliverRequest, deliverResponse, snapshotRequest, snapshotResponse } from '../rpc/peer-frame.js';
-import { raftFromWire } from '../rpc/raft-codec.js';
+import { type Checkpoint as WireCheckpoint, Lane, type RaftMessages, type SnapshotRequest } from '../rpc/gen/seqsvr/v1/raft.js';
+import { deliverResponse, snapshotRequest, snapshotResponse } from '../rpc/peer-frame.js';
+import { type FramedMessage, raftFromWire } from '../rpc/raft-codec.js';
+import { type DeliverFrame, openDeliver } from '../rpc/raft-frame.js';
 import { offerFromWire } from '../rpc/snapshot-codec.js';
 import type { StoreEvent } from './events.js';
-import type { GuestMethod, HelloFrame } from './peer-guest.js';
+import type { GuestMethod } from './peer-guest.js';
 import { FRAME_BYTES_MAX } from './peer-link.js';
 import type { PeerNotices } from './peer-notices.js';
 import type { Progress, SnapshotIntake } from './snapshot-intake.js';
@@ -43,7 +37,7 @@ export interface PeerInboxOptions {
   readonly observe: Observer<StoreEvent>;
 }
 
-type DeliverBody = Exclude<NonNullable<DeliverRequest['frame']>, { $case: 'hello' }>;
+type DeliverBody = Exclude<DeliverFrame, { $case: 'hello' }>;
 type SnapshotBody = Exclude<NonNullable<SnapshotRequest['frame']>, { $case: 'hello' }>;
 
 /** What believed peers send: checked, and handed to Raft and the other listeners. */
@@ -56,7 +50,7 @@ export class PeerInbox {
 
   get deliver(): GuestMethod<DeliverBody> {
     return {
-      open: (bytes) => opened(bytes, deliverRequest).frame,
+      open: (bytes) => openDeliver(checkSize(bytes)),
       seal: (answer) => deliverResponse.seal({ answer }),
       lanes: [Lane.LANE_CONTROL, Lane.LANE_APPEND],
       taker: () => (from, body) => this.#take(from, body),
@@ -66,7 +60,7 @@ export class PeerInbox {
 
   get installSnapshot(): GuestMethod<SnapshotBody> {
     return {
-      open: (bytes) => opened(bytes, snapshotRequest).frame,
+      open: (bytes) => snapshotRequest.open(checkSize(bytes)).frame,
       seal: (answer) => snapshotResponse.seal({ answer }),
       lanes: [Lane.LANE_SNAPSHOT],
       taker: () => {
@@ -86,6 +80,9 @@ export class PeerInbox {
 
   #take(from: NodeId, body: DeliverBody): undefined {
     switch (body.$case) {
+      case 'steady':
+        for (const message of body.value) this.#guarded(from, () => this.#takeMessage(from, message));
+        return undefined;
       case 'messages':
         return this.#takeMessages(from, body.value);
       case 'checkpoint':
@@ -97,15 +94,14 @@ export class PeerInbox {
 
   #takeMessages(from: NodeId, { messages }: RaftMessages): undefined {
     if (messages.length === 0) this.#options.notices.badMessage(from, 'a frame without messages');
-    for (const message of messages) this.#guarded(from, () => this.#options.receive(this.#messageFromWire(from, message)));
+    for (const message of messages) this.#guarded(from, () => this.#takeMessage(from, raftFromWire(message)));
   }
 
-  #messageFromWire(from: NodeId, wire: RaftMessage): Message {
-    const message = raftFromWire(wire);
+  #takeMessage(from: NodeId, message: FramedMessage): void {
     if (message.from !== from) throw new SeqError('PROTOCOL', `node ${from} sent a message in the name of node ${message.from}`);
-    const { nodeId } = this.#options;
+    const { nodeId, receive } = this.#options;
     if (message.to !== nodeId) throw new SeqError('PROTOCOL', `node ${from} sent a message for node ${message.to} to node ${nodeId}`);
-    return message;
+    receive(message);
   }
 
   /** A message that breaks a rule is dropped alone: it came whole, so the stream is sound. */
@@ -124,13 +120,10 @@ export class PeerInbox {
   }
 }
 
-function opened<Frame extends { frame?: HelloFrame | { readonly $case: string } | undefined }>(
-  bytes: Buffer,
-  codec: { open(bytes: Buffer): Frame },
-): Frame {
+function checkSize(bytes: Buffer): Buffer {
   if (bytes.length > FRAME_TAKEN_BYTES_MAX)
     throw new SeqError('PROTOCOL', `a frame must have at most ${FRAME_TAKEN_BYTES_MAX} bytes, got ${bytes.length}`);
-  return codec.open(bytes);
+  return bytes;
 }
 
 function sealProgress({ receivedBytes, isComplete }: Progress): Buffer {

@@ -5,7 +5,8 @@ import { backoffMs, type Random } from '../base/random.js';
 import { type NodeId, totalSize } from '../raft/types.js';
 import type { DeliverRequest, Hello, Removed } from '../rpc/gen/seqsvr/v1/raft.js';
 import { deliverRequest, deliverResponse } from '../rpc/peer-frame.js';
-import { type FramedMessage, raftToWire } from '../rpc/raft-codec.js';
+import type { FramedMessage } from '../rpc/raft-codec.js';
+import { sealMessages } from '../rpc/raft-frame.js';
 import type { Wire } from '../rpc/wire.js';
 import type { StoreEvent } from './events.js';
 import { PeerCall } from './peer-call.js';
@@ -115,7 +116,7 @@ export class PeerLink {
         this.#drop(messages.length, obstacle);
         continue;
       }
-      this.#write(deliverRequest.seal({ frame: { $case: 'messages', value: { messages: messages.map(raftToWire) } } }));
+      this.#write(sealMessages(messages));
       this.#isLost = false;
     }
     if (surplusCount > 0) this.#drop(surplusCount, 'full');

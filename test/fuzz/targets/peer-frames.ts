@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import type { Message } from '../../../src/raft/message.js';
 import { Lane } from '../../../src/rpc/gen/seqsvr/v1/raft.js';
@@ -10,6 +11,7 @@ import { encodeApplied, encodeHardState } from '../../../src/store/level-records
 import { EMPTY_DIGEST } from '../../../src/store/state-digest.js';
 import { createHash } from 'node:crypto';
 import { PeerTransport } from '../../../src/store/peer-transport.js';
+import { readBothWays } from '../../unit/rpc/raft-frame-twin.js';
 import { append, bytesOf, CLUSTER_ID, heartbeat, helloFrame, helloOf, messagesFrame, snapshotOf, uuidOf } from '../../unit/store/peer-stage.js';
 import { SeededRandom } from '../../unit/seeded-random.js';
 import { VirtualClock } from '../../unit/virtual-clock.js';
@@ -26,7 +28,8 @@ const SNAPSHOT_BYTES_MAX = 1 << 20;
 
 export const peerFrames: Target = {
   name: 'peer-frames',
-  about: 'streams of frames from other StoreSvrs, up to the Raft core (store/peer-service.ts, peer-inbox.ts, snapshot-intake.ts, rpc/raft-codec.ts)',
+  about:
+    'streams of frames from other StoreSvrs, up to the Raft core (store/peer-service.ts, peer-inbox.ts, snapshot-intake.ts, rpc/raft-codec.ts, raft-frame.ts)',
   shape: { parts: 'frames', payload: 'proto', seal },
   generate(random) {
     if (random.chance(0.3)) return packFrames(snapshotFrames(random).map((payload) => ({ kind: SNAPSHOT, payload })));
@@ -36,7 +39,11 @@ export const peerFrames: Target = {
   },
   feed(input) {
     const stage = new Stage();
-    for (const { kind, payload } of unpackFrames(input)) stage.feed(kind, Buffer.from(payload));
+    for (const { kind, payload } of unpackFrames(input)) {
+      const { byHand, generated } = readBothWays(Buffer.from(payload));
+      mustHold(isDeepStrictEqual(byHand, generated), 'a frame that is read by hand says what the generated code reads in it');
+      stage.feed(kind, Buffer.from(payload));
+    }
     return stage.end();
   },
 };
