@@ -30,6 +30,8 @@ export class SimNet {
   readonly #cuts = new Map<string, number>();
   readonly #clogs = new Map<string, number>();
   readonly #slow = new Map<string, { readonly byMs: number; readonly untilMs: number }>();
+  /** No link is clogged or slow after this moment of the world. */
+  #slowUntilMs = 0;
 
   constructor(world: World) {
     this.world = world;
@@ -55,12 +57,16 @@ export class SimNet {
 
   /** What is sent on this link arrives no sooner than in `forMs`. */
   clog(from: string, to: string, forMs: number): void {
-    this.#clogs.set(linkOf(from, to), this.world.nowMs + forMs);
+    const untilMs = this.world.nowMs + forMs;
+    this.#clogs.set(linkOf(from, to), untilMs);
+    this.#slowUntilMs = Math.max(this.#slowUntilMs, untilMs);
   }
 
   /** For so long each message on this link takes so much more. */
   slow(from: string, to: string, { byMs, forMs }: { readonly byMs: number; readonly forMs: number }): void {
-    this.#slow.set(linkOf(from, to), { byMs, untilMs: this.world.nowMs + forMs });
+    const untilMs = this.world.nowMs + forMs;
+    this.#slow.set(linkOf(from, to), { byMs, untilMs });
+    this.#slowUntilMs = Math.max(this.#slowUntilMs, untilMs);
   }
 
   healAll(): void {
@@ -71,16 +77,20 @@ export class SimNet {
   }
 
   isOpen(from: string, to: string): boolean {
-    return from === to || !this.#cuts.has(linkOf(from, to));
+    return this.#cuts.size === 0 || from === to || !this.#cuts.has(linkOf(from, to));
   }
 
   delayMs(from: string, to: string): number {
     const { minMs, meanMs } = this.rates;
     const drawn = minMs - Math.log(1 - this.#random.below(1_000_000) / 1_000_000) * meanMs;
-    const clogMs = (this.#clogs.get(linkOf(from, to)) ?? 0) - this.world.nowMs;
-    const slow = this.#slow.get(linkOf(from, to));
+    return Math.min(DELAY_MAX_MS, drawn) + (this.world.nowMs < this.#slowUntilMs ? this.#extraMs(linkOf(from, to)) : 0);
+  }
+
+  #extraMs(link: string): number {
+    const clogMs = (this.#clogs.get(link) ?? 0) - this.world.nowMs;
+    const slow = this.#slow.get(link);
     const slowMs = slow !== undefined && slow.untilMs > this.world.nowMs ? slow.byMs : 0;
-    return Math.min(DELAY_MAX_MS, drawn) + slowMs + Math.max(0, clogMs);
+    return slowMs + Math.max(0, clogMs);
   }
 
   chance(probability: number): boolean {

@@ -60,6 +60,8 @@ export class SimProcess {
   #isPaused = false;
   #waiting: { readonly isInput: boolean; readonly kind: string; readonly run: () => void }[] = [];
   readonly #onEnd = new Set<() => void>();
+  /** What its events are called, by their kind. */
+  readonly #labels = new Map<string, string>();
 
   constructor(options: { readonly name: string; readonly host: string; readonly world: World; readonly machine: MachineClock }) {
     this.name = options.name;
@@ -90,7 +92,7 @@ export class SimProcess {
   }
 
   due(delayMs: number, kind: string, isInput: boolean, run: () => void): WorldEvent {
-    return this.world.after(delayMs, `${this.name} ${kind}`, () => this.take(isInput, kind, run));
+    return this.world.after(delayMs, this.#labelOf(kind), () => this.take(isInput, kind, run));
   }
 
   /** It happens in this process now; a paused one gets to it later, a dead one never. */
@@ -130,19 +132,30 @@ export class SimProcess {
 
   /** A timer runs on the monotonic clock, which a suspend stops: then it is late by the world's time. */
   #timer(delayMs: number, fire: () => void): () => void {
-    const dueMono = this.machine.monoMs + Math.max(0, delayMs);
+    const { machine } = this;
+    const dueMono = machine.monoMs + Math.max(0, delayMs);
     let isOff = false;
+    const onDue = (): void => {
+      if (isOff) return;
+      const leftMs = dueMono - machine.monoMs;
+      if (leftMs > 1e-3) event = arm(leftMs);
+      else fire();
+    };
     const arm = (leftMs: number): WorldEvent =>
-      this.due(leftMs > 0 ? Math.max(TIMER_MIN_MS, leftMs / this.machine.rate) : 0, 'timer', false, () => {
-        if (isOff) return;
-        const leftNowMs = dueMono - this.machine.monoMs;
-        if (leftNowMs > 1e-3) event = arm(leftNowMs);
-        else fire();
-      });
+      this.due(leftMs > 0 ? Math.max(TIMER_MIN_MS, leftMs / machine.rate) : 0, 'timer', false, onDue);
     let event = arm(Math.max(0, delayMs));
     return () => {
       isOff = true;
       event.run = undefined;
     };
+  }
+
+  #labelOf(kind: string): string {
+    let label = this.#labels.get(kind);
+    if (label === undefined) {
+      label = `${this.name} ${kind}`;
+      this.#labels.set(kind, label);
+    }
+    return label;
   }
 }

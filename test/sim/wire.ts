@@ -227,7 +227,7 @@ export function hostOf(address: string): string {
 
 /** Frames between StoreSvrs end with their checksum and are versioned by their hello: nothing is added to them. */
 export function encode(bytes: Uint8Array, { isUpgraded }: Dialect, path: string): Buffer {
-  const own = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const own = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return isUpgraded && !path.includes('PeerService') ? Buffer.concat([own, FIELD_OF_LATER]) : own;
 }
 

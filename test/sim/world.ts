@@ -17,6 +17,10 @@ const EVENTS_AT_A_MOMENT_MAX = 200_000;
 /** Somebody asks again and again for what takes no time, so no later moment ever comes. */
 export class TimeStandsStill extends Error {}
 
+/** FNV-1a, for 32 bits. */
+const FNV_START = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
 /**
  * One virtual time for a whole cluster: events in the order of their moments, those of one moment in the order they came. Between
  * two events every promise that can go on does. The same seed gives the same events and the same hash.
@@ -28,7 +32,9 @@ export class World {
   #deferred: (() => void)[] = [];
   #nowMs = 0;
   #order = 0;
-  #hash = 0x811c9dc5;
+  #hash = FNV_START;
+  /** Of each kind of event, once. */
+  readonly #kindHashes = new Map<string, number>();
   #eventCount = 0;
 
   /** The host in whose process the last event was; undefined: it was nobody's. */
@@ -100,7 +106,9 @@ export class World {
       run();
       await settled();
       while (this.#deferred.length > 0) {
-        for (const deferred of this.#deferred.splice(0)) deferred();
+        const turn = this.#deferred;
+        this.#deferred = [];
+        for (const deferred of turn) deferred();
         await settled();
       }
       if (check()) return;
@@ -109,10 +117,12 @@ export class World {
   }
 
   #mix(kind: string, value: number): void {
-    let hash = this.#hash;
-    for (let at = 0; at < kind.length; at++) hash = Math.imul(hash ^ kind.charCodeAt(at), 0x01000193);
-    hash = Math.imul(hash ^ Math.floor(value * 1000), 0x01000193);
-    this.#hash = hash;
+    let kindHash = this.#kindHashes.get(kind);
+    if (kindHash === undefined) {
+      kindHash = hashOf(kind);
+      this.#kindHashes.set(kind, kindHash);
+    }
+    this.#hash = Math.imul(Math.imul(this.#hash ^ kindHash, FNV_PRIME) ^ Math.floor(value * 1000), FNV_PRIME);
   }
 
   #push(event: WorldEvent): void {
@@ -145,6 +155,12 @@ export class World {
     }
     heap[at] = last;
   }
+}
+
+function hashOf(text: string): number {
+  let hash = FNV_START;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), FNV_PRIME);
+  return hash;
 }
 
 function isBefore(one: WorldEvent, other: WorldEvent): boolean {
