@@ -141,8 +141,7 @@ export class SimProcess {
       if (leftMs > 1e-3) event = arm(leftMs);
       else fire();
     };
-    const arm = (leftMs: number): WorldEvent =>
-      this.due(leftMs > 0 ? Math.max(TIMER_MIN_MS, leftMs / machine.rate) : 0, 'timer', false, onDue);
+    const arm = (leftMs: number): WorldEvent => this.due(leftMs > 0 ? Math.max(TIMER_MIN_MS, leftMs / machine.rate) : 0, 'timer', false, onDue);
     let event = arm(Math.max(0, delayMs));
     return () => {
       isOff = true;
