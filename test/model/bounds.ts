@@ -104,5 +104,5 @@ export const SCOPES = {
   settings: { ...WIDE, leaseChanges: 2, epochs: 2 },
 } satisfies Readonly<Record<string, Bounds>>;
 
-/** All faults at once, at the bounds of the issue: by name only, for it takes a quarter of an hour. */
+/** All faults at once, at the bounds of the issue: by name only, for nobody has waited for its end. */
 export const WHOLE: Bounds = { ...WIDE, sections: 2, terms: 2, epochs: 2, moves: 1, crashes: 1 };
