@@ -31,6 +31,12 @@ export class WireWriter {
     this.#room[--this.#at] = tag;
   }
 
+  /** Fields that somebody else has written. */
+  append(fields: Uint8Array): void {
+    this.#at -= fields.length;
+    this.#room.set(fields, this.#at);
+  }
+
   bytes(tag: number, data: Uint8Array): void {
     this.#at -= data.length;
     this.#room.set(data, this.#at);
@@ -106,6 +112,16 @@ export class WireCursor {
     this.#at += 1;
     const end = this.#varint() + this.#at;
     return end <= this.end ? end : Number.NaN;
+  }
+
+  /** Goes on at `end`, which enter() gave. */
+  leave(end: number): void {
+    this.#at = end;
+  }
+
+  /** A message inside, which enter() said ends at `end`, must have been read whole. */
+  mustEndAt(end: number): void {
+    if (this.#at !== end) this.#isSound = false;
   }
 
   /** A copy: what it came in may be large, and is not to stay for the sake of a few bytes. Undefined: another field comes. */

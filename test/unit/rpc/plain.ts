@@ -36,6 +36,7 @@ function randomValue({ type, resolvedType }: protobuf.Field, random: SeededRando
   if (resolvedType instanceof protobuf.Enum) return random.pick(Object.values(resolvedType.values));
   switch (type) {
     case 'uint64':
+    case 'fixed64':
       return (random.chance(0.6) ? random.pick(EXTREMES_64) : random.bits64()).toString();
     case 'int64':
       return BigInt.asIntN(64, random.chance(0.6) ? random.pick(EXTREMES_64) : random.bits64()).toString();
@@ -70,7 +71,7 @@ export function toGenerated(type: protobuf.Type, plain: Plain): Record<string, u
 function valueToGenerated({ type, resolvedType }: protobuf.Field, value: Value | undefined): unknown {
   if (value === undefined) return undefined;
   if (resolvedType instanceof protobuf.Type) return toGenerated(resolvedType, value as Plain);
-  if (type === 'uint64' || type === 'int64') return BigInt(value as string);
+  if (type === 'uint64' || type === 'fixed64' || type === 'int64') return BigInt(value as string);
   return type === 'bytes' ? Buffer.from(value as string, 'hex') : value;
 }
 

@@ -10,8 +10,10 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -149,6 +151,67 @@ export interface AdvanceResponse {
     | undefined;
   /** What makes the caller's table the newest. Absent: it is, or the whole table comes. */
   routingDelta?: RoutingDelta | undefined;
+}
+
+/** Operations on 1 to 1,024 uids: column by column, one value for each operation. */
+export interface OpsFrame {
+  /** Chosen by the caller; no two frames of a stream that are not answered yet share one. */
+  id: number;
+  /** The caller's table version. Absent: it has none and gets one. */
+  routingVersion?:
+    | Version
+    | undefined;
+  /** As in NextRequest. */
+  heardVersion?:
+    | Version
+    | undefined;
+  /** As in NextRequest, for all operations. */
+  strict: boolean;
+  /** Milliseconds that the caller waits for the answers, at most 10,000. 0: 1,000. */
+  timeoutMs: number;
+  /** The user keys; a uid may repeat. */
+  uids: bigint[];
+  /** For each uid how many neighbouring numbers, at most 1,000,000. 0: none, the answer is the last number handed out. Empty: 1 for each. */
+  counts: number[];
+  /** For each uid the highest number that the caller has seen, 0: none. Empty: none for any. */
+  floors: bigint[];
+}
+
+/**
+ * Answers to operations of one frame. What can be answered at once comes in one reply, the others in later ones; each operation is
+ * answered once.
+ */
+export interface OpsReply {
+  /** The frame. */
+  id: number;
+  /** Which operations this reply answers, by their place in the frame, ascending. Empty: all, in order. */
+  places: number[];
+  /** The epoch of the sections that the numbers were taken in. 0: see `epochs`, or nothing was taken. */
+  epoch: bigint;
+  /** For each answer the epoch of its section. Empty: `epoch` for all. */
+  epochs: bigint[];
+  /**
+   * For each answer the first number handed out; where `counts` was 0, the last one handed out before, 0 when there is none. 0 also
+   * where it failed.
+   */
+  seqs: bigint[];
+  /** Operations whose `seq` is only an upper bound of what was handed out before the section changed hands, by place in the frame. */
+  inexact: number[];
+  /** Operations that failed. */
+  errors: OpError[];
+  /** The newest table. Absent: the caller's is as new, or a delta does. */
+  routing?:
+    | RoutingTable
+    | undefined;
+  /** What makes the caller's table the newest. Absent: it is, or the whole table comes. */
+  routingDelta?: RoutingDelta | undefined;
+}
+
+export interface OpError {
+  /** Its place in the frame. */
+  place: number;
+  /** Why. */
+  error?: ErrorDetail | undefined;
 }
 
 export interface GetRouteRequest {
@@ -1007,6 +1070,452 @@ export const AdvanceResponse: MessageFns<AdvanceResponse> = {
   },
 };
 
+function createBaseOpsFrame(): OpsFrame {
+  return {
+    id: 0,
+    routingVersion: undefined,
+    heardVersion: undefined,
+    strict: false,
+    timeoutMs: 0,
+    uids: [],
+    counts: [],
+    floors: [],
+  };
+}
+
+export const OpsFrame: MessageFns<OpsFrame> = {
+  encode(message: OpsFrame, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint32(message.id);
+    }
+    if (message.routingVersion !== undefined) {
+      Version.encode(message.routingVersion, writer.uint32(18).fork()).join();
+    }
+    if (message.heardVersion !== undefined) {
+      Version.encode(message.heardVersion, writer.uint32(26).fork()).join();
+    }
+    if (message.strict !== false) {
+      writer.uint32(32).bool(message.strict);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(40).uint32(message.timeoutMs);
+    }
+    if (message.uids.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.uids) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field uids of type fixed64 is too large");
+        }
+        writer.fixed64(v);
+      }
+      writer.join();
+    }
+    if (message.counts.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.counts) {
+        writer.fixed32(v);
+      }
+      writer.join();
+    }
+    if (message.floors.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.floors) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field floors of type fixed64 is too large");
+        }
+        writer.fixed64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpsFrame {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpsFrame();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.routingVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.heardVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.strict = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag === 49) {
+              message.uids.push(reader.fixed64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.uids.push(reader.fixed64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 61) {
+              message.counts.push(reader.fixed32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.counts.push(reader.fixed32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 65) {
+              message.floors.push(reader.fixed64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.floors.push(reader.fixed64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOpsReply(): OpsReply {
+  return {
+    id: 0,
+    places: [],
+    epoch: 0n,
+    epochs: [],
+    seqs: [],
+    inexact: [],
+    errors: [],
+    routing: undefined,
+    routingDelta: undefined,
+  };
+}
+
+export const OpsReply: MessageFns<OpsReply> = {
+  encode(message: OpsReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint32(message.id);
+    }
+    if (message.places.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.places) {
+        writer.fixed32(v);
+      }
+      writer.join();
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.epoch);
+    }
+    if (message.epochs.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.epochs) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field epochs of type fixed64 is too large");
+        }
+        writer.fixed64(v);
+      }
+      writer.join();
+    }
+    if (message.seqs.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.seqs) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field seqs of type fixed64 is too large");
+        }
+        writer.fixed64(v);
+      }
+      writer.join();
+    }
+    if (message.inexact.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.inexact) {
+        writer.fixed32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.errors) {
+      OpError.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.routing !== undefined) {
+      RoutingTable.encode(message.routing, writer.uint32(66).fork()).join();
+    }
+    if (message.routingDelta !== undefined) {
+      RoutingDelta.encode(message.routingDelta, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpsReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpsReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag === 21) {
+              message.places.push(reader.fixed32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.places.push(reader.fixed32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag === 33) {
+              message.epochs.push(reader.fixed64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.epochs.push(reader.fixed64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 41) {
+              message.seqs.push(reader.fixed64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.seqs.push(reader.fixed64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 53) {
+              message.inexact.push(reader.fixed32());
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.inexact.push(reader.fixed32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.errors.push(OpError.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.routing = RoutingTable.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.routingDelta = RoutingDelta.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOpError(): OpError {
+  return { place: 0, error: undefined };
+}
+
+export const OpError: MessageFns<OpError> = {
+  encode(message: OpError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.place !== 0) {
+      writer.uint32(8).uint32(message.place);
+    }
+    if (message.error !== undefined) {
+      ErrorDetail.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.place = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ErrorDetail.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetRouteRequest(): GetRouteRequest {
   return { routingVersion: undefined, setsVersion: 0n };
 }
@@ -1139,7 +1648,7 @@ export const GetRouteResponse: MessageFns<GetRouteResponse> = {
  * Numbers for uids. Every uid has a counter of its own; it only grows; gaps are allowed.
  *
  * Retrying any of these calls is safe: a lost reply costs a gap, never a repeat.
- * A batching stream joins this service as a method of its own (`Exchange`); the unary calls stay.
+ * Exchange is the same for callers with many calls under way; the unary ones are for everybody else.
  */
 export type SeqServiceService = typeof SeqServiceService;
 export const SeqServiceService = {
@@ -1183,6 +1692,19 @@ export const SeqServiceService = {
     responseSerialize: (value: AdvanceResponse): Buffer => Buffer.from(AdvanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AdvanceResponse => AdvanceResponse.decode(value),
   },
+  /**
+   * Many calls in few messages, for as long as the caller likes. Each operation of a frame succeeds or fails alone; a frame that
+   * breaks a rule as a whole ends the stream.
+   */
+  exchange: {
+    path: "/seqsvr.v1.SeqService/Exchange" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: OpsFrame): Buffer => Buffer.from(OpsFrame.encode(value).finish()),
+    requestDeserialize: (value: Buffer): OpsFrame => OpsFrame.decode(value),
+    responseSerialize: (value: OpsReply): Buffer => Buffer.from(OpsReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): OpsReply => OpsReply.decode(value),
+  },
 } as const;
 
 export interface SeqServiceServer extends UntypedServiceImplementation {
@@ -1194,6 +1716,11 @@ export interface SeqServiceServer extends UntypedServiceImplementation {
   current: handleUnaryCall<CurrentRequest, CurrentResponse>;
   /** Lifts the counter of a uid to a number, forward only: the next number is above it. Repeating it changes nothing. */
   advance: handleUnaryCall<AdvanceRequest, AdvanceResponse>;
+  /**
+   * Many calls in few messages, for as long as the caller likes. Each operation of a frame succeeds or fails alone; a frame that
+   * breaks a rule as a whole ends the stream.
+   */
+  exchange: handleBidiStreamingCall<OpsFrame, OpsReply>;
 }
 
 export interface SeqServiceClient extends Client {
@@ -1258,6 +1785,13 @@ export interface SeqServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AdvanceResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Many calls in few messages, for as long as the caller likes. Each operation of a frame succeeds or fails alone; a frame that
+   * breaks a rule as a whole ends the stream.
+   */
+  exchange(): ClientDuplexStream<OpsFrame, OpsReply>;
+  exchange(options: Partial<CallOptions>): ClientDuplexStream<OpsFrame, OpsReply>;
+  exchange(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<OpsFrame, OpsReply>;
 }
 
 export const SeqServiceClient = makeGenericClientConstructor(SeqServiceService, "seqsvr.v1.SeqService") as unknown as {
