@@ -1,5 +1,5 @@
-import { uptime } from 'node:os';
 import type { StopSignal } from './stop.js';
+import { uptimeMs } from './uptime.js';
 
 /**
  * One moment as the three clocks of a machine show it, all in milliseconds. A lease needs all three: the monotonic
@@ -27,7 +27,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
-  now: () => ({ monoMs: performance.now(), wallMs: Date.now(), uptimeMs: uptime() * 1000 }),
+  now: () => ({ monoMs: performance.now(), wallMs: Date.now(), uptimeMs: uptimeMs() }),
   wallMs: () => Date.now(),
   after(delayMs, fire) {
     const timer = setTimeout(fire, delayMs);
