@@ -9,12 +9,13 @@ const ZERO = 0x30;
 const ROOM_BYTES = 64;
 
 const room = Buffer.alloc(ROOM_BYTES);
-/** Open for as long as the process runs: os.uptime() opens the same file for each reading, which takes three times as long. */
-const file = open();
+/** Open from the first reading on: os.uptime() opens the same file for each, which takes three times as long. null: there is none. */
+let file: number | null | undefined;
 
 /** Milliseconds since the machine started, suspended ones too; whole hundredths of a second on Linux. */
 export function uptimeMs(): number {
-  return (file === undefined ? undefined : parseUptimeMs(room, readSync(file, room, 0, ROOM_BYTES, 0))) ?? uptime() * 1000;
+  if (file === undefined) file = open();
+  return (file === null ? undefined : parseUptimeMs(room, readSync(file, room, 0, ROOM_BYTES, 0))) ?? uptime() * 1000;
 }
 
 /** The first number of `1234.56 5678.90`, in milliseconds; undefined when there is none. */
@@ -33,11 +34,11 @@ export function parseUptimeMs(text: Uint8Array, length: number): number | undefi
   return decimals === 2 ? hundredths * 10 : undefined;
 }
 
-/** Undefined: this system has no such file, or another kind of it. */
-function open(): number | undefined {
-  if (process.platform !== 'linux') return undefined;
+/** Null: this system has no such file, or another kind of it. */
+function open(): number | null {
+  if (process.platform !== 'linux') return null;
   const opened = openSync(PATH, 'r');
   if (parseUptimeMs(room, readSync(opened, room, 0, ROOM_BYTES, 0)) !== undefined) return opened;
   closeSync(opened);
-  return undefined;
+  return null;
 }
