@@ -27,6 +27,7 @@ const TASKS = {
   build: () => undefined,
   conformance: runConformance,
   'bench:raft': benchRaft,
+  'bench:micro': benchMicro,
   scale,
   fuzz,
   mutants,
@@ -90,6 +91,13 @@ async function startDev() {
 /** In this very process, as startDev: a Ctrl-C and a SIGTERM are for the one that has to clean up. */
 async function benchRaft() {
   const bench = join(dist, 'test', 'bench', 'raft.js');
+  process.argv = [process.argv[0], bench, ...args];
+  await import(pathToFileURL(bench).href);
+}
+
+/** Inner parts alone, each beside a baseline; see test/bench/micro. */
+async function benchMicro() {
+  const bench = join(dist, 'test', 'bench', 'micro', 'main.js');
   process.argv = [process.argv[0], bench, ...args];
   await import(pathToFileURL(bench).href);
 }
