@@ -26,6 +26,7 @@ const TASKS = {
   test: runTests,
   build: () => undefined,
   conformance: runConformance,
+  bench,
   'bench:raft': benchRaft,
   'bench:micro': benchMicro,
   scale,
@@ -88,7 +89,14 @@ async function startDev() {
   await import(pathToFileURL(main).href);
 }
 
-/** In this very process, as startDev: a Ctrl-C and a SIGTERM are for the one that has to clean up. */
+/** Our cluster beside Redis, etcd and PostgreSQL; see docs/performance.md. In this very process, as startDev: a Ctrl-C and a SIGTERM are for the one that has to clean up. */
+async function bench() {
+  const runner = join(dist, 'test', 'bench', 'rivals', 'main.js');
+  process.argv = [process.argv[0], runner, ...args];
+  await import(pathToFileURL(runner).href);
+}
+
+/** As bench. */
 async function benchRaft() {
   const bench = join(dist, 'test', 'bench', 'raft.js');
   process.argv = [process.argv[0], bench, ...args];

@@ -35,7 +35,7 @@ async function main(): Promise<number> {
     return EXIT_USAGE;
   }
   quietGrpc();
-  const scratch = makeScratch();
+  const scratch = makeScratch('bench-raft');
   const systems: System[] = [];
   try {
     const interrupted = new Promise<'interrupted'>((resolve) => {

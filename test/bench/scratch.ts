@@ -5,11 +5,11 @@ import { projectRoot } from '../project-root.js';
 /** statfs(2): what a file system in memory calls itself; fsync costs nothing there. */
 const TMPFS_TYPES = new Set([0x01021994, 0x858458f6]);
 
-/** A folder on the project's own disk, for the system's temporary folder is often none. `dispose` removes it. */
-export function makeScratch(): { readonly folder: string; readonly isOnDisk: boolean; dispose(): void } {
+/** A folder of this name on the project's own disk, for the system's temporary folder is often none. `dispose` removes it. */
+export function makeScratch(name: string): { readonly folder: string; readonly isOnDisk: boolean; dispose(): void } {
   const dist = join(projectRoot, 'dist');
   mkdirSync(dist, { recursive: true });
-  const folder = mkdtempSync(join(dist, 'bench-raft-'));
+  const folder = mkdtempSync(join(dist, `${name}-`));
   return {
     folder,
     isOnDisk: !TMPFS_TYPES.has(statfsSync(folder).type),

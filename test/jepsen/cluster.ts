@@ -48,11 +48,13 @@ export interface ClusterOptions {
   /** Laid over the config of every store: the keys of a config file. */
   readonly storeConfig?: Readonly<Record<string, unknown>>;
   readonly allocConfig?: Readonly<Record<string, unknown>>;
+  /** Where the folder of the cluster is made. Absent: the system's temporary folder. */
+  readonly parentFolder?: string;
 }
 
 /** A real cluster: every node its own process, with data of its own, on loopback. */
 export class TestCluster {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'seqsvr-test-'));
+  readonly #folder: string;
   readonly #nodes = new Map<string, NodeProcess>();
   readonly #addresses = new Map<string, string>();
   readonly #pool = new ChannelPool({ clock: systemClock });
@@ -65,6 +67,7 @@ export class TestCluster {
   #founders: readonly object[] = [];
 
   private constructor(options: ClusterOptions) {
+    this.#folder = mkdtempSync(join(options.parentFolder ?? tmpdir(), 'seqsvr-test-'));
     this.#storeNames = namesOf('store', options.stores ?? 3);
     this.#storeConfig = options.storeConfig ?? {};
     const { placeOf = () => ({ host: '127.0.0.1' }), front = () => Promise.resolve() } = options;

@@ -1,0 +1,110 @@
+import { cpus } from 'node:os';
+import { messageOf } from '../../../src/base/errors.js';
+import { type Cell, cellsOf, measure } from './cells.js';
+import type { ClientMachine } from './client/client-machine.js';
+import type { Measurement } from './figures.js';
+import { measureMemory } from './memory.js';
+import type { Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
+import { measureScaling } from './scaling.js';
+import { showFixed, showNumber } from './show.js';
+import type { Stage } from './stage.js';
+import type { OurCluster } from './systems/ours.js';
+import { measureTakeover } from './takeover.js';
+
+/** So much of a measurement's time everything runs before the first round: what is measured is compiled code, of all systems. */
+const HEAT_UP_SHARE = 1 / 3;
+
+export interface Outcome {
+  readonly results: Results;
+  /** What could not be measured, although it was there. */
+  readonly failedCount: number;
+}
+
+/** Everything that was asked for, one thing after the other. What fails is said and left out. */
+export async function runAll(stage: Stage): Promise<Outcome> {
+  return new Run(stage).all();
+}
+
+class Run {
+  readonly #stage: Stage;
+  readonly #measurements: Measurement[] = [];
+  readonly #openLoops: OpenLoop[] = [];
+  readonly #scalings: Scaling[] = [];
+  #memory: Memory | undefined;
+  #takeover: Takeover | undefined;
+  #failedCount = 0;
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  async all(): Promise<Outcome> {
+    const { options } = this.#stage;
+    console.log(
+      `${options.rounds} rounds of ${options.seconds} s a cell, on ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`,
+    );
+    const client = await this.#stage.startClient();
+    if (options.parts.has('memory')) await this.#memoryPart(client);
+    if ([...options.parts].some((part) => part !== 'memory')) await this.#loads(client);
+    const [measurements, openLoops, scalings] = [this.#measurements, this.#openLoops, this.#scalings];
+    return { results: { measurements, openLoops, scalings, memory: this.#memory, takeover: this.#takeover }, failedCount: this.#failedCount };
+  }
+
+  async #memoryPart(client: ClientMachine): Promise<void> {
+    await this.#tried('takeover', async () => {
+      this.#takeover = measureTakeover();
+    });
+    await this.#tried('memory', async () => {
+      const ours = await this.#stage.startOurs({ stores: 1, isProfiled: false });
+      this.#memory = await measureMemory(ours, client, this.#stage.options);
+      await ours.stop();
+    });
+  }
+
+  async #loads(client: ClientMachine): Promise<void> {
+    const { options } = this.#stage;
+    const ours = await this.#stage.startOurs({ stores: 3, isProfiled: true });
+    const cells = cellsOf({ options, ours, client, rivals: await this.#stage.startRivals() });
+    for (const cell of cells) await this.#tried(cell.name, () => cell.run(options.seconds * HEAT_UP_SHARE));
+    for (let round = 0; round < options.rounds; round += 1) {
+      await this.#round(cells, round);
+      if (options.parts.has('scale')) await this.#scale(ours, client, round);
+    }
+  }
+
+  /** Each cell comes first equally often. */
+  async #round(cells: readonly Cell[], round: number): Promise<void> {
+    const shift = cells.length === 0 ? 0 : round % cells.length;
+    for (const cell of [...cells.slice(shift), ...cells.slice(0, shift)]) {
+      await this.#tried(`${cell.work} of ${cell.name}`, async () => {
+        const found = await measure(cell, round, this.#stage.options.seconds);
+        this.#measurements.push(found);
+        console.log(
+          `round ${round + 1}  ${cell.work.padEnd(6)}  ${cell.name.padEnd(24)}  ${showNumber(found.opsPerSecond, 0).padStart(9)}/s  ` +
+            `p99 ${showFixed(found.p99Ms, 2).padStart(6)} ms  server ${showFixed(found.serverCpuUs, 3).padStart(7)} us/op`,
+        );
+      });
+    }
+  }
+
+  async #scale(ours: OurCluster, client: ClientMachine, round: number): Promise<void> {
+    await this.#tried('scaling', async () => {
+      const { seconds } = this.#stage.options;
+      for (const one of await measureScaling(ours, client, { round, seconds })) {
+        this.#scalings.push(one);
+        console.log(
+          `round ${round + 1}  ${showNumber(one.size, 0)} ${one.dimension}: ${showNumber(one.opsPerSecond, 0)}/s, ${showFixed(one.entriesPerSecond, 1)} entries/s in the stores`,
+        );
+      }
+    });
+  }
+
+  async #tried(what: string, run: () => Promise<unknown>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.#failedCount += 1;
+      console.error(`${what} could not be measured: ${messageOf(error)}`);
+    }
+  }
+}

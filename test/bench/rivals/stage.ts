@@ -1,0 +1,106 @@
+import { mkdirSync } from 'node:fs';
+import { messageOf } from '../../../src/base/errors.js';
+import { NextResponse } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { ClientMachine } from './client/client-machine.js';
+import { findProgram, PACKAGES } from './find-program.js';
+import type { BenchOptions, Part } from './options.js';
+import { startEcho } from './systems/echo.js';
+import { startEtcd } from './systems/etcd.js';
+import { OurCluster } from './systems/ours.js';
+import { startPostgres } from './systems/postgres.js';
+import { type RedisSystem, startRedis } from './systems/redis.js';
+import type { RivalSystem } from './system.js';
+
+export interface Rivals {
+  readonly everysec: RedisSystem | undefined;
+  readonly always: RedisSystem | undefined;
+  readonly etcd: RivalSystem | undefined;
+  readonly postgres: RivalSystem | undefined;
+  readonly echo: RivalSystem | undefined;
+}
+
+/** Everything that runs while it is measured: our cluster, the rivals, the client machine. */
+export class Stage {
+  readonly folder: string;
+  readonly options: BenchOptions;
+  /** Where profiles go; undefined: nothing is profiled. */
+  readonly profileDir: string | undefined;
+  readonly #stops: (() => Promise<void>)[] = [];
+  /** Rivals that are there and would not start. */
+  failedCount = 0;
+
+  constructor({ folder, options }: { readonly folder: string; readonly options: BenchOptions }) {
+    this.folder = folder;
+    this.options = options;
+    this.profileDir = options.isProfiled ? `${folder}/profiles` : undefined;
+    if (this.profileDir !== undefined) mkdirSync(this.profileDir);
+  }
+
+  async startClient(): Promise<ClientMachine> {
+    const client = await ClientMachine.start({ profileDir: this.profileDir });
+    this.#stops.push(() => client.stop());
+    return client;
+  }
+
+  async startOurs(options: { readonly stores: number; readonly isProfiled: boolean }): Promise<OurCluster> {
+    const profileDir = options.isProfiled ? this.profileDir : undefined;
+    const ours = await OurCluster.start({ folder: this.folder, stores: options.stores, profileDir });
+    this.#stops.push(() => ours.stop());
+    return ours;
+  }
+
+  /** Those that the parts to be measured need, and that are installed. What is absent is said and left out. */
+  async startRivals(): Promise<Rivals> {
+    const redis = (fsync: 'everysec' | 'always') =>
+      this.#start('redis-server', PACKAGES.redis, ['next', 'frames', 'open'], (program) => startRedis(program, this.folder, fsync));
+    return {
+      everysec: await redis('everysec'),
+      always: await redis('always'),
+      etcd: await this.#start('etcd', PACKAGES.etcd, ['etcd'], (program) => startEtcd(program, this.folder)),
+      postgres: await this.#start('postgres', PACKAGES.postgres, ['postgres'], (program) => startPostgres(program, this.folder)),
+      echo: this.#needs(['unary']) ? await this.#kept(startEcho({ responseBytes: answerBytes() })) : undefined,
+    };
+  }
+
+  /** Ends all of it. Never rejects: what would not end is said. */
+  async stop(): Promise<void> {
+    const stops = this.#stops.splice(0).reverse();
+    for (const outcome of await Promise.allSettled(stops.map((stop) => stop()))) if (outcome.status === 'rejected') console.error(outcome.reason);
+  }
+
+  async #start<System extends RivalSystem>(
+    name: string,
+    debian: string,
+    parts: readonly Part[],
+    start: (program: string) => Promise<System>,
+  ): Promise<System | undefined> {
+    if (!this.#needs(parts)) return undefined;
+    const program = findProgram(name);
+    if (program === undefined) {
+      console.log(`${name} is not installed, so it is left out (Debian: apt-get install ${debian}, or run with --install)`);
+      return undefined;
+    }
+    try {
+      return await this.#kept(start(program));
+    } catch (error) {
+      this.failedCount += 1;
+      console.error(`${name} could not be started: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
+  async #kept<System extends RivalSystem>(starting: Promise<System>): Promise<System> {
+    const system = await starting;
+    this.#stops.push(() => system.stop());
+    return system;
+  }
+
+  #needs(parts: readonly Part[]): boolean {
+    return parts.some((part) => this.options.parts.has(part));
+  }
+}
+
+/** What our server's answer to the unary `Next` weighs. */
+function answerBytes(): number {
+  return NextResponse.encode({ first: 1_000n, last: 1_000n, epoch: 2n, routing: undefined, routingDelta: undefined }).finish().length;
+}
