@@ -33,6 +33,8 @@ export interface Takeover {
   readonly sections: number;
   readonly medianMs: number;
   readonly maxMs: number;
+  /** Of sections that are open and in which nobody was touched. */
+  readonly bytesPerUid: number;
 }
 
 /** Everything that one run measured. */

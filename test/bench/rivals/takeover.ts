@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { OwnedSections } from '../../../src/alloc/owned-sections.js';
 import { SectionAllocator } from '../../../src/alloc/section-allocator.js';
 import { systemClock as clock } from '../../../src/base/clock.js';
@@ -18,6 +20,7 @@ export function measureTakeover(): Takeover {
       new SectionAllocator({ section, epoch, base, maxSeq, installed, uidCount: UIDS_PER_SECTION, raiseBy: RAISE_BY, clock, raiser }),
   });
   const run = { firstSection: 0 as SectionId, sectionCount: SECTIONS, epoch: 7 as Epoch, base: BASE, maxSeq: (BASE + RAISE_BY) as Seq };
+  const bytesBefore = bytesInUse();
   const beginMs = performance.now();
   sections.adopt([{ ...run, leaving: false }]);
   const adoptMs = (performance.now() - beginMs) / SECTIONS;
@@ -27,5 +30,14 @@ export function measureTakeover(): Takeover {
     return performance.now() - openMs + adoptMs;
   });
   const spread = spreadOf(tookMs);
-  return { sections: SECTIONS, medianMs: spread?.median ?? Number.NaN, maxMs: spread?.max ?? Number.NaN };
+  const bytesPerUid = (bytesInUse() - bytesBefore) / (sections.count * UIDS_PER_SECTION);
+  return { sections: SECTIONS, medianMs: spread?.median ?? Number.NaN, maxMs: spread?.max ?? Number.NaN, bytesPerUid };
+}
+
+/** What is left of the heap, and of what it holds outside, after a collection. */
+function bytesInUse(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc()');
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
