@@ -26,6 +26,7 @@ export class Stage {
   /** Where profiles go; undefined: nothing is profiled. */
   readonly profileDir: string | undefined;
   readonly #stops: (() => Promise<void>)[] = [];
+  #client: ClientMachine | undefined;
   /** Rivals that are there and would not start. */
   failedCount = 0;
 
@@ -38,7 +39,7 @@ export class Stage {
 
   async startClient(): Promise<ClientMachine> {
     const client = await ClientMachine.start({ profileDir: this.profileDir });
-    this.#stops.push(() => client.stop());
+    this.#client = client;
     return client;
   }
 
@@ -64,7 +65,9 @@ export class Stage {
 
   /** Ends all of it. Never rejects: what would not end is said. */
   async stop(): Promise<void> {
-    const stops = this.#stops.splice(0).reverse();
+    // The client first: to it a server that goes away is a failure.
+    await this.#client?.stop();
+    const stops = this.#stops.splice(0);
     for (const outcome of await Promise.allSettled(stops.map((stop) => stop()))) if (outcome.status === 'rejected') console.error(outcome.reason);
   }
 
