@@ -1,5 +1,5 @@
 import { SeqError } from '../base/errors.js';
-import { SEQ_MAX, type Seq } from '../model/ids.js';
+import { SEQ_MAX } from '../model/ids.js';
 
 /** Neighbouring uids whose counters are allocated together, on the first call for any of them. */
 export const SLOTS_PER_PAGE = 1024;
@@ -8,53 +8,54 @@ const VARINT_BYTES_MAX = 9;
 /** No page takes more on the wire. */
 export const PAGE_BYTES_MAX = SLOTS_PER_PAGE * VARINT_BYTES_MAX;
 
-const TWO_32 = 2 ** 32;
-/** Where the low half of a 64-bit counter lies among its two 32-bit words on this machine. */
-const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1;
+/** The largest distance that 4 bytes hold. */
+export const NARROW_MAX = 2 ** 32 - 1;
 
 /** How many slots of a section lie on a page. */
 export function slotCountOf({ uidCount, page }: { readonly uidCount: number; readonly page: number }): number {
   return Math.max(0, Math.min(SLOTS_PER_PAGE, uidCount - page * SLOTS_PER_PAGE));
 }
 
+/** For each slot how far its counter is above the section's default: in 4 bytes, or in 8 where one of them is too far for that. */
+export type Distances = Uint32Array | BigUint64Array;
+
 /**
  * The one form of a page for the wire, for files and for digests: for each slot the distance of its counter from the
  * section's default, as the shortest varint, trailing zeros left out. No counter lies below the default.
  */
-export function encodePage(values: BigUint64Array, defaultSeq: Seq): Uint8Array {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
-  const [defaultHigh, defaultLow] = halvesOf(defaultSeq);
-  const bytes = Buffer.allocUnsafe(values.length * VARINT_BYTES_MAX);
+export function encodePage(distances: Distances): Uint8Array {
+  const bytes = Buffer.allocUnsafe(distances.length * VARINT_BYTES_MAX);
   let at = 0;
   let end = 0;
-  for (let slot = 0; slot < values.length; slot++) {
-    // Two halves as numbers: a bigint for each slot would cost ten times as much.
-    const high = (words[2 * slot + 1 - LOW] ?? 0) - defaultHigh;
-    const distance = high * TWO_32 + ((words[2 * slot + LOW] ?? 0) - defaultLow);
-    at = Number.isSafeInteger(distance) ? writeNumber(bytes, at, distance) : writeBigint(bytes, at, (values[slot] ?? 0n) - defaultSeq);
-    if (distance !== 0) end = at;
+  for (let slot = 0; slot < distances.length; slot++) {
+    const distance = distances[slot] ?? 0;
+    at = typeof distance === 'number' ? writeNumber(bytes, at, distance) : writeBigint(bytes, at, distance);
+    if (Number(distance) !== 0) end = at;
   }
   return Uint8Array.prototype.slice.call(bytes, 0, end);
 }
 
-/** What encodePage() made, once checkPage() took it. Slots that are left out stand at the default. */
-export function decodePage(bytes: Uint8Array, defaultSeq: Seq): BigUint64Array {
-  const values = new BigUint64Array(SLOTS_PER_PAGE).fill(defaultSeq);
-  const words = new Uint32Array(values.buffer);
-  const [defaultHigh, defaultLow] = halvesOf(defaultSeq);
+/** What encodePage() made, once checkPage() took it; in `narrow`, which is all zero, if it fits. Slots that are left out stand at the default. */
+export function decodePage(bytes: Uint8Array, narrow: Uint32Array): Distances {
   const reader = new VarintReader(bytes);
   for (let slot = 0; !reader.isAtEnd; slot++) {
     const distance = reader.next();
-    if (typeof distance === 'bigint') {
-      values[slot] = defaultSeq + distance;
-      continue;
-    }
-    const low = defaultLow + (distance % TWO_32);
-    const carry = low >= TWO_32 ? 1 : 0;
-    words[2 * slot + LOW] = low - carry * TWO_32;
-    words[2 * slot + 1 - LOW] = defaultHigh + Math.floor(distance / TWO_32) + carry;
+    if (distance > NARROW_MAX) return decodeWide(bytes);
+    narrow[slot] = Number(distance);
   }
-  return values;
+  return narrow;
+}
+
+/** The same page with room for any distance. */
+export function widened(narrow: Uint32Array): BigUint64Array {
+  return BigUint64Array.from(narrow, BigInt);
+}
+
+function decodeWide(bytes: Uint8Array): BigUint64Array {
+  const wide = new BigUint64Array(SLOTS_PER_PAGE);
+  const reader = new VarintReader(bytes);
+  for (let slot = 0; !reader.isAtEnd; slot++) wide[slot] = BigInt(reader.next());
+  return wide;
 }
 
 /**
@@ -127,10 +128,6 @@ function writeBigint(bytes: Uint8Array, from: number, value: bigint): number {
   for (; left >= 0x80n; left >>= 7n) bytes[at++] = Number(left & 0x7fn) | 0x80;
   bytes[at++] = Number(left);
   return at;
-}
-
-function halvesOf(seq: Seq): readonly [number, number] {
-  return [Number(seq >> 32n), Number(seq & 0xffff_ffffn)];
 }
 
 function protocol(message: string): SeqError {

@@ -1,10 +1,13 @@
 import { assert } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import { SEQ_MAX, type Seq, type Slot, toSeq } from '../model/ids.js';
-import { decodePage, encodePage, SLOTS_PER_PAGE, slotCountOf } from './counter-page.js';
+import { decodePage, type Distances, encodePage, NARROW_MAX, SLOTS_PER_PAGE, slotCountOf, widened } from './counter-page.js';
 import { type CounterPage, digestOf, hashPage } from './counter-digest.js';
+import { CounterMemory } from './counter-memory.js';
 
 export { SLOTS_PER_PAGE } from './counter-page.js';
+/** SLOTS_PER_PAGE is 2 to the power of it. */
+const PAGE_BITS = Math.log2(SLOTS_PER_PAGE);
 /** How far one advance lifts a counter at most: as far as one raise can. */
 export const ADVANCE_MAX = 2n ** 40n;
 
@@ -25,14 +28,11 @@ export interface CounterPages {
   copyPage(page: number): CounterPage;
 }
 
-interface Page {
-  /** Undefined while nobody asked since the page was installed: only its bytes are there then. */
-  values: BigUint64Array | undefined;
-  /** What it travels as, instead of values. */
-  bytes: Uint8Array | undefined;
-  /** Undefined once it was written to. */
-  hash: Uint8Array | undefined;
-}
+/** A page that is not one of 4-byte distances: it was installed and nobody asked for it yet, or a counter has outgrown 4 bytes. */
+type OtherPage = { readonly type: 'installed'; readonly bytes: Uint8Array } | { readonly type: 'wide'; readonly distances: BigUint64Array };
+
+/** What takeAtOnce() and its limit are told in: how far above the default. Negative: none. */
+export type Distance = number;
 
 /**
  * curSeq of each uid of one section within one epoch, and the maxSeq they share. Memory only, and pure.
@@ -44,16 +44,31 @@ interface Page {
 export class SectionCounters {
   readonly #uidCount: number;
   readonly #defaultSeq: Seq;
-  #pages: (Page | undefined)[] = [];
+  readonly #memory: CounterMemory;
+  /** Distances from the default, 1,024 to a page; undefined where none was touched, or where #others has it. */
+  #pages: (Uint32Array | undefined)[] = [];
+  readonly #others = new Map<number, OtherPage>();
+  /** Of pages that were not written to since. */
+  readonly #hashes = new Map<number, Uint8Array>();
   #pageCount = 0;
   #maxSeq: Seq;
   #trueMax: Seq;
+  /** trueMax as a distance; it is the newer of the two while #isTopAhead. Infinity where no number says it. */
+  #top: Distance;
+  #isTopAhead = false;
 
   /**
    * `maxSeq` is committed; `uidCount` is how many slots there are, from 0. `installed`: what the former owner
-   * handed over; each counter lies at or below `base`. Without it all begin at `base`.
+   * handed over; each counter lies at or below `base`. Without it all begin at `base`. `memory`: where pages come from;
+   * absent: from a memory of their own.
    */
-  constructor(options: { readonly uidCount: number; readonly base: Seq; readonly maxSeq: Seq; readonly installed?: CounterPages | undefined }) {
+  constructor(options: {
+    readonly uidCount: number;
+    readonly base: Seq;
+    readonly maxSeq: Seq;
+    readonly installed?: CounterPages | undefined;
+    readonly memory?: CounterMemory | undefined;
+  }) {
     const { installed } = options;
     assert(options.base <= options.maxSeq, 'base <= maxSeq');
     this.#uidCount = options.uidCount;
@@ -61,7 +76,9 @@ export class SectionCounters {
     this.#trueMax = options.base;
     this.#defaultSeq = installed?.defaultSeq ?? options.base;
     assert(this.#defaultSeq <= options.base, 'what former epochs handed out lies at or below base');
-    if (installed !== undefined) for (const page of installed.touchedPages()) this.#setPage(page, { values: undefined, ...installed.copyPage(page) });
+    this.#memory = options.memory ?? new CounterMemory();
+    this.#top = this.#distanceOf(options.base);
+    if (installed !== undefined) for (const page of installed.touchedPages()) this.#install(page, installed.copyPage(page));
   }
 
   /** Numbers up to it, inclusive, may be handed out. */
@@ -71,6 +88,10 @@ export class SectionCounters {
 
   /** The highest number handed out for any uid up to now, by former epochs too; at least base. */
   get trueMax(): Seq {
+    if (this.#isTopAhead) {
+      this.#trueMax = (this.#defaultSeq + BigInt(this.#top)) as Seq;
+      this.#isTopAhead = false;
+    }
     return this.#trueMax;
   }
 
@@ -99,6 +120,34 @@ export class SectionCounters {
     const cur = this.#curSeqAt(slot);
     this.#write(slot, needed);
     return toSeq(cur + 1n);
+  }
+
+  /**
+   * As next(), for the common case: the page is touched and has 4-byte counters, and the last number is at most `limit`, which is at or below
+   * maxSeq. Returns the distance of the last number from the default. Negative: nothing was taken, and next() says why; so it is, too, when
+   * the counter stands below `floor`.
+   */
+  takeAtOnce(slot: Slot, count: number, floor: Distance, limit: Distance): Distance {
+    const index = slot >>> PAGE_BITS;
+    const page = this.#pages[index];
+    if (page === undefined) return -1;
+    const at = slot & (SLOTS_PER_PAGE - 1);
+    const current = page[at] ?? 0;
+    const last = current + count;
+    if (current < floor || last > limit) return -1;
+    page[at] = last;
+    if (last > this.#top) {
+      this.#top = last;
+      this.#isTopAhead = true;
+    }
+    if (this.#hashes.size > 0) this.#hashes.delete(index);
+    return last;
+  }
+
+  /** The largest limit for takeAtOnce() that numbers up to `seq` may have; negative: none. */
+  limitUpTo(seq: bigint): Distance {
+    const distance = seq - this.#defaultSeq;
+    return distance > NARROW_MAX ? NARROW_MAX : Number(distance);
   }
 
   /** The last number that next(slot, count) would hand out. Throws OUT_OF_RANGE when there is none. */
@@ -145,73 +194,108 @@ export class SectionCounters {
 
   /** The touched pages, in order. */
   *touchedPages(): Generator<number> {
-    for (const [page, known] of this.#pages.entries()) if (known !== undefined) yield page;
+    for (let page = 0; page < this.#pages.length; page++) if (this.#pages[page] !== undefined || this.#others.has(page)) yield page;
   }
 
   /** A touched page as it is now. */
   copyPage(page: number): CounterPage {
-    const known = this.#touched(page);
-    const bytes = known.bytes ?? encodePage(this.#valuesOf(known).subarray(0, slotCountOf({ uidCount: this.#uidCount, page })), this.#defaultSeq);
+    const bytes = this.#bytesOf(page);
     // The hash is kept until the next write, so that sealing after a copy hashes only what changed meanwhile.
-    known.hash ??= hashPage(bytes);
-    return { bytes, hash: known.hash };
+    const hash = this.#hashes.get(page) ?? hashPage(bytes);
+    this.#hashes.set(page, hash);
+    return { bytes, hash };
   }
 
   /** The hash of a touched page: the very same object until the page is written to. */
   hashOf(page: number): Uint8Array {
-    return this.#touched(page).hash ?? this.copyPage(page).hash;
+    return this.#hashes.get(page) ?? this.copyPage(page).hash;
   }
 
   /** SHA-256 of everything that a successor needs, 64 hex digits; undefined when no page was touched: trueMax says it all then. */
   digest(): string | undefined {
     if (this.#pageCount === 0) return undefined;
     const { defaultSeq, uidCount } = this;
-    return digestOf({ defaultSeq, uidCount, hashes: this.#hashes() });
+    return digestOf({ defaultSeq, uidCount, hashes: this.#hashesInOrder() });
   }
 
-  *#hashes(): Generator<readonly [number, Uint8Array]> {
+  *#hashesInOrder(): Generator<readonly [number, Uint8Array]> {
     for (const page of this.touchedPages()) yield [page, this.hashOf(page)];
   }
 
-  #touched(page: number): Page {
-    const known = this.#pages[page];
-    assert(known !== undefined, 'only a touched page is copied');
-    return known;
+  #bytesOf(page: number): Uint8Array {
+    const other = this.#others.get(page);
+    if (other?.type === 'installed') return other.bytes;
+    const distances = other?.distances ?? this.#pages[page];
+    assert(distances !== undefined, 'only a touched page is copied');
+    return encodePage(distances.subarray(0, slotCountOf({ uidCount: this.#uidCount, page })));
   }
 
   #curSeqAt(slot: Slot): Seq {
     assert(slot >= 0 && slot < this.#uidCount, 'the slot lies within its section');
-    const page = this.#pages[Math.floor(slot / SLOTS_PER_PAGE)];
-    return page === undefined ? this.#defaultSeq : ((this.#valuesOf(page)[slot % SLOTS_PER_PAGE] ?? this.#defaultSeq) as Seq);
+    const distances = this.#distancesAt(slot >>> PAGE_BITS);
+    return (this.#defaultSeq + BigInt(distances?.[slot & (SLOTS_PER_PAGE - 1)] ?? 0)) as Seq;
   }
 
   #write(slot: Slot, seq: Seq): void {
-    const index = Math.floor(slot / SLOTS_PER_PAGE);
-    const page =
-      this.#pages[index] ??
-      this.#setPage(index, { values: new BigUint64Array(SLOTS_PER_PAGE).fill(this.#defaultSeq), bytes: undefined, hash: undefined });
-    this.#valuesOf(page)[slot % SLOTS_PER_PAGE] = seq;
-    page.hash = undefined;
-    if (seq > this.#trueMax) this.#trueMax = seq;
+    const index = slot >>> PAGE_BITS;
+    const at = slot & (SLOTS_PER_PAGE - 1);
+    const distance = seq - this.#defaultSeq;
+    const page = this.#distancesAt(index) ?? this.#touch(index);
+    if (page instanceof BigUint64Array) page[at] = distance;
+    else if (distance <= NARROW_MAX) page[at] = Number(distance);
+    else this.#widen(index, page)[at] = distance;
+    this.#hashes.delete(index);
+    if (seq > this.trueMax) {
+      this.#trueMax = seq;
+      this.#top = this.#distanceOf(seq);
+    }
     assert(this.#trueMax <= this.#maxSeq, 'curSeq <= maxSeq in memory <= maxSeq committed by Raft');
   }
 
   /** An installed page is decoded by whoever asks first, so that installing takes no time for what nobody asks for. */
-  #valuesOf(page: Page): BigUint64Array {
-    if (page.values === undefined) {
-      page.values = decodePage(page.bytes ?? NO_BYTES, this.#defaultSeq);
-      page.bytes = undefined;
+  #distancesAt(index: number): Distances | undefined {
+    const narrow = this.#pages[index];
+    if (narrow !== undefined || this.#others.size === 0) return narrow;
+    const other = this.#others.get(index);
+    if (other?.type !== 'installed') return other?.distances;
+    const distances = decodePage(other.bytes, this.#memory.page());
+    if (distances instanceof BigUint64Array) this.#others.set(index, { type: 'wide', distances });
+    else {
+      this.#others.delete(index);
+      this.#pages[index] = distances;
     }
-    return page.values;
+    return distances;
   }
 
-  #setPage(index: number, page: Page): Page {
-    // The table of pages comes with the first of them, so that opening a section takes no time.
-    if (this.#pageCount === 0) this.#pages = Array.from({ length: Math.ceil(this.#uidCount / SLOTS_PER_PAGE) });
+  #touch(index: number): Uint32Array {
+    this.#count();
+    const page = this.#memory.page();
     this.#pages[index] = page;
-    this.#pageCount += 1;
     return page;
   }
-}
 
-const NO_BYTES = new Uint8Array();
+  #widen(index: number, page: Uint32Array): BigUint64Array {
+    const distances = widened(page);
+    this.#others.set(index, { type: 'wide', distances });
+    this.#pages[index] = undefined;
+    return distances;
+  }
+
+  #install(index: number, { bytes, hash }: CounterPage): void {
+    this.#count();
+    this.#others.set(index, { type: 'installed', bytes });
+    this.#hashes.set(index, hash);
+  }
+
+  /** One more page. The table of pages comes with the first of them, so that opening a section takes no time. */
+  #count(): void {
+    if (this.#pageCount === 0) this.#pages = Array.from({ length: Math.ceil(this.#uidCount / SLOTS_PER_PAGE) });
+    this.#pageCount += 1;
+  }
+
+  /** As a number; Infinity where that would not be exact. */
+  #distanceOf(seq: Seq): Distance {
+    const distance = seq - this.#defaultSeq;
+    return distance <= Number.MAX_SAFE_INTEGER ? Number(distance) : Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js';
 import type { Clock, Instant } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
+import type { Geometry } from '../model/geometry.js';
 import type { AllocId, Epoch, Incarnation, SectionId, Seq, Slot } from '../model/ids.js';
 import { toSeq } from '../model/ids.js';
 import type { RoutingTable } from '../model/routing.js';
@@ -18,6 +19,8 @@ import { SectionAllocator } from './section-allocator.js';
 
 /** How many calls may wait for raises in all sections together. */
 const WAITERS_MAX = 20_000;
+/** What callers are told to wait, in ms, while this node starts. */
+const STARTING_RETRY_AFTER_MS = 200;
 /** What callers are told to wait, in ms, when nobody serves the section or this node has no lease: about one renewal. */
 const NOBODY_RETRY_AFTER_MS = 100;
 /** What callers of a section that is changing hands are told to wait, in ms: about one commit. */
@@ -149,11 +152,15 @@ export class AllocNode {
 
   /** The last number handed out for a uid; later, when its section is changing hands. */
   current(ask: Omit<Ask, 'count'>, patience: Patience, confirmed?: Confirmed): Current | Promise<Current> {
-    return this.#tryCurrent(ask, confirmed) ?? this.#later(patience, async (hold) => (await hold(ask.section)) ?? this.#tryCurrent(ask, confirmed));
+    return (
+      this.tryCurrent(ask, this.#clock.now(), confirmed) ??
+      this.#later(patience, async (hold) => (await hold(ask.section)) ?? this.tryCurrent(ask, this.#clock.now(), confirmed))
+    );
   }
 
-  #tryCurrent({ section, slot, floor }: Omit<Ask, 'count'>, confirmed: Confirmed | undefined): Current | undefined {
-    const allocator = this.#allocatorFor(section, this.#clock.now(), confirmed);
+  /** As current(), but undefined when the call must wait for a section that is changing hands. `now`: as in tryNext(). */
+  tryCurrent({ section, slot, floor }: Omit<Ask, 'count'>, now: Instant, confirmed?: Confirmed): Current | undefined {
+    const allocator = this.#allocatorFor(section, now, confirmed);
     if (allocator === undefined) return undefined;
     const { seq, exact } = allocator.current(slot);
     this.#checkFloor({ allocator, floor, current: seq });
@@ -216,6 +223,29 @@ export class AllocNode {
   /** What makes the caller's table the newest one; undefined: only the whole table does. */
   deltaFrom(version: Version): RoutingDelta | undefined {
     return this.#ownership.deltaFrom(version);
+  }
+
+  /** Of the set. Throws UNAVAILABLE until the store answered. */
+  get geometry(): Geometry {
+    const { registration } = this.#ownership;
+    if (registration === undefined) throw unavailable('this AllocSvr has not reached its StoreSvrs yet', STARTING_RETRY_AFTER_MS);
+    return registration.geometry;
+  }
+
+  /** Why nothing is served at `now`, a reading after the request was received; undefined: the lease is valid. */
+  refusalAt(now: Instant): SeqError | undefined {
+    const refusal = this.#ownership.refusalAt(now);
+    return refusal === undefined ? undefined : unavailable(refusal, NOBODY_RETRY_AFTER_MS);
+  }
+
+  /** Whose takeAtOnce() may be called in the turn in which refusalAt() said nothing; undefined: the section is not ours, or not yet. */
+  at(section: SectionId): SectionAllocator | undefined {
+    return this.#ownership.at(section);
+  }
+
+  /** So many numbers were taken by takeAtOnce(). */
+  tookAtOnce(count: number): void {
+    this.#handedOutCount += count;
   }
 
   isServingAt(now: Instant): boolean {

@@ -24,6 +24,8 @@ export class OwnedSections {
   /** In section order, as the newest table gave them. */
   #windows: readonly WindowRun[] = [];
   readonly #allocators = new Map<SectionId, SectionAllocator>();
+  /** The same by section, as far as the highest one that was asked for: a third of what the map costs. */
+  readonly #bySection: (SectionAllocator | undefined)[] = [];
   /** The highest epoch ever opened, by section: epochs only grow, so one number tells all. At most one entry a section. */
   readonly #openedEpochs = new Map<SectionId, Epoch>();
 
@@ -35,6 +37,11 @@ export class OwnedSections {
   /** The allocator of a section that we own, sealed ones included; opens it on the first call. */
   get(section: SectionId): SectionAllocator | undefined {
     return this.#allocators.get(section) ?? this.#openAt(section);
+  }
+
+  /** As get(), of a section that was asked for before; undefined for any other. */
+  at(section: SectionId): SectionAllocator | undefined {
+    return section < this.#bySection.length ? this.#bySection[section] : undefined;
   }
 
   /** A section whose counters are to be installed before anything else; undefined when there is none, or they were, or never will be. */
@@ -109,7 +116,7 @@ export class OwnedSections {
         continue;
       }
       assert(run === undefined || run.epoch > allocator.epoch, 'Within a generation, `epoch` and `routingVersion` never go back');
-      this.#allocators.delete(section);
+      this.#set(section, undefined);
       allocator.lose();
       lostCount += 1;
     }
@@ -129,8 +136,15 @@ export class OwnedSections {
   #openWith(run: WindowRun, section: SectionId, installed: CounterPages | undefined): SectionAllocator {
     this.#openedEpochs.set(section, run.epoch);
     const allocator = this.#open(run, section, installed);
-    this.#allocators.set(section, allocator);
+    this.#set(section, allocator);
     return allocator;
+  }
+
+  #set(section: SectionId, allocator: SectionAllocator | undefined): void {
+    if (allocator === undefined) this.#allocators.delete(section);
+    else this.#allocators.set(section, allocator);
+    while (this.#bySection.length <= section) this.#bySection.push(undefined);
+    this.#bySection[section] = allocator;
   }
 
   #firstGivenUp(): Adoption['refused'] {

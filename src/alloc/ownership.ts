@@ -18,6 +18,7 @@ import { Departure } from './departure.js';
 import type { HandoffSource } from './handoff-source.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Handover } from './handover.js';
+import { CounterMemory } from './counter-memory.js';
 import { OwnedSections, runAt } from './owned-sections.js';
 import type { OwnershipOptions } from './ownership-options.js';
 import { Raiser } from './raiser.js';
@@ -43,6 +44,7 @@ export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #clock: Clock;
   readonly #caller: Caller;
+  readonly #memory = new CounterMemory();
   readonly #sections: OwnedSections;
   readonly #handover: Handover;
   readonly #raiser: Raiser;
@@ -170,6 +172,11 @@ export class Ownership {
   /** The allocator of a section that this incarnation has, sealed ones included. */
   get(section: SectionId): SectionAllocator | undefined {
     return this.#sections.get(section);
+  }
+
+  /** As get(), of a section that was asked for before. */
+  at(section: SectionId): SectionAllocator | undefined {
+    return this.#sections.at(section);
   }
 
   get sectionCount(): number {
@@ -327,7 +334,7 @@ export class Ownership {
     const { raiseBy } = this.#registration;
     const { raiseAheadMs } = this.#options;
     const uidCount = this.#uidCountOf(section);
-    const shared = { clock: this.#clock, raiser: this.#raiser };
+    const shared = { clock: this.#clock, raiser: this.#raiser, memory: this.#memory };
     return new SectionAllocator({ ...shared, section, epoch, uidCount, base, maxSeq, raiseBy, raiseAheadMs, installed });
   }
 

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { Epoch, SectionId, Seq, Slot } from '../model/ids.js';
+import type { CounterMemory } from './counter-memory.js';
 import { type CounterPages, type CurrentSeq, SectionCounters } from './counters.js';
 import { CallRate } from './load.js';
 import { DEFAULT_RAISE_AHEAD_MS, Preallocator } from './preallocator.js';
@@ -29,6 +30,8 @@ export interface AllocatorOptions {
   readonly raiseAheadMs?: number | undefined;
   /** What the former owner handed over; absent: every counter begins at base. */
   readonly installed?: CounterPages | undefined;
+  /** Shared with other sections; absent: it has one of its own. */
+  readonly memory?: CounterMemory | undefined;
   readonly clock: Clock;
   readonly raiser: RaiseDesk;
 }
@@ -48,6 +51,8 @@ export interface RaiseDesk {
 export class SectionAllocator {
   readonly section: SectionId;
   readonly epoch: Epoch;
+  readonly #defaultLow: number;
+  readonly #defaultHigh: number;
   readonly #counters: SectionCounters;
   readonly #prealloc: Preallocator;
   readonly #clock: Clock;
@@ -68,17 +73,30 @@ export class SectionAllocator {
   #isActive = false;
   /** The next raise is due when trueMax gets here. */
   #dueAt: bigint;
+  /** The last number that takeAtOnce() may hand out, as a distance; -1 whenever anything else is to be done or said. */
+  #fastLimit = -1;
 
   constructor(options: AllocatorOptions) {
     const { uidCount, base, maxSeq, raiseBy, raiseAheadMs = DEFAULT_RAISE_AHEAD_MS, installed, clock } = options;
     this.section = options.section;
     this.epoch = options.epoch;
-    this.#counters = new SectionCounters({ uidCount, base, maxSeq, installed });
+    this.#counters = new SectionCounters({ uidCount, base, maxSeq, installed, memory: options.memory });
+    this.#defaultLow = Number(this.#counters.defaultSeq & 0xffff_ffffn);
+    this.#defaultHigh = Number(this.#counters.defaultSeq >> 32n);
     this.#prealloc = new Preallocator({ raiseBy, aheadMs: raiseAheadMs, trueMax: base, nowMs: clock.nowMs() });
     this.#callRate = new CallRate(clock.nowMs());
     this.#clock = clock;
     this.#raiser = options.raiser;
     this.#dueAt = maxSeq - this.#prealloc.lowWater;
+  }
+
+  /** curSeq of a uid that nobody asked for, in halves of 32 bits: what the distances of takeAtOnce() are counted from. */
+  get defaultLow(): number {
+    return this.#defaultLow;
+  }
+
+  get defaultHigh(): number {
+    return this.#defaultHigh;
   }
 
   get isOpen(): boolean {
@@ -129,6 +147,16 @@ export class SectionAllocator {
     const first = this.#counters.next(slot, count);
     if (this.#counters.trueMax >= this.#dueAt) this.#nudge();
     return first;
+  }
+
+  /**
+   * Takes `count` numbers, at least 1, when nothing stands in the way, and returns the distance of the last of them from the default. Negative:
+   * nothing was taken, and take() or a wait is the way. `floor`: what the caller has seen, as a distance; negative: nothing.
+   */
+  takeAtOnce(slot: Slot, count: number, floor: number): number {
+    const last = this.#counters.takeAtOnce(slot, count, floor, this.#fastLimit);
+    if (last >= 0) this.#callCount += 1;
+    return last;
   }
 
   /**
@@ -196,6 +224,7 @@ export class SectionAllocator {
     this.#sampledCallCount = this.#callCount;
     this.#callRate.sample({ calls, nowMs: this.#clock.nowMs() });
     this.#isActive = this.#state === 'open' && calls > 0;
+    this.#setFastLimit();
     if (this.#isActive && this.#counters.trueMax >= this.#dueAt) this.#nudge();
     return this.#isActive;
   }
@@ -212,6 +241,7 @@ export class SectionAllocator {
     if (this.#state !== 'open') return;
     this.#counters.raiseTo(maxSeq);
     this.#dueAt = this.#counters.maxSeq - this.#prealloc.lowWater;
+    this.#setFastLimit();
     const woken = this.#waiters.filter(({ needed }) => needed <= this.#counters.maxSeq);
     this.#waiters = this.#waiters.filter(({ needed }) => needed > this.#counters.maxSeq);
     for (const waiter of woken) waiter.wake();
@@ -305,6 +335,12 @@ export class SectionAllocator {
   #measure(): void {
     this.#prealloc.sample({ trueMax: this.#counters.trueMax, nowMs: this.#clock.nowMs() });
     this.#dueAt = this.#counters.maxSeq - this.#prealloc.lowWater;
+    this.#setFastLimit();
+  }
+
+  /** To be called when the state, the window or what is due has changed. A number that makes a raise due goes the slow way, which asks for it. */
+  #setFastLimit(): void {
+    this.#fastLimit = this.#state === 'open' && this.#isActive ? this.#counters.limitUpTo(this.#dueAt - 1n) : -1;
   }
 
   #nudge(): void {
@@ -313,6 +349,7 @@ export class SectionAllocator {
 
   #end(state: 'sealed' | 'lost'): void {
     this.#state = state;
+    this.#setFastLimit();
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.wake();

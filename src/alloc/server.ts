@@ -11,6 +11,7 @@ import { Handlers, type RpcServer, type ServeOptions } from '../rpc/server.js';
 import { grpcWire, type Wire } from '../rpc/wire.js';
 import { StoreClient } from '../store/client.js';
 import type { AllocEvent } from './events.js';
+import type { ExchangeFigures } from './exchange.js';
 import { pullOver } from './handoff-wire.js';
 import type { SavedCounters } from './handover.js';
 import { AllocNode } from './node.js';
@@ -62,6 +63,7 @@ export class AllocServer {
   /** `host:port` that clients dial. */
   readonly address: string;
   readonly #server: RpcServer;
+  readonly #service: AllocService;
   readonly #node: AllocNode;
   readonly #store: StoreClient;
   readonly #peers: ChannelPool;
@@ -71,6 +73,7 @@ export class AllocServer {
   private constructor(parts: {
     readonly address: string;
     readonly server: RpcServer;
+    readonly service: AllocService;
     readonly node: AllocNode;
     readonly store: StoreClient;
     readonly peers: ChannelPool;
@@ -79,6 +82,7 @@ export class AllocServer {
   }) {
     this.address = parts.address;
     this.#server = parts.server;
+    this.#service = parts.service;
     this.#node = parts.node;
     this.#store = parts.store;
     this.#peers = parts.peers;
@@ -103,14 +107,14 @@ export class AllocServer {
     const { raiseAheadMs = DEFAULT_RAISE_AHEAD_MS, isStrict = false } = options;
     const node = new AllocNode({ id, incarnation, zone, renewEveryMs, raiseAheadMs, store, clock, random, observe, onFatal, pull, ...saved });
     const handlers = new Handlers({ clock, onBug: onFatal, routingVersion: () => node.table?.version });
-    const services = new AllocService({ node, clock, version: options.version ?? '', isStrict }).services(handlers);
+    const service = new AllocService({ node, clock, version: options.version ?? '', isStrict });
     const health = new Health(['seqsvr.v1.SeqService', 'seqsvr.v1.RouteService']);
     // Listens BEFORE it registers: a port in use is a plain message, and never costs a former run its place.
-    const server = await listen(wire, { address: options.listen, services: [...services, health.service(handlers)], clock }, () =>
+    const server = await listen(wire, { address: options.listen, services: [...service.services(handlers), health.service(handlers)], clock }, () =>
       shut(node, store, peers),
     );
     const address = options.advertise ?? server.address;
-    const alloc = new AllocServer({ address, server, node, store, peers, health, clock });
+    const alloc = new AllocServer({ address, server, service, node, store, peers, health, clock });
     try {
       if (isWildcard(address)) {
         throw new SeqError('INVALID_ARGUMENT', `clients cannot dial ${address}: say with advertise which address they can`);
@@ -129,6 +133,11 @@ export class AllocServer {
     return this.#node;
   }
 
+  /** What its streams have carried. */
+  get exchangeFigures(): Readonly<ExchangeFigures> {
+    return this.#service.exchangeFigures;
+  }
+
   get incarnation(): Incarnation {
     return this.#node.incarnation;
   }
@@ -139,6 +148,7 @@ export class AllocServer {
     this.#health.close();
     await this.#node.drain({ withinMs: DRAIN_LIMIT_MS });
     shut(this.#node, this.#store, this.#peers);
+    this.#service.closeStreams();
     await this.#server.close();
   }
 

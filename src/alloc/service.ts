@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { locate } from '../model/geometry.js';
-import { parseCount, parseUid, SEQ_MAX } from '../model/ids.js';
-import { isNewer } from '../model/version.js';
-import { callerVersionFromWire, deltaToWire, setMapToWire, tableToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
+import { parseCount, parseFloor, parseUid } from '../model/ids.js';
+import { isSame, NO_VERSION, type Version } from '../model/version.js';
+import { callerVersionFromWire, setMapToWire, versionFromWire, versionToWire } from '../rpc/codec.js';
 import { AdminServiceService, type AllocStatus, type GetStatusRequest, type GetStatusResponse } from '../rpc/gen/seqsvr/v1/admin.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import {
@@ -22,11 +22,15 @@ import {
   SeqServiceService,
 } from '../rpc/gen/seqsvr/v1/seq.js';
 import { RANGE_COUNT_MAX, UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
+import { exchangeCall, type OpsFrame, type OpsServerStream } from '../rpc/ops-codec.js';
 import type { Handlers, Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
+import { Exchange, type ExchangeFigures } from './exchange.js';
+import { FrameServer } from './frame-server.js';
 import { handoffService } from './handoff-wire.js';
 import { type Item, nextMany } from './next-many.js';
 import type { AllocNode, Ask, Confirmed, Current, Patience, Taken } from './node.js';
+import { type RouteReply, routeFor } from './route-reply.js';
 
 /** What callers are told to wait, in ms, while this node starts. */
 const STARTING_RETRY_AFTER_MS = 200;
@@ -53,6 +57,9 @@ export class AllocService {
   readonly #version: string;
   readonly #isStrict: boolean;
   readonly #startedAtMs: number;
+  readonly #frames: FrameServer;
+  readonly #exchanges = new Set<Exchange>();
+  readonly #figures: ExchangeFigures = { streamCount: 0, frameCount: 0, opCount: 0, lateOpCount: 0 };
   /** Calls that wait for a table. */
   #waitingCount = 0;
 
@@ -61,6 +68,7 @@ export class AllocService {
     this.#clock = options.clock;
     this.#version = options.version;
     this.#isStrict = options.isStrict;
+    this.#frames = new FrameServer(options.node);
     this.#startedAtMs = options.clock.nowMs();
   }
 
@@ -68,7 +76,7 @@ export class AllocService {
     return [
       handoffService(() => this.#node.source, handlers),
       {
-        definition: SeqServiceService,
+        definition: { ...SeqServiceService, exchange: exchangeCall },
         implementation: {
           next: handlers.unary<NextRequest, NextResponse>((request, context) => this.#seen(request, context, () => this.#next(request, context))),
           nextMany: handlers.unary<NextManyRequest, NextManyResponse>((request, context) =>
@@ -77,6 +85,7 @@ export class AllocService {
           current: handlers.unary<CurrentRequest, CurrentResponse>((request, context) =>
             this.#seen(request, context, () => this.#current(request, context)),
           ),
+          exchange: handlers.duplex<OpsFrame | SeqError, Buffer>((stream) => this.#exchange(stream, handlers)),
           advance: handlers.unary<AdvanceRequest, AdvanceResponse>((request, context) =>
             this.#seen(request, context, () => this.#advance(request, context)),
           ),
@@ -91,6 +100,29 @@ export class AllocService {
         implementation: { getStatus: handlers.unary<GetStatusRequest, GetStatusResponse>(() => this.#getStatus()) },
       },
     ];
+  }
+
+  /** Ends every Exchange stream: whoever asks on goes elsewhere. */
+  closeStreams(): void {
+    for (const exchange of this.#exchanges) exchange.refuse(new SeqError('UNAVAILABLE', 'this AllocSvr is closing', { definite: false }));
+  }
+
+  get exchangeFigures(): Readonly<ExchangeFigures> {
+    return this.#figures;
+  }
+
+  #exchange(stream: OpsServerStream, handlers: Handlers): void {
+    const exchange = new Exchange(stream, {
+      node: this.#node,
+      frames: this.#frames,
+      clock: this.#clock,
+      handlers,
+      figures: this.#figures,
+      isStrict: this.#isStrict,
+      whenHeard: ({ heardVersion }, patience) => this.#whenHeard(heardVersion, patience),
+      onOver: (over) => this.#exchanges.delete(over),
+    });
+    this.#exchanges.add(exchange);
   }
 
   #next(request: NextRequest, patience: Patience): NextResponse | Promise<NextResponse> {
@@ -160,11 +192,18 @@ export class AllocService {
     answer: () => Response | Promise<Response>,
   ): Response | Promise<Response> {
     if (request.heardVersion === undefined) return answer();
+    const heard = this.#whenHeard(versionFromWire(request.heardVersion), patience);
+    return heard === undefined ? answer() : heard.then(answer);
+  }
+
+  /** Undefined: there is nothing to wait for, or too many wait already. */
+  #whenHeard(version: Version, patience: Patience): Promise<void> | undefined {
+    if (isSame(version, NO_VERSION) || this.#waitingCount >= HEARD_WAITERS_MAX) return undefined;
     const limitMs = Math.min(HEARD_WAIT_MAX_MS, patience.deadlineMs - this.#clock.nowMs());
-    const seen = this.#waitingCount >= HEARD_WAITERS_MAX ? undefined : this.#node.whenSeen(versionFromWire(request.heardVersion), limitMs);
-    if (seen === undefined) return answer();
+    const seen = this.#node.whenSeen(version, limitMs);
+    if (seen === undefined) return undefined;
     this.#waitingCount += 1;
-    return seen.finally(() => (this.#waitingCount -= 1)).then(answer);
+    return seen.finally(() => (this.#waitingCount -= 1));
   }
 
   #getRoute(request: GetRouteRequest): GetRouteResponse {
@@ -215,9 +254,7 @@ export class AllocService {
   }
 
   #placeOf(uid: bigint) {
-    const { registration } = this.#node;
-    if (registration === undefined) throw starting('this AllocSvr has not reached its StoreSvrs yet');
-    return locate(registration.geometry, parseUid(uid));
+    return locate(this.#node.geometry, parseUid(uid));
   }
 
   /** One bad uid of a batch fails alone. */
@@ -230,20 +267,9 @@ export class AllocService {
     }
   }
 
-  /** The newest table, but only for a caller whose own is older; what changed since, when that is known and shorter. */
-  #routeFor(version: common.Version | undefined): { readonly routing?: common.RoutingTable; readonly routingDelta?: common.RoutingDelta } {
-    const { table } = this.#node;
-    const known = callerVersionFromWire(version);
-    if (table === undefined || !isNewer(table.version, known)) return {};
-    const delta = this.#node.deltaFrom(known);
-    return delta === undefined ? { routing: tableToWire(table) } : { routingDelta: deltaToWire(delta) };
+  #routeFor(version: common.Version | undefined): Partial<RouteReply> {
+    return routeFor(this.#node, callerVersionFromWire(version)) ?? {};
   }
-}
-
-/** No counter stands higher, so a higher floor says nothing of a second owner: it is a mistake of the caller. */
-function parseFloor(floor: bigint): bigint {
-  if (floor > SEQ_MAX) throw new SeqError('INVALID_ARGUMENT', `a floor is a number that was handed out, at most ${SEQ_MAX} (2^63-1), got ${floor}`);
-  return floor;
 }
 
 function starting(message: string): SeqError {

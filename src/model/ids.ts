@@ -51,6 +51,12 @@ export function parseSeq(value: unknown): Seq {
   return value as Seq;
 }
 
+/** No counter stands higher, so a higher floor says nothing of a second owner: it is a mistake of the caller. Throws INVALID_ARGUMENT. */
+export function parseFloor(floor: bigint): bigint {
+  if (floor > SEQ_MAX) throw new SeqError('INVALID_ARGUMENT', `a floor is a number that was handed out, at most ${SEQ_MAX} (2^63-1), got ${floor}`);
+  return floor;
+}
+
 /** A name for a node: what a file, a metric label and a terminal can carry. */
 export function parseName(value: string, what: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(value)) {

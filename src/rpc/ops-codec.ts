@@ -1,4 +1,4 @@
-import type { MethodDefinition } from '@grpc/grpc-js';
+import type { ClientDuplexStream, MethodDefinition, ServerDuplexStream } from '@grpc/grpc-js';
 import { InvariantError } from '../base/assert.js';
 import { SeqError } from '../base/errors.js';
 import { NO_VERSION, type Version } from '../model/version.js';
@@ -87,6 +87,10 @@ export const exchangeCall = {
   responseSerialize: asIs,
   responseDeserialize: (bytes: Buffer) => orError(() => decodeOpsReply(bytes)),
 };
+/** The two ends of a stream. */
+export type OpsServerStream = ServerDuplexStream<OpsFrame | SeqError, Buffer>;
+export type OpsClientStream = ClientDuplexStream<Buffer, OpsReply | SeqError>;
+
 /** As the caller sees it: who opens a stream reads replies and writes none. */
 export const exchangeMethod: MethodDefinition<Buffer, OpsReply | SeqError> = {
   ...exchangeCall,

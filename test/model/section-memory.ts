@@ -212,8 +212,8 @@ export class Memories {
   #pagesOf({ defaultSeq, cur }: CountersValue): CounterPages {
     const isTouched = cur.some((seq) => seq > defaultSeq);
     const seq = toSeq(BigInt(defaultSeq));
-    const values = BigUint64Array.from(cur, (each) => BigInt(each)).subarray(0, slotCountOf({ uidCount: this.#uidCount, page: 0 }));
-    const bytes = encodePage(values, seq);
+    const distances = Uint32Array.from(cur, (each) => each - defaultSeq).subarray(0, slotCountOf({ uidCount: this.#uidCount, page: 0 }));
+    const bytes = encodePage(distances);
     return {
       defaultSeq: seq,
       touchedPages: () => (isTouched ? [0] : []),

@@ -140,8 +140,10 @@ class ServerStream extends EventEmitter {
   cancelled = false;
   destroyed = false;
   lane: Lane | undefined;
-  onWrite: (message: unknown) => void = () => undefined;
+  onWrite: (message: unknown, onTaken: () => void) => void = () => undefined;
   onFinish: (error: ServiceError | undefined) => void = () => undefined;
+  #isPaused = false;
+  readonly #held: (() => void)[] = [];
 
   constructor(request: unknown) {
     super();
@@ -152,9 +154,33 @@ class ServerStream extends EventEmitter {
     return this.lane?.waitingCount ?? 0;
   }
 
+  /** False: the socket is full, and 'drain' follows. */
   write(message: unknown): boolean {
-    if (!this.destroyed) this.onWrite(message);
-    return true;
+    if (this.destroyed) return true;
+    const isFull = this.writableLength >= SOCKET_FRAMES;
+    this.onWrite(message, () => {
+      if (isFull) this.emit('drain');
+    });
+    return !isFull;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    while (!this.#isPaused) {
+      const next = this.#held.shift();
+      if (next === undefined) return;
+      next();
+    }
+  }
+
+  /** What comes in waits while it is paused. */
+  receive(deliver: () => void): void {
+    if (this.#isPaused) this.#held.push(deliver);
+    else deliver();
   }
 
   end(): void {
@@ -208,7 +234,7 @@ export function openStream(channel: SimChannel, method: MethodDefinition<unknown
     reach.up.send(encode(method.requestSerialize(message), ends.dialect, method.path), onTaken);
   };
   client.onWrite = write;
-  client.onEnd = () => reach?.up.last(() => reach?.stream.emit('end'));
+  client.onEnd = () => reach?.up.last(() => reach?.stream.receive(() => reach?.stream.emit('end')));
   client.onCancel = () => {
     if (isOver) return;
     isOver = true;
@@ -296,7 +322,7 @@ function accept(parts: {
     from: ends,
     to: server.ends,
     path: method.path,
-    deliver: (bytes) => stream.emit('data', definition.requestDeserialize(bytes)),
+    deliver: (bytes) => stream.receive(() => stream.emit('data', definition.requestDeserialize(bytes))),
     onBroken: broken,
   });
   stream.lane = down;
@@ -306,7 +332,7 @@ function accept(parts: {
     down.end();
     afterOpen(server.ends, ends, () => ends.process.input(0, 'reset', () => over(statusError(status.UNAVAILABLE, 'read ECONNRESET'))));
   });
-  stream.onWrite = (message) => down.send(encode(definition.responseSerialize(message), server.ends.dialect, method.path));
+  stream.onWrite = (message, onTaken) => down.send(encode(definition.responseSerialize(message), server.ends.dialect, method.path), onTaken);
   stream.onFinish = (error) => {
     if (stream.destroyed) return;
     stream.destroyed = true;
