@@ -7,7 +7,7 @@ import { measureMemory } from './memory.js';
 import type { Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
 import { measureScaling } from './scaling.js';
 import { showFixed, showNumber } from './show.js';
-import type { Stage } from './stage.js';
+import type { Rivals, Stage } from './stage.js';
 import type { OurCluster } from './systems/ours.js';
 import { measureTakeover } from './takeover.js';
 
@@ -44,10 +44,17 @@ class Run {
       `${options.rounds} rounds of ${options.seconds} s a cell, on ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`,
     );
     const client = await this.#stage.startClient();
-    if (options.parts.has('memory')) await this.#memoryPart(client);
-    if ([...options.parts].some((part) => part !== 'memory')) await this.#loads(client);
+    const isLoaded = [...options.parts].some((part) => part !== 'memory');
+    // Memory is not a matter of time, so it is measured while everything else starts.
+    const [stage] = await Promise.all([isLoaded ? this.#startAll() : undefined, options.parts.has('memory') ? this.#memoryPart(client) : undefined]);
+    if (stage !== undefined) await this.#loads(client, stage);
     const [measurements, openLoops, scalings] = [this.#measurements, this.#openLoops, this.#scalings];
     return { results: { measurements, openLoops, scalings, memory: this.#memory, takeover: this.#takeover }, failedCount: this.#failedCount };
+  }
+
+  async #startAll(): Promise<{ readonly ours: OurCluster; readonly rivals: Rivals }> {
+    const [ours, rivals] = await Promise.all([this.#stage.startOurs({ stores: 3, isProfiled: true }), this.#stage.startRivals()]);
+    return { ours, rivals };
   }
 
   async #memoryPart(client: ClientMachine): Promise<void> {
@@ -61,10 +68,9 @@ class Run {
     });
   }
 
-  async #loads(client: ClientMachine): Promise<void> {
+  async #loads(client: ClientMachine, { ours, rivals }: { readonly ours: OurCluster; readonly rivals: Rivals }): Promise<void> {
     const { options } = this.#stage;
-    const ours = await this.#stage.startOurs({ stores: 3, isProfiled: true });
-    const cells = cellsOf({ options, ours, client, rivals: await this.#stage.startRivals() });
+    const cells = cellsOf({ options, ours, client, rivals });
     for (const cell of cells) await this.#tried(cell.name, () => cell.run(options.seconds * HEAT_UP_SHARE));
     for (let round = 0; round < options.rounds; round += 1) {
       await this.#round(cells, round);

@@ -54,13 +54,14 @@ export class Stage {
   async startRivals(): Promise<Rivals> {
     const redis = (fsync: 'everysec' | 'always') =>
       this.#start('redis-server', PACKAGES.redis, ['next', 'frames', 'open'], (program) => startRedis(program, this.folder, fsync));
-    return {
-      everysec: await redis('everysec'),
-      always: await redis('always'),
-      etcd: await this.#start('etcd', PACKAGES.etcd, ['etcd'], (program) => startEtcd(program, this.folder)),
-      postgres: await this.#start('postgres', PACKAGES.postgres, ['postgres'], (program) => startPostgres(program, this.folder)),
-      echo: this.#needs(['unary']) ? await this.#kept(startEcho({ responseBytes: answerBytes() })) : undefined,
-    };
+    const [everysec, always, etcd, postgres, echo] = await Promise.all([
+      redis('everysec'),
+      redis('always'),
+      this.#start('etcd', PACKAGES.etcd, ['etcd'], (program) => startEtcd(program, this.folder)),
+      this.#start('postgres', PACKAGES.postgres, ['postgres'], (program) => startPostgres(program, this.folder)),
+      this.#needs(['unary']) ? this.#kept(startEcho({ responseBytes: answerBytes() })) : undefined,
+    ]);
+    return { everysec, always, etcd, postgres, echo };
   }
 
   /** Ends all of it. Never rejects: what would not end is said. */

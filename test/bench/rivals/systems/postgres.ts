@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePorts } from '../../../jepsen/ports.js';
 import { until } from '../../../jepsen/until.js';
@@ -28,8 +29,12 @@ export async function startPostgres(program: string, folder: string): Promise<Ri
   // It has to get there as well; what it does not own it can still only pass through.
   if (owner !== undefined) chmodSync(folder, 0o711);
   const dataDir = join(home, 'data');
-  const options = { cwd: home, timeout: INITDB_LIMIT_MS, stdio: 'pipe', ...owner } as const;
-  execFileSync(join(dirname(program), 'initdb'), ['-D', dataDir, '-U', USER, '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C'], options);
+  const options = { cwd: home, timeout: INITDB_LIMIT_MS, ...owner };
+  await promisify(execFile)(
+    join(dirname(program), 'initdb'),
+    ['-D', dataDir, '-U', USER, '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C'],
+    options,
+  );
   const [port = 0] = await freePorts(1);
   const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: CONNECTIONS_MAX, synchronous_commit: 'on' };
   const server = new GuardedProcess({
