@@ -109,6 +109,7 @@ class Run {
     try {
       await run();
     } catch (error) {
+      if (this.#stage.isStopping) throw error;
       this.#failedCount += 1;
       console.error(`${what} could not be measured: ${messageOf(error)}`);
     }

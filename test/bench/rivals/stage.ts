@@ -26,9 +26,10 @@ export class Stage {
   /** Where profiles go; undefined: nothing is profiled. */
   readonly profileDir: string | undefined;
   readonly #stops: (() => Promise<void>)[] = [];
+  readonly #absent = new Set<string>();
   #client: ClientMachine | undefined;
-  /** Rivals that are there and would not start. */
-  failedCount = 0;
+  #failedCount = 0;
+  #isStopping = false;
 
   constructor({ folder, options }: { readonly folder: string; readonly options: BenchOptions }) {
     this.folder = folder;
@@ -37,17 +38,26 @@ export class Stage {
     if (this.profileDir !== undefined) mkdirSync(this.profileDir);
   }
 
+  /** Rivals that are there and would not start. */
+  get failedCount(): number {
+    return this.#failedCount;
+  }
+
+  /** Somebody interrupted, or it is over: nothing more is to be measured. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   async startClient(): Promise<ClientMachine> {
     const client = await ClientMachine.start({ profileDir: this.profileDir });
-    this.#client = client;
+    if (this.#isStopping) await client.stop();
+    else this.#client = client;
     return client;
   }
 
   async startOurs(options: { readonly stores: number; readonly isProfiled: boolean }): Promise<OurCluster> {
     const profileDir = options.isProfiled ? this.profileDir : undefined;
-    const ours = await OurCluster.start({ folder: this.folder, stores: options.stores, profileDir });
-    this.#stops.push(() => ours.stop());
-    return ours;
+    return this.#kept(OurCluster.start({ folder: this.folder, stores: options.stores, profileDir }));
   }
 
   /** Those that the parts to be measured need, and that are installed. What is absent is said and left out. */
@@ -66,6 +76,7 @@ export class Stage {
 
   /** Ends all of it. Never rejects: what would not end is said. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     // The client first: to it a server that goes away is a failure.
     await this.#client?.stop();
     const stops = this.#stops.splice(0);
@@ -81,22 +92,30 @@ export class Stage {
     if (!this.#needs(parts)) return undefined;
     const program = findProgram(name);
     if (program === undefined) {
-      console.log(`${name} is not installed, so it is left out (Debian: apt-get install ${debian}, or run with --install)`);
+      if (!this.#absent.has(name))
+        console.log(`${name} is not installed, so it is left out (Debian: apt-get install ${debian}, or run with --install)`);
+      this.#absent.add(name);
       return undefined;
     }
     try {
       return await this.#kept(start(program));
     } catch (error) {
-      this.failedCount += 1;
+      this.#failedCount += 1;
       console.error(`${name} could not be started: ${messageOf(error)}`);
       return undefined;
     }
   }
 
-  async #kept<System extends RivalSystem>(starting: Promise<System>): Promise<System> {
-    const system = await starting;
-    this.#stops.push(() => system.stop());
-    return system;
+  /** What is still starting when everything is stopped is waited for, and stopped as well. */
+  #kept<System extends { stop(): Promise<void> }>(starting: Promise<System>): Promise<System> {
+    // What did not start has ended what it had, and whoever started it said so.
+    this.#stops.push(() =>
+      starting.then(
+        (system) => system.stop(),
+        () => undefined,
+      ),
+    );
+    return starting;
   }
 
   #needs(parts: readonly Part[]): boolean {

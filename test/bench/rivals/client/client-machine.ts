@@ -45,6 +45,7 @@ export class ClientMachine {
   }
 
   #ask<Type extends Answer['type']>(order: Order, type: Type): Promise<Extract<Answer, { type: Type }>> {
+    if (!this.#process.connected) return Promise.reject(new Error('the client process is gone'));
     const answer = this.#answer(type);
     this.#process.send(order);
     return answer;
