@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import { closedLoop } from './client/closed-loop.js';
+import type { Driver } from './client/driver.js';
+import { openLoop } from './client/open-loop.js';
 import type { Measurement } from './figures.js';
 import { verdictsOf } from './goals.js';
 import { parseOptions } from './options.js';
@@ -10,6 +13,7 @@ import { parseBenchmark } from './systems/redis-benchmark.js';
 import { countOf, uidAt } from './uids.js';
 
 describe('bench', () => {
+  const driverOf = (call: Driver['call']): Driver => ({ opsPerCall: 2, call, close: () => undefined });
   const one = (work: Measurement['work'], system: string, round: number, figures: Partial<Measurement>): Measurement => {
     const base = { opsPerSecond: 1_000, p50Ms: 1, p99Ms: 2, p999Ms: 3, serverCpuUs: 4, clientCpuUs: 5, opCount: 6, residentMiB: 7 };
     return { ...base, work, system, round, ...figures };
@@ -138,6 +142,55 @@ describe('bench', () => {
       { frame: 'take  src/alloc/counters.js:7', share: 70 / 80 },
       { frame: '(anonymous)', share: 10 / 80 },
     ]);
+  });
+
+  it('asks in a closed loop for as much as there are callers, and counts what came within the time', async () => {
+    let [underWay, most, asked] = [0, 0, 0];
+    const driver = driverOf(() => {
+      asked += 1;
+      underWay += 1;
+      most = Math.max(most, underWay);
+      return new Promise((resolve) => void setImmediate(resolve)).finally(() => {
+        underWay -= 1;
+      });
+    });
+    const { opCount, opsPerSecond, p50Ms } = await closedLoop(driver, () => 7, { callers: 3, warmUpMs: 2, measureMs: 10, pids: [] });
+    expect([most, underWay]).to.deep.equal([3, 0]);
+    // Each call brings two numbers.
+    expect(opCount / 2).to.be.within(1, asked);
+    expect(opsPerSecond).to.be.within(1, opCount / 0.01);
+    expect(p50Ms).to.be.greaterThan(0);
+  });
+
+  it('asks in an open loop for every call that is due, and counts its latency from then, however long it could not be made', async () => {
+    const uids: number[] = [];
+    let isHeld = true;
+    const waiting: (() => void)[] = [];
+    const driver = driverOf(async (draw) => {
+      uids.push(draw());
+      if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve));
+    });
+    const load = openLoop(driver, () => 7, { ratePerSecond: 1_000_000, seconds: 0.01, warmUpSeconds: 0.001 });
+    // 11,000 are due within 11 ms, and no more than so many are ever under way.
+    while (uids.length < 4_096) await new Promise((resolve) => void setImmediate(resolve));
+    const beginMs = performance.now();
+    while (performance.now() < beginMs + 20) await new Promise((resolve) => void setImmediate(resolve));
+    expect(uids).to.have.length(4_096);
+    isHeld = false;
+    for (const settle of waiting) settle();
+    const { p50Ms, maxMs } = await load;
+    expect(uids).to.have.length(11_000);
+    expect(maxMs).to.be.greaterThan(15);
+    expect(p50Ms).to.be.greaterThan(8);
+  });
+
+  it('ends an open loop with the first failure', async () => {
+    const driver = driverOf(() => Promise.reject(new Error('no number')));
+    let failure: unknown;
+    await openLoop(driver, () => 7, { ratePerSecond: 1_000, seconds: 1, warmUpSeconds: 0 }).catch((error: unknown) => {
+      failure = error;
+    });
+    expect(failure).to.be.an('error').with.property('message', 'no number');
   });
 
   it('refuses options that make no measurement, and names the rule', () => {

@@ -4,6 +4,7 @@ import { type Cell, cellsOf, measure } from './cells.js';
 import type { ClientMachine } from './client/client-machine.js';
 import type { Measurement } from './figures.js';
 import { measureMemory } from './memory.js';
+import { measureOpenLoop, type Offer, offersOf } from './open-loops.js';
 import type { Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
 import { measureScaling } from './scaling.js';
 import { showFixed, showNumber } from './show.js';
@@ -76,6 +77,7 @@ class Run {
       await this.#round(cells, round);
       if (options.parts.has('scale')) await this.#scale(ours, client, round);
     }
+    if (options.parts.has('open')) for (const offer of offersOf(ours, rivals)) await this.#open(offer, ours, client);
   }
 
   /** Each cell comes first equally often. */
@@ -102,6 +104,17 @@ class Run {
           `round ${round + 1}  ${showNumber(one.size, 0)} ${one.dimension}: ${showNumber(one.opsPerSecond, 0)}/s, ${showFixed(one.entriesPerSecond, 1)} entries/s in the stores`,
         );
       }
+    });
+  }
+
+  async #open(offer: Offer, ours: OurCluster, client: ClientMachine): Promise<void> {
+    await this.#tried(`${offer.name} at ${offer.ratePerSecond}/s`, async () => {
+      const found = await measureOpenLoop(offer, ours, client, this.#stage.options.openSeconds);
+      this.#openLoops.push(found);
+      console.log(
+        `open loop  ${offer.name.padEnd(24)}  ${showNumber(offer.ratePerSecond, 0).padStart(9)}/s  p50 ${showFixed(found.p50Ms, 3)} ms  ` +
+          `p99.9 ${showFixed(found.p999Ms, 3)} ms  longest ${showFixed(found.maxMs, 1)} ms`,
+      );
     });
   }
 

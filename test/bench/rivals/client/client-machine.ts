@@ -6,6 +6,7 @@ import type { Target } from '../system.js';
 import type { Uids } from '../uids.js';
 import type { ClosedLoad } from './closed-loop.js';
 import type { Answer, Order } from './messages.js';
+import type { OpenFigures, OpenLoad } from './open-loop.js';
 
 const EXIT_LIMIT_MS = 10_000;
 
@@ -27,6 +28,11 @@ export class ClientMachine {
 
   async closed(target: Target, uids: Uids, load: ClosedLoad): Promise<Figures> {
     const { figures } = await this.#ask({ type: 'closed', target, uids, load }, 'measured');
+    return figures;
+  }
+
+  async open(target: Target, uids: Uids, load: OpenLoad): Promise<OpenFigures> {
+    const { figures } = await this.#ask({ type: 'open', target, uids, load }, 'offered');
     return figures;
   }
 

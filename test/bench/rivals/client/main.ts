@@ -7,6 +7,7 @@ import { closedLoop } from './closed-loop.js';
 import type { Driver } from './driver.js';
 import { openEtcd } from './etcd-driver.js';
 import type { Answer, Order } from './messages.js';
+import { openLoop } from './open-loop.js';
 import { openPostgres } from './postgres-driver.js';
 import { openRedis } from './redis-driver.js';
 import { openSeqsvr } from './seqsvr-driver.js';
@@ -22,6 +23,11 @@ async function carryOut(order: Order): Promise<Answer> {
       const { target, uids, load } = order;
       const draw = drawerOf(uids);
       return { type: 'measured', figures: await closedLoop(await driverTo(target, draw), draw, load) };
+    }
+    case 'open': {
+      const { target, uids, load } = order;
+      const draw = drawerOf(uids);
+      return { type: 'offered', figures: await openLoop(await driverTo(target, draw), draw, load) };
     }
     case 'touch':
       await touch(order);
