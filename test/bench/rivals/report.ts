@@ -32,7 +32,7 @@ export function report(results: Results): string {
   const { measurements, openLoops, scalings } = results;
   const rows = uniqueRows(measurements);
   const blocks = [
-    rows.length === 0 ? [] : aligned([COLUMNS, ...rows.map((row) => cellsOf(results, row))], 2),
+    rows.length === 0 ? [] : [...aligned([COLUMNS, ...rows.map((row) => cellsOf(results, row))], 2), ...idleLines(results)],
     openLoops.length === 0 ? [] : aligned([OPEN_COLUMNS, ...openRows(results)], 2),
     scalings.length === 0 ? [] : aligned([SCALE_COLUMNS, ...scaleRows(results)], 1),
     goalLines(results),
@@ -41,6 +41,14 @@ export function report(results: Results): string {
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))
     .join('\n\n');
+}
+
+function idleLines({ idle }: Results): readonly string[] {
+  if (idle === undefined) return [];
+  const ms = (value: number): string => `${showNumber(value, 1)} ms/s`;
+  return [
+    `in every figure of ours, what it takes with nothing to do: AllocSvr ${ms(idle.allocMsPerSecond)}, StoreSvrs ${ms(idle.storesMsPerSecond)} of a processor`,
+  ];
 }
 
 function uniqueRows(measurements: readonly Row[]): readonly Row[] {

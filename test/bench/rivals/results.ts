@@ -37,6 +37,13 @@ export interface Takeover {
   readonly bytesPerUid: number;
 }
 
+/** What our cluster takes while nobody asks for anything, in ms of processor time a second: a part of every figure of ours. */
+export interface Idle {
+  readonly allocMsPerSecond: number;
+  /** Of all StoreSvrs together. */
+  readonly storesMsPerSecond: number;
+}
+
 /** Everything that one run measured. */
 export interface Results {
   readonly measurements: readonly Measurement[];
@@ -44,6 +51,7 @@ export interface Results {
   readonly scalings: readonly Scaling[];
   readonly memory: Memory | undefined;
   readonly takeover: Takeover | undefined;
+  readonly idle: Idle | undefined;
 }
 
 /** A row of the table. */

@@ -23,7 +23,7 @@ describe('bench', () => {
     return { ...base, system, targetPerSecond, ...figures };
   };
   const results = (some: Partial<Results>): Results => {
-    return { measurements: [], openLoops: [], scalings: [], memory: undefined, takeover: undefined, ...some };
+    return { measurements: [], openLoops: [], scalings: [], memory: undefined, takeover: undefined, idle: undefined, ...some };
   };
   const reached = (some: Partial<Results>, goal: number): (boolean | undefined)[] =>
     verdictsOf(results(some))

@@ -5,7 +5,8 @@ import type { ClientMachine } from './client/client-machine.js';
 import type { Measurement } from './figures.js';
 import { measureMemory } from './memory.js';
 import { measureOpenLoop, type Offer, offersOf } from './open-loops.js';
-import type { Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
+import { measureIdle } from './idle.js';
+import type { Idle, Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
 import { measureScaling } from './scaling.js';
 import { showFixed, showNumber } from './show.js';
 import type { Rivals, Stage } from './stage.js';
@@ -33,6 +34,7 @@ class Run {
   readonly #scalings: Scaling[] = [];
   #memory: Memory | undefined;
   #takeover: Takeover | undefined;
+  #idle: Idle | undefined;
   #failedCount = 0;
 
   constructor(stage: Stage) {
@@ -50,7 +52,10 @@ class Run {
     const [stage] = await Promise.all([isLoaded ? this.#startAll() : undefined, options.parts.has('memory') ? this.#memoryPart(client) : undefined]);
     if (stage !== undefined) await this.#loads(client, stage);
     const [measurements, openLoops, scalings] = [this.#measurements, this.#openLoops, this.#scalings];
-    return { results: { measurements, openLoops, scalings, memory: this.#memory, takeover: this.#takeover }, failedCount: this.#failedCount };
+    return {
+      results: { measurements, openLoops, scalings, memory: this.#memory, takeover: this.#takeover, idle: this.#idle },
+      failedCount: this.#failedCount,
+    };
   }
 
   async #startAll(): Promise<{ readonly ours: OurCluster; readonly rivals: Rivals }> {
@@ -72,6 +77,7 @@ class Run {
   async #loads(client: ClientMachine, { ours, rivals }: { readonly ours: OurCluster; readonly rivals: Rivals }): Promise<void> {
     const { options } = this.#stage;
     const cells = cellsOf({ options, ours, client, rivals });
+    this.#idle = await measureIdle(ours, options.seconds);
     for (const cell of cells) await this.#tried(cell.name, () => cell.run(options.seconds * HEAT_UP_SHARE));
     for (let round = 0; round < options.rounds; round += 1) {
       await this.#round(cells, round);

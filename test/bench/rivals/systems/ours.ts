@@ -48,11 +48,15 @@ export class OurCluster {
 
   /** As one of the systems, reached in one of its ways. */
   as(name: string, target: Target): RivalSystem {
-    return { name, target, pids: [...this.#cluster.pids.keys()], isShared: false, stop: () => this.stop() };
+    return { name, target, pids: this.pids, isShared: false, stop: () => this.stop() };
   }
 
   get endpoints(): readonly string[] {
     return this.#cluster.endpoints;
+  }
+
+  get pids(): readonly number[] {
+    return [...this.#cluster.pids.keys()];
   }
 
   get allocPid(): number {
