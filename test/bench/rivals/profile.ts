@@ -1,7 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { aligned, showFixed } from './show.js';
 
 const FRAMES_SHOWN = 25;
+/** Waiting, and what the profiler itself takes to begin. */
+const NOT_WORK: ReadonlySet<string> = new Set(['(idle)', 'dispatch']);
+const PROFILER = new URL('./profiler.js', import.meta.url).href;
+
+/** What a process needs in its environment to leave a profile in a folder; `profileDir` undefined: nothing. */
+export function profiledEnv(name: string, profileDir: string | undefined): Readonly<Record<string, string>> {
+  return profileDir === undefined ? {} : { NODE_OPTIONS: `--import=${PROFILER}`, SEQSVR_BENCH_PROFILE: join(profileDir, `${name}.cpuprofile`) };
+}
+
+/** Begins the profile of a process, or ends it. */
+export function toggleProfile(pid: number): void {
+  process.kill(pid, 'SIGUSR2');
+}
 
 /** The parts of a .cpuprofile that are looked at. */
 interface CpuProfile {
@@ -22,7 +36,7 @@ export function topFramesOf({ nodes, samples, timeDeltas }: CpuProfile): readonl
   for (const [at, id] of samples.entries()) {
     const name = names.get(id) ?? '(unknown)';
     const us = timeDeltas[at] ?? 0;
-    if (name === '(idle)') continue;
+    if (NOT_WORK.has(name)) continue;
     totalUs += us;
     took.set(name, (took.get(name) ?? 0) + us);
   }

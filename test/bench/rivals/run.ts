@@ -6,6 +6,7 @@ import type { Measurement } from './figures.js';
 import { measureMemory } from './memory.js';
 import { measureOpenLoop, type Offer, offersOf } from './open-loops.js';
 import { measureIdle } from './idle.js';
+import { toggleProfile } from './profile.js';
 import type { Idle, Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
 import { measureScaling } from './scaling.js';
 import { showFixed, showNumber } from './show.js';
@@ -79,11 +80,14 @@ class Run {
     const cells = cellsOf({ options, ours, client, rivals });
     this.#idle = await measureIdle(ours, options.seconds);
     for (const cell of cells) await this.#tried(cell.name, () => cell.run(options.seconds * HEAT_UP_SHARE));
+    const profiled = options.isProfiled ? [ours.allocPid, client.pid] : [];
+    for (const pid of profiled) toggleProfile(pid);
     for (let round = 0; round < options.rounds; round += 1) {
       await this.#round(cells, round);
       if (options.parts.has('scale')) await this.#scale(ours, client, round);
     }
     if (options.parts.has('open')) for (const offer of offersOf(ours, rivals)) await this.#open(offer, ours, client);
+    for (const pid of profiled) toggleProfile(pid);
   }
 
   /** Each cell comes first equally often. */

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Figures } from '../figures.js';
+import { profiledEnv } from '../profile.js';
 import type { Target } from '../system.js';
 import type { Uids } from '../uids.js';
 import type { ClosedLoad } from './closed-loop.js';
@@ -20,10 +21,14 @@ export class ClientMachine {
 
   /** `profileDir`: where it leaves its profile when it ends. */
   static async start({ profileDir }: { readonly profileDir: string | undefined }): Promise<ClientMachine> {
-    const execArgv = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`, '--cpu-prof-name=client.cpuprofile'];
-    const machine = new ClientMachine(fork(fileURLToPath(new URL('./main.js', import.meta.url)), [], { execArgv }));
+    const env = { ...process.env, ...profiledEnv('client', profileDir) };
+    const machine = new ClientMachine(fork(fileURLToPath(new URL('./main.js', import.meta.url)), [], { env }));
     await machine.#answer('ready');
     return machine;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   async closed(target: Target, uids: Uids, load: ClosedLoad): Promise<Figures> {

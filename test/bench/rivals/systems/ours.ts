@@ -1,16 +1,13 @@
-import { pathToFileURL } from 'node:url';
-import { join } from 'node:path';
-import { projectRoot } from '../../../project-root.js';
 import { TestCluster } from '../../../jepsen/cluster.js';
 import { freePorts } from '../../../jepsen/ports.js';
 import { metricOf } from '../../metric.js';
+import { profiledEnv } from '../profile.js';
 import type { RivalSystem, Target } from '../system.js';
 
 /** The article's section. */
 export const UIDS_PER_SECTION = 100_000;
 /** As many as the widest load touches; those that nobody asks for cost nothing. */
 export const SECTIONS = 10_000;
-const PROFILER = pathToFileURL(join(projectRoot, 'dist', 'test', 'bench', 'rivals', 'profiler.js')).href;
 
 export interface OurOptions {
   /** Where its folder is made. */
@@ -34,14 +31,13 @@ export class OurCluster {
   static async start({ folder, stores, profileDir }: OurOptions): Promise<OurCluster> {
     const [port] = await freePorts(1);
     const adminListen = `127.0.0.1:${port}`;
-    const profiled = { NODE_OPTIONS: `--import=${PROFILER}`, SEQSVR_BENCH_PROFILE: `${profileDir}/alloc.cpuprofile` };
     const cluster = await TestCluster.start({
       stores,
       allocs: 1,
       storeConfig: { geometry: { firstUid: 0, lastUid: SECTIONS * UIDS_PER_SECTION - 1, uidsPerSection: UIDS_PER_SECTION } },
       allocConfig: { adminListen },
       parentFolder: folder,
-      placeOf: (name) => ({ host: '127.0.0.1', env: profileDir !== undefined && name.startsWith('alloc') ? profiled : {} }),
+      placeOf: (name) => ({ host: '127.0.0.1', env: name.startsWith('alloc') ? profiledEnv('alloc', profileDir) : {} }),
     });
     return new OurCluster(cluster, `http://${adminListen}/metrics`);
   }
