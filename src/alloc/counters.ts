@@ -144,6 +144,12 @@ export class SectionCounters {
     return last;
   }
 
+  /** As takeAtOnce(), for the last number that was handed out: negative, too, when none was. */
+  currentAtOnce(slot: Slot, floor: Distance): Distance {
+    const current = this.#pages[slot >>> PAGE_BITS]?.[slot & (SLOTS_PER_PAGE - 1)] ?? 0;
+    return current === 0 || current < floor ? -1 : current;
+  }
+
   /** The largest limit for takeAtOnce() that numbers up to `seq` may have; negative: none. */
   limitUpTo(seq: bigint): Distance {
     const distance = seq - this.#defaultSeq;

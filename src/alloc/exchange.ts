@@ -3,7 +3,8 @@ import { SeqError } from '../base/errors.js';
 import { OPS_TIMEOUT_DEFAULT_MS, OPS_TIMEOUT_MAX_MS } from '../rpc/limits.js';
 import type { OpsFrame, OpsServerStream } from '../rpc/ops-codec.js';
 import type { Handlers } from '../rpc/server.js';
-import { askAt, type FrameServer, type WaitingOp } from './frame-server.js';
+import { askAt, type FrameServer, tooManyWait, type WaitingOp } from './frame-server.js';
+import type { SectionId } from '../model/ids.js';
 import { LateAnswers } from './late-answers.js';
 import type { AllocNode, Confirmed, Patience } from './node.js';
 import { routeFor } from './route-reply.js';
@@ -31,6 +32,15 @@ export interface ExchangeOptions {
   /** Waits for a table that the caller has heard of; undefined: there is nothing to wait for. */
   readonly whenHeard: (frame: OpsFrame, patience: Patience) => Promise<void> | undefined;
   readonly onOver: (exchange: Exchange) => void;
+}
+
+interface Later {
+  readonly frame: OpsFrame;
+  readonly waiting: readonly WaitingOp[];
+  readonly patience: Patience;
+  readonly confirmed: Confirmed | undefined;
+  /** An earlier reply carried the route. */
+  readonly isRouteTold: boolean;
 }
 
 /**
@@ -77,9 +87,12 @@ export class Exchange {
     const patience: Patience = { deadlineMs: now.monoMs + timeoutMs, isCancelled: () => this.#isOver };
     const heard = whenHeard(frame, patience);
     if (heard === undefined && !frame.strict && !isStrict) {
-      const waiting = this.#options.frames.serve(frame, { now });
+      this.#answer(frame, this.#options.frames.serve(frame, { now }), patience, undefined);
+      return;
+    }
+    if (!this.#options.frames.entered(frame.opCount)) {
+      this.#options.frames.refuse(frame, tooManyWait());
       this.#reply(frame, true);
-      if (waiting.length > 0) this.#wait(frame, waiting, patience, undefined);
       return;
     }
     this.#begin(frame);
@@ -89,21 +102,25 @@ export class Exchange {
   /** After a table that is on its way, or after ownership was confirmed. */
   async #serveLater(frame: OpsFrame, patience: Patience, heard: Promise<void> | undefined): Promise<void> {
     const { frames, clock, isStrict } = this.#options;
-    await heard;
-    const confirmed = frame.strict || isStrict ? await this.#confirm(frame, patience) : undefined;
+    let confirmed: Confirmed | SeqError | undefined;
+    try {
+      await heard;
+      if (frame.strict || isStrict) confirmed = await this.#confirm(frame, patience);
+    } finally {
+      frames.left(frame.opCount);
+    }
     if (this.#isOver) return;
-    if (confirmed instanceof SeqError) frames.refuse(frame, confirmed);
-    const waiting = confirmed instanceof SeqError ? [] : frames.serve(frame, { now: clock.now(), confirmed });
-    this.#reply(frame, true);
-    if (waiting.length > 0) this.#wait(frame, waiting, patience, confirmed instanceof SeqError ? undefined : confirmed);
-    else this.#done(frame);
+    if (confirmed instanceof SeqError) this.#answer(frame, frames.refuse(frame, confirmed), patience, undefined);
+    else this.#answer(frame, frames.serve(frame, { now: clock.now(), confirmed }), patience, confirmed);
   }
 
-  /** Operations that are none, or of nobody's section, fail alone later: here they have no section to ask about. */
+  /** Operations that are none fail alone later: here they have no section to ask about. */
   async #confirm(frame: OpsFrame, patience: Patience): Promise<Confirmed | SeqError> {
     const { node } = this.#options;
     try {
-      const sections = new Set<Parameters<AllocNode['at']>[0]>();
+      // Before the set is known no section is.
+      void node.geometry;
+      const sections = new Set<SectionId>();
       for (let place = 0; place < frame.opCount; place++) {
         const ask = orError(() => askAt(node, frame, place));
         if (!(ask instanceof SeqError)) sections.add(ask.section);
@@ -115,25 +132,37 @@ export class Exchange {
     }
   }
 
-  #wait(frame: OpsFrame, waiting: readonly WaitingOp[], patience: Patience, confirmed: Confirmed | undefined): void {
+  /** Sends what is in the draft; what must wait is answered by later replies. */
+  #answer(frame: OpsFrame, waiting: readonly WaitingOp[], patience: Patience, confirmed: Confirmed | undefined): void {
+    const isRouteTold = this.#reply(frame, true);
+    if (waiting.length === 0) this.#done(frame);
+    else this.#wait({ frame, waiting, patience, confirmed, isRouteTold });
+  }
+
+  #wait({ frame, waiting, patience, confirmed, isRouteTold }: Later): void {
     this.#begin(frame);
-    const { node, frames, figures } = this.#options;
+    const { node, frames, figures, clock } = this.#options;
     figures.lateOpCount += waiting.length;
+    let isFirst = !isRouteTold;
     const late = new LateAnswers({
       node,
+      clock,
       waiting,
       patience,
       confirmed,
       flush: (write) => {
         frames.draft.begin();
         write(frames.draft);
-        this.#reply(frame, false);
+        if (this.#reply(frame, isFirst)) isFirst = false;
       },
     });
-    void late.run().then(
-      () => this.#done(frame),
-      (error: unknown) => this.#fail(error),
-    );
+    void late
+      .run()
+      .finally(() => frames.left(waiting.length))
+      .then(
+        () => this.#done(frame),
+        (error: unknown) => this.#fail(error),
+      );
   }
 
   #begin(frame: OpsFrame): void {
@@ -142,20 +171,22 @@ export class Exchange {
   }
 
   #done(frame: OpsFrame): void {
-    this.#pending.delete(frame.id);
-    if (this.#isOver) return;
+    // Most frames never were: they are over in the turn in which they came.
+    if (this.#isOver || !this.#pending.delete(frame.id)) return;
     if (this.#isEnding && this.#pending.size === 0) return this.#end();
     this.#resume();
   }
 
-  /** Writes what the draft has. The route rides on the first reply of a frame. */
-  #reply(frame: OpsFrame, isFirst: boolean): void {
+  /** Writes what the draft has; false: it has nothing. The route rides on the first reply of a frame. */
+  #reply(frame: OpsFrame, isFirst: boolean): boolean {
     const { node, frames } = this.#options;
-    if (this.#isOver || frames.draft.answerCount === 0) return;
+    if (this.#isOver || frames.draft.answerCount === 0) return false;
     const route = isFirst ? routeFor(node, frame.routingVersion) : undefined;
-    if (this.#stream.write(frames.draft.encode({ id: frame.id, opCount: frame.opCount, route }))) return;
-    this.#isFull = true;
-    this.#stream.pause();
+    if (!this.#stream.write(frames.draft.encode({ id: frame.id, opCount: frame.opCount, route }))) {
+      this.#isFull = true;
+      this.#stream.pause();
+    }
+    return true;
   }
 
   #onDrain(): void {

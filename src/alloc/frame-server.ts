@@ -14,6 +14,11 @@ const EXACT_MAX = 2 ** 53 - 1;
 /** Below every counter: no floor was given. */
 const NO_FLOOR = -1;
 
+/** Operations of frames that may wait in this AllocSvr at the same time; more are told to come back. */
+export const LATE_OPS_MAX = 100_000;
+/** What the turned-away are told to wait, in ms: a few commits. */
+const FULL_RETRY_AFTER_MS = 50;
+
 /** An operation that must wait: for a raise, or for a section on the move. `count` 0: it asks for the last number handed out. */
 export interface WaitingOp {
   readonly place: number;
@@ -30,21 +35,36 @@ export class FrameServer {
   readonly draft = new ReplyDraft();
   /** Of the set, once it is known. */
   #grid: Grid | undefined;
+  /** Operations that wait, of all streams. */
+  #lateCount = 0;
 
   constructor(node: AllocNode) {
     this.#node = node;
   }
 
-  /** Numbers whose section refuses them for one reason need only one error, and errors cost much. */
+  /** Answers into the draft what can be answered at once, by the lease at `now`, and returns what must wait. `confirmed`: of a STRICT frame. */
   serve(frame: OpsFrame, { now, confirmed }: { readonly now: Instant; readonly confirmed?: Confirmed | undefined }): readonly WaitingOp[] {
     this.draft.begin();
     const refusal = this.#node.refusalAt(now);
     if (refusal !== undefined) return this.refuse(frame, refusal);
     this.#grid ??= gridOf(this.#node.registration?.geometry);
-    const slow = new SlowWay({ node: this.#node, frame, now, confirmed, draft: this.draft });
-    if (confirmed === undefined && this.#grid !== undefined) this.#loop(frame, this.#grid, slow);
+    const slow = new SlowWay({ node: this.#node, frame, now, confirmed, draft: this.draft, room: LATE_OPS_MAX - this.#lateCount });
+    if (this.#grid !== undefined) this.#loop(frame, this.#grid, slow);
     else for (let place = 0; place < frame.opCount; place++) slow.serve(place);
+    this.#lateCount += slow.waiting.length;
     return slow.waiting;
+  }
+
+  /** So many operations wait from here until left(): for a table, or for a confirmation. False: too many wait already. */
+  entered(opCount: number): boolean {
+    if (this.#lateCount + opCount > LATE_OPS_MAX) return false;
+    this.#lateCount += opCount;
+    return true;
+  }
+
+  /** So many of those that waited, by entered() or by serve(), do not any more. */
+  left(opCount: number): void {
+    this.#lateCount -= opCount;
   }
 
   /** Every operation fails for one reason. */
@@ -57,25 +77,27 @@ export class FrameServer {
   #loop({ opCount, uids, counts, floors }: OpsFrame, { firstLow, firstHigh, uidsPerSection, offsetMax }: Grid, slow: SlowWay): void {
     const { draft } = this;
     let takenCount = 0;
+    const { confirmed } = slow;
     for (let place = 0; place < opCount; place++) {
       const offset = (uids.high(place) - firstHigh) * TWO_32 + (uids.low(place) - firstLow);
       const count = counts === undefined ? 1 : counts.low(place);
       const section = offset >= 0 && offset <= offsetMax ? Math.floor(offset / uidsPerSection) : -1;
       const allocator = section < 0 ? undefined : this.#node.at(section as SectionId);
-      if (allocator === undefined || count === 0 || count > RANGE_COUNT_MAX) {
+      if (allocator === undefined || count > RANGE_COUNT_MAX || (confirmed !== undefined && confirmed.get(allocator.section) !== allocator)) {
         slow.serve(place);
         continue;
       }
       const { defaultLow, defaultHigh } = allocator;
       // Far from exact only where it is far from every counter of a page that the fast way knows.
       const floor = floors === undefined ? NO_FLOOR : (floors.high(place) - defaultHigh) * TWO_32 + (floors.low(place) - defaultLow);
-      const last = allocator.takeAtOnce((offset - section * uidsPerSection) as Slot, count, floor);
+      const slot = (offset - section * uidsPerSection) as Slot;
+      const last = count === 0 ? allocator.currentAtOnce(slot, floor) : allocator.takeAtOnce(slot, count, floor);
       if (last < 0) {
         slow.serve(place);
         continue;
       }
       takenCount += count;
-      const low = defaultLow + (last - count + 1);
+      const low = defaultLow + (count === 0 ? last : last - count + 1);
       draft.number(place, low, low < TWO_32 ? defaultHigh : defaultHigh + 1, allocator.epoch);
     }
     if (takenCount > 0) this.#node.tookAtOnce(takenCount);
@@ -90,16 +112,23 @@ interface SlowParts {
   readonly now: Instant;
   readonly confirmed: Confirmed | undefined;
   readonly draft: ReplyDraft;
+  /** How many may wait. */
+  readonly room: number;
 }
 
 /** The operations of one frame that need more than the loop knows; one by one, as unary calls are served. */
 class SlowWay {
   readonly #parts: SlowParts;
+  /** A section that is not served refuses all its uids for one reason: one error is enough, and errors cost much. */
   #refusals: Map<SectionId, SeqError> | undefined;
   #waiting: WaitingOp[] | undefined;
 
   constructor(parts: SlowParts) {
     this.#parts = parts;
+  }
+
+  get confirmed(): Confirmed | undefined {
+    return this.#parts.confirmed;
   }
 
   get waiting(): readonly WaitingOp[] {
@@ -114,12 +143,19 @@ class SlowWay {
       section = ask.section;
       const known = this.#refusals?.get(section);
       if (known !== undefined) draft.failed(place, known, node.table?.version);
-      else if (!this.#answer(place, ask)) (this.#waiting ??= []).push({ place, ask });
+      else if (!this.#answer(place, ask)) this.#wait({ place, ask });
     } catch (error) {
       if (!SeqError.is(error)) throw error;
-      if (section !== undefined && isOfSection(error)) (this.#refusals ??= new Map()).set(section, error);
+      // Only an open section looks at a counter, and may refuse one uid and serve the next.
+      if (section !== undefined && node.at(section)?.isOpen !== true) (this.#refusals ??= new Map()).set(section, error);
       draft.failed(place, error, node.table?.version);
     }
+  }
+
+  #wait(op: WaitingOp): void {
+    this.#waiting ??= [];
+    if (this.#waiting.length >= this.#parts.room) throw tooManyWait();
+    this.#waiting.push(op);
   }
 
   /** False: it must wait. */
@@ -139,9 +175,8 @@ class SlowWay {
   }
 }
 
-/** A floor above the counter is between one call and its uid; what these say is true of the whole section. */
-function isOfSection(error: SeqError): boolean {
-  return error.code === 'NOT_OWNER';
+export function tooManyWait(): SeqError {
+  return new SeqError('RESOURCE_EXHAUSTED', `${LATE_OPS_MAX} operations of frames wait already`, { retryAfterMs: FULL_RETRY_AFTER_MS });
 }
 
 /** One operation, checked. Throws INVALID_ARGUMENT, or UNAVAILABLE while the set is not known. */

@@ -1,16 +1,20 @@
+import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { SectionId } from '../model/ids.js';
 import type { WaitingOp } from './frame-server.js';
 import type { AllocNode, Confirmed, Current, Patience, Taken } from './node.js';
 import type { ReplyDraft } from './reply-draft.js';
 
+type Outcome = Taken | Current | SeqError;
+
 interface Settled {
   readonly op: WaitingOp;
-  readonly outcome: Taken | Current | SeqError;
+  readonly outcome: Outcome;
 }
 
 export interface LateAnswersOptions {
   readonly node: Pick<AllocNode, 'next' | 'current' | 'table'>;
+  readonly clock: Pick<Clock, 'defer'>;
   readonly waiting: readonly WaitingOp[];
   readonly patience: Patience;
   /** For a STRICT frame. */
@@ -31,7 +35,7 @@ export class LateAnswers {
     this.#options = options;
   }
 
-  /** Resolves once each of them was answered. Rejects with a bug only. */
+  /** Resolves once each of them was answered, or the caller went away. Rejects with a bug only. */
   async run(): Promise<void> {
     const bySection = new Map<SectionId, WaitingOp[]>();
     for (const op of this.#options.waiting) {
@@ -44,21 +48,31 @@ export class LateAnswers {
   }
 
   async #each(ops: readonly WaitingOp[]): Promise<void> {
+    let timeout: SeqError | undefined;
     for (const op of ops) {
-      const outcome = await this.#settle(op);
-      // The first one of a turn sends what all others of that turn add.
-      if (this.#settled.push({ op, outcome }) === 1) queueMicrotask(() => queueMicrotask(() => this.#flush()));
+      // Nothing more is taken for who went away.
+      if (this.#options.patience.isCancelled()) return;
+      const asked = timeout ?? this.#ask(op);
+      const outcome = asked instanceof Promise ? await asked : asked;
+      // All have the same deadline.
+      if (SeqError.is(outcome, 'TIMEOUT')) timeout = outcome;
+      this.#settle({ op, outcome });
     }
   }
 
-  async #settle({ ask }: WaitingOp): Promise<Taken | Current | SeqError> {
+  #ask({ ask }: WaitingOp): Outcome | Promise<Outcome> {
     const { node, patience, confirmed } = this.#options;
     try {
-      return await (ask.count === 0 ? node.current(ask, patience, confirmed) : node.next(ask, patience, confirmed));
+      const answer = ask.count === 0 ? node.current(ask, patience, confirmed) : node.next(ask, patience, confirmed);
+      return answer instanceof Promise ? answer.catch(refusalOf) : answer;
     } catch (error) {
-      if (SeqError.is(error)) return error;
-      throw error;
+      return refusalOf(error);
     }
+  }
+
+  /** What settles while one reply of the store is taken in travels together. */
+  #settle(settled: Settled): void {
+    if (this.#settled.push(settled) === 1) this.#options.clock.defer(() => this.#flush());
   }
 
   #flush(): void {
@@ -71,7 +85,12 @@ export class LateAnswers {
   }
 }
 
-function write(draft: ReplyDraft, place: number, outcome: Settled['outcome'], version: Parameters<ReplyDraft['failed']>[2]): void {
+function refusalOf(error: unknown): SeqError {
+  if (SeqError.is(error)) return error;
+  throw error;
+}
+
+function write(draft: ReplyDraft, place: number, outcome: Outcome, version: Parameters<ReplyDraft['failed']>[2]): void {
   if (outcome instanceof SeqError) draft.failed(place, outcome, version);
   else if ('first' in outcome) draft.seq(place, outcome.first, outcome.epoch);
   else if (outcome.exact) draft.seq(place, outcome.seq, outcome.epoch);

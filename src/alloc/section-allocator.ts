@@ -159,6 +159,11 @@ export class SectionAllocator {
     return last;
   }
 
+  /** As takeAtOnce(), for the last number that was handed out. */
+  currentAtOnce(slot: Slot, floor: number): number {
+    return this.#fastLimit < 0 ? -1 : this.#counters.currentAtOnce(slot, floor);
+  }
+
   /**
    * Resolves when the window may be large enough for `count` numbers, or when this object was sealed or lost: whoever
    * waited must check everything again. Rejects with TIMEOUT at `deadlineMs` of the clock, with RESOURCE_EXHAUSTED at

@@ -1,24 +1,27 @@
 import type { AllocEvent } from '../alloc/events.js';
-import type { AllocNode } from '../alloc/node.js';
+import type { AllocServer } from '../alloc/server.js';
 import type { Clock } from '../base/clock.js';
 import { observeTypes } from '../base/observe.js';
 import { AllocMetrics, type AllocReading } from '../ops/alloc-metrics.js';
 import { Metrics } from '../ops/metrics.js';
 import type { Telemetry } from './admin.js';
 
-export type AllocTelemetry = Telemetry<AllocEvent, AllocNode>;
+/** What an AllocSvr shows of itself. */
+type Watched = Pick<AllocServer, 'node' | 'exchangeFigures'>;
+
+export type AllocTelemetry = Telemetry<AllocEvent, Watched>;
 
 /** Joins an AllocSvr and its metrics: neither knows the other. `version` is the program's. */
 export function allocTelemetry({ version, clock }: { readonly version: string; readonly clock: Clock }): AllocTelemetry {
-  let node: AllocNode | undefined;
+  let server: Watched | undefined;
   const metrics = new Metrics({ version });
-  const alloc = new AllocMetrics(metrics, () => (node === undefined ? undefined : readingOf(node, clock)));
+  const alloc = new AllocMetrics(metrics, () => (server === undefined ? undefined : readingOf(server, clock)));
   return {
     metrics,
     checks: [
-      { name: 'lease valid', isPassed: () => node !== undefined && node.leaseLeftMsAt(clock.now()) > 0 },
-      { name: 'table known', isPassed: () => node?.table !== undefined },
-      { name: 'serving', isPassed: () => node?.isServingAt(clock.now()) === true },
+      { name: 'lease valid', isPassed: () => server !== undefined && server.node.leaseLeftMsAt(clock.now()) > 0 },
+      { name: 'table known', isPassed: () => server?.node.table !== undefined },
+      { name: 'serving', isPassed: () => server?.node.isServingAt(clock.now()) === true },
     ],
     observe: observeTypes<AllocEvent>({
       leaseRenewed: () => alloc.leaseRenewed(),
@@ -36,12 +39,12 @@ export function allocTelemetry({ version, clock }: { readonly version: string; r
       handoffFellBack: () => alloc.handoffFellBack(),
     }),
     watch: (running) => {
-      node = running;
+      server = running;
     },
   };
 }
 
-function readingOf(node: AllocNode, clock: Clock): AllocReading {
+function readingOf({ node, exchangeFigures }: Watched, clock: Clock): AllocReading {
   const now = clock.now();
   return {
     handedOutCount: node.handedOutCount,
@@ -51,5 +54,6 @@ function readingOf(node: AllocNode, clock: Clock): AllocReading {
     residentUidCount: node.residentUidCount,
     headroomRatioMin: node.headroomRatioMin,
     version: node.table?.version,
+    ...exchangeFigures,
   };
 }

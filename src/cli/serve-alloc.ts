@@ -64,6 +64,6 @@ async function startAlloc(config: AllocConfig, context: ProcessContext, telemetr
     onFatal: (error) => context.fail(error),
     version: programVersion(),
   });
-  telemetry?.watch(server.node);
+  telemetry?.watch(server);
   return { address: server.address, stop: () => server.drainAndStop() };
 }

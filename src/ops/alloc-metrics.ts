@@ -14,6 +14,11 @@ export interface AllocReading {
   readonly headroomRatioMin: number;
   /** Undefined before the first table. */
   readonly version: Version | undefined;
+  /** Exchange streams that are open, and what they have carried. */
+  readonly streamCount: number;
+  readonly frameCount: number;
+  readonly opCount: number;
+  readonly lateOpCount: number;
 }
 
 /** An event of which repeats are left out says how many were since the last one told. */
@@ -45,10 +50,15 @@ export class AllocMetrics {
       return reading === undefined ? 0 : of(reading);
     };
     const gauge = (name: string, help: string, of: (reading: AllocReading) => number): void => metrics.gauge(name, help, zeroOr(of));
-    metrics.counterOf(
-      'seqsvr_alloc_sequences_total',
-      'Numbers handed out since the process started.',
-      zeroOr(({ handedOutCount }) => handedOutCount),
+    const counter = (name: string, help: string, of: (reading: AllocReading) => number): void => metrics.counterOf(name, help, zeroOr(of));
+    counter('seqsvr_alloc_sequences_total', 'Numbers handed out since the process started.', ({ handedOutCount }) => handedOutCount);
+    gauge('seqsvr_alloc_streams_open', 'Exchange streams that are open.', ({ streamCount }) => streamCount);
+    counter('seqsvr_alloc_frames_total', 'Frames of Exchange streams that were taken in.', ({ frameCount }) => frameCount);
+    counter('seqsvr_alloc_frame_operations_total', 'Operations of those frames.', ({ opCount }) => opCount);
+    counter(
+      'seqsvr_alloc_frame_operations_late_total',
+      'Those of them that were not answered with their frame: they waited for a raise, or for a section on its way.',
+      ({ lateOpCount }) => lateOpCount,
     );
     gauge('seqsvr_alloc_sections_owned', 'Sections that this AllocSvr owns.', ({ sectionCount }) => sectionCount);
     gauge('seqsvr_alloc_lease_remaining_seconds', 'What is left of the lease; 0: none.', ({ leaseLeftMs }) => leaseLeftMs / 1000);

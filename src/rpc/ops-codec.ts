@@ -100,6 +100,8 @@ export const exchangeMethod: MethodDefinition<Buffer, OpsReply | SeqError> = {
   },
 };
 
+/** Three times what the largest frame takes, for fields that only others know: what is longer costs no time. */
+const FRAME_BYTES_MAX = 64 * 1024;
 /** What a message takes besides its columns and what the generated code writes, in bytes, at most. */
 const HEAD_BYTES_MAX = 96;
 
@@ -134,6 +136,7 @@ export function encodeOpsFrame(frame: OutgoingFrame): Buffer {
 
 /** Throws PROTOCOL for what is no message, INVALID_ARGUMENT for a frame that no caller may send. */
 export function decodeOpsFrame(bytes: Buffer): OpsFrame {
+  if (bytes.length > FRAME_BYTES_MAX) throw invalid(`a frame has at most ${FRAME_BYTES_MAX} bytes, got ${bytes.length}`);
   const frame = steadyFrame(bytes) ?? anyFrame(bytes);
   const { opCount, counts, floors } = frame;
   if (opCount < 1 || opCount > OPS_PER_FRAME_MAX) throw invalid(`a frame has 1 to ${OPS_PER_FRAME_MAX} operations, got ${opCount}`);

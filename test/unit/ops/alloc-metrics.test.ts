@@ -11,6 +11,10 @@ const READING: AllocReading = {
   residentUidCount: 2_048,
   headroomRatioMin: 0.5,
   version: { generation: 1_750_000_000, value: 9 },
+  streamCount: 3,
+  frameCount: 40,
+  opCount: 700,
+  lateOpCount: 6,
 };
 
 describe('AllocMetrics', () => {
@@ -36,6 +40,10 @@ describe('AllocMetrics', () => {
       ['seqsvr_alloc_serving', 1],
       ['seqsvr_alloc_users_resident', 2_048],
       ['seqsvr_alloc_headroom_ratio_min', 0.5],
+      ['seqsvr_alloc_streams_open', 3],
+      ['seqsvr_alloc_frames_total', 40],
+      ['seqsvr_alloc_frame_operations_total', 700],
+      ['seqsvr_alloc_frame_operations_late_total', 6],
       ['seqsvr_route_generation', 1_750_000_000],
       ['seqsvr_route_version', 9],
     ];
