@@ -23,7 +23,7 @@ export interface BenchOptions {
 
 const FULL = { rounds: 5, seconds: 3, openSeconds: 60, touchedUids: 10_000_000 };
 /** Under a minute, start and end included: for a look, not for a claim. */
-const QUICK = { rounds: 1, seconds: 0.6, openSeconds: 4, touchedUids: 2_000_000 };
+const QUICK = { rounds: 1, seconds: 0.6, openSeconds: 3, touchedUids: 2_000_000 };
 
 export const USAGE = `usage: npm run bench [-- OPTION...]
   --quick            under a minute: ${QUICK.rounds} round of ${QUICK.seconds} s, open loops of ${QUICK.openSeconds} s

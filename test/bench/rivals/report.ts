@@ -17,7 +17,7 @@ const COLUMNS = [
   'ours: ops/s x',
   'ours: CPU x',
 ];
-const OPEN_COLUMNS = ['open loop', 'system', 'done/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'longest ms', 'waits for a raise'];
+const OPEN_COLUMNS = ['open loop', 'system', 'done/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'longest ms', 'raises', 'waits for a raise'];
 const SCALE_COLUMNS = ['scaling', 'size', 'ops/s', 'StoreSvr entries/s', 'rate / 10,000'];
 /** What each work is, for people. */
 const WORDS: Readonly<Record<Work, string>> = {
@@ -84,11 +84,12 @@ function cellsOf({ measurements }: Results, row: Row): readonly string[] {
 }
 
 function openRows({ openLoops }: Results): readonly (readonly string[])[] {
-  return openLoops.map(({ system, targetPerSecond, opsPerSecond, p50Ms, p99Ms, p999Ms, maxMs, advanceWaits }) => [
+  return openLoops.map(({ system, targetPerSecond, opsPerSecond, p50Ms, p99Ms, p999Ms, maxMs, raises, advanceWaits }) => [
     `${showNumber(targetPerSecond, 0)}/s`,
     system,
     showNumber(opsPerSecond, 0),
     ...[p50Ms, p99Ms, p999Ms, maxMs].map((ms) => showFixed(ms, 3)),
+    showNumber(raises, 0),
     showNumber(advanceWaits, 0),
   ]);
 }

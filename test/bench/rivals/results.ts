@@ -12,6 +12,8 @@ export interface OpenLoop {
   readonly maxMs: number;
   /** Calls that found a window empty and waited for the stores; NaN for others than ours. */
   readonly advanceWaits: number;
+  /** Raises that were committed meanwhile; NaN for others than ours. */
+  readonly raises: number;
 }
 
 /** What the work grows by, and what it comes to. */

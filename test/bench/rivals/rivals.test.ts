@@ -19,7 +19,7 @@ describe('bench', () => {
     return { ...base, work, system, round, ...figures };
   };
   const loop = (system: string, targetPerSecond: number, figures: Partial<OpenLoop>): OpenLoop => {
-    const base = { opsPerSecond: targetPerSecond, p50Ms: 0.1, p99Ms: 1, p999Ms: 3, maxMs: 50, advanceWaits: 0 };
+    const base = { opsPerSecond: targetPerSecond, p50Ms: 0.1, p99Ms: 1, p999Ms: 3, maxMs: 50, advanceWaits: 0, raises: 9 };
     return { ...base, system, targetPerSecond, ...figures };
   };
   const results = (some: Partial<Results>): Results => {

@@ -4,11 +4,11 @@ import { type Cell, cellsOf, measure } from './cells.js';
 import type { ClientMachine } from './client/client-machine.js';
 import type { Measurement } from './figures.js';
 import { measureMemory } from './memory.js';
-import { measureOpenLoop, type Offer, offersOf } from './open-loops.js';
+import { Background, heatUp, measureOpenLoop, offersOf } from './open-loops.js';
 import { measureIdle } from './idle.js';
 import { toggleProfile } from './profile.js';
 import type { Idle, Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
-import { measureScaling } from './scaling.js';
+import { measureScaling, openSections } from './scaling.js';
 import { showFixed, showNumber } from './show.js';
 import type { Rivals, Stage } from './stage.js';
 import type { OurCluster } from './systems/ours.js';
@@ -80,13 +80,14 @@ class Run {
     const cells = cellsOf({ options, ours, client, rivals });
     this.#idle = await measureIdle(ours, options.seconds);
     for (const cell of cells) await this.#tried(cell.name, () => cell.run(options.seconds * HEAT_UP_SHARE));
+    if (options.parts.has('scale')) await this.#tried('opening sections', () => openSections(ours, client));
     const profiled = options.isProfiled ? [ours.allocPid, client.pid] : [];
     for (const pid of profiled) toggleProfile(pid);
     for (let round = 0; round < options.rounds; round += 1) {
       await this.#round(cells, round);
       if (options.parts.has('scale')) await this.#scale(ours, client, round);
     }
-    if (options.parts.has('open')) for (const offer of offersOf(ours, rivals)) await this.#open(offer, ours, client);
+    if (options.parts.has('open')) await this.#tried('open loops', () => this.#openPart(client, { ours, rivals }));
     for (const pid of profiled) toggleProfile(pid);
   }
 
@@ -117,15 +118,25 @@ class Run {
     });
   }
 
-  async #open(offer: Offer, ours: OurCluster, client: ClientMachine): Promise<void> {
-    await this.#tried(`${offer.name} at ${offer.ratePerSecond}/s`, async () => {
-      const found = await measureOpenLoop(offer, ours, client, this.#stage.options.openSeconds);
-      this.#openLoops.push(found);
-      console.log(
-        `open loop  ${offer.name.padEnd(24)}  ${showNumber(offer.ratePerSecond, 0).padStart(9)}/s  p50 ${showFixed(found.p50Ms, 3)} ms  ` +
-          `p99.9 ${showFixed(found.p999Ms, 3)} ms  longest ${showFixed(found.maxMs, 1)} ms`,
-      );
-    });
+  async #openPart(client: ClientMachine, { ours, rivals }: { readonly ours: OurCluster; readonly rivals: Rivals }): Promise<void> {
+    const { seconds, openSeconds } = this.#stage.options;
+    const offers = offersOf(ours, rivals);
+    await heatUp(offers, client, seconds);
+    const background = await Background.start(ours);
+    try {
+      for (const offer of offers) {
+        await this.#tried(`${offer.name} at ${offer.ratePerSecond}/s`, async () => {
+          const found = await measureOpenLoop(offer, { ours, client, background, seconds: openSeconds });
+          this.#openLoops.push(found);
+          console.log(
+            `open loop  ${offer.name.padEnd(24)}  ${showNumber(offer.ratePerSecond, 0).padStart(9)}/s  p50 ${showFixed(found.p50Ms, 3)} ms  ` +
+              `p99.9 ${showFixed(found.p999Ms, 3)} ms  longest ${showFixed(found.maxMs, 1)} ms`,
+          );
+        });
+      }
+    } finally {
+      await background.stop();
+    }
   }
 
   async #tried(what: string, run: () => Promise<unknown>): Promise<void> {
