@@ -1,6 +1,6 @@
 import type { Instant } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import { type Geometry, locate } from '../model/geometry.js';
+import { type Grid, gridOf, locate, offsetIn } from '../model/geometry.js';
 import { parseCount, parseFloor, parseUid, type SectionId, type Slot } from '../model/ids.js';
 import type { Column } from '../rpc/columns.js';
 import { RANGE_COUNT_MAX } from '../rpc/limits.js';
@@ -9,8 +9,6 @@ import type { AllocNode, Ask, Confirmed, Taken } from './node.js';
 import { ReplyDraft } from './reply-draft.js';
 
 const TWO_32 = 2 ** 32;
-/** What is below has neither lost a bit on the way to a number nor will it when divided. */
-const EXACT_MAX = 2 ** 53 - 1;
 /** Below every counter: no floor was given. */
 const NO_FLOOR = -1;
 
@@ -47,7 +45,7 @@ export class FrameServer {
     this.draft.begin();
     const refusal = this.#node.refusalAt(now);
     if (refusal !== undefined) return this.refuse(frame, refusal);
-    this.#grid ??= gridOf(this.#node.registration?.geometry);
+    if (this.#grid === undefined && this.#node.registration !== undefined) this.#grid = gridOf(this.#node.registration.geometry);
     const slow = new SlowWay({ node: this.#node, frame, now, confirmed, draft: this.draft, room: LATE_OPS_MAX - this.#lateCount });
     if (this.#grid !== undefined) this.#loop(frame, this.#grid, slow);
     else for (let place = 0; place < frame.opCount; place++) slow.serve(place);
@@ -74,14 +72,15 @@ export class FrameServer {
     return NOTHING;
   }
 
-  #loop({ opCount, uids, counts, floors }: OpsFrame, { firstLow, firstHigh, uidsPerSection, offsetMax }: Grid, slow: SlowWay): void {
+  #loop({ opCount, uids, counts, floors }: OpsFrame, grid: Grid, slow: SlowWay): void {
     const { draft } = this;
+    const { uidsPerSection } = grid;
     let takenCount = 0;
     const { confirmed } = slow;
     for (let place = 0; place < opCount; place++) {
-      const offset = (uids.high(place) - firstHigh) * TWO_32 + (uids.low(place) - firstLow);
+      const offset = offsetIn(grid, uids.low(place), uids.high(place));
       const count = counts === undefined ? 1 : counts.low(place);
-      const section = offset >= 0 && offset <= offsetMax ? Math.floor(offset / uidsPerSection) : -1;
+      const section = Math.floor(offset / uidsPerSection);
       const allocator = section < 0 ? undefined : this.#node.at(section as SectionId);
       if (allocator === undefined || count > RANGE_COUNT_MAX || (confirmed !== undefined && confirmed.get(allocator.section) !== allocator)) {
         slow.serve(place);
@@ -189,24 +188,4 @@ export function askAt(node: AllocNode, { uids, counts, floors }: OpsFrame, place
 
 function bigAt(column: Column, place: number): bigint {
   return (BigInt(column.high(place)) << 32n) | BigInt(column.low(place));
-}
-
-/** A geometry as numbers. */
-interface Grid {
-  readonly firstLow: number;
-  readonly firstHigh: number;
-  readonly uidsPerSection: number;
-  /** The last uid that this arithmetic is exact for, as a distance from the first. */
-  readonly offsetMax: number;
-}
-
-function gridOf(geometry: Geometry | undefined): Grid | undefined {
-  if (geometry === undefined) return undefined;
-  const { firstUid, lastUid, uidsPerSection } = geometry;
-  return {
-    firstLow: Number(firstUid & 0xffff_ffffn),
-    firstHigh: Number(firstUid >> 32n),
-    uidsPerSection,
-    offsetMax: Math.min(EXACT_MAX, Number(lastUid - firstUid)),
-  };
 }

@@ -1,20 +1,19 @@
-import { messageOf, optional, SeqError } from '../base/errors.js';
-import { isDialable, splitAddress } from '../model/address.js';
-import { type Seq, SEQ_MAX, type Uid } from '../model/ids.js';
-import type { RoutingTable } from '../model/routing.js';
-import type { RoutingDelta } from '../model/routing-delta.js';
-import type { SetMap } from '../model/sets.js';
-import { isNewer, isSame, NO_VERSION, type Version } from '../model/version.js';
-import { contains, locate } from '../model/geometry.js';
+import { optional, SeqError } from '../base/errors.js';
+import type { Clock } from '../base/clock.js';
+import type { Seq, Uid } from '../model/ids.js';
+import { isSame, NO_VERSION, type Version } from '../model/version.js';
 import type { CallOptions, Channel } from '../rpc/channel.js';
-import { deltaFromWire, seqFromWire, setMapFromWire, tableFromWire, versionToWire } from '../rpc/codec.js';
+import { seqFromWire, setMapFromWire, versionToWire } from '../rpc/codec.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
-import { type NextManyItem, RouteServiceService as RouteService, SeqServiceService as SeqService } from '../rpc/gen/seqsvr/v1/seq.js';
+import { RouteServiceService as RouteService, SeqServiceService as SeqService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { errorFromDetail } from '../rpc/status.js';
 import type { CallScope } from './call-scope.js';
-import { ClientMemory } from './memory.js';
+import { bigOf, highOf, lowOf } from './halves.js';
+import { type AttemptEvents, Knowledge } from './knowledge.js';
+import { type Guide, Lane } from './lane.js';
+import { ManyOps, OneOp } from './scoped-ops.js';
+import { asRemote, atAddress, isSuspect, protocol } from './remote-error.js';
 import type { RoutingCache } from './routing-cache.js';
-import { WireLimit } from './wire-limit.js';
 
 export interface SeqRange {
   /** First number handed out. */
@@ -32,130 +31,130 @@ export interface CurrentSeq {
 
 /** What Attempts needs of a ChannelPool. */
 export interface Channels {
-  to(address: string): Pick<Channel, 'call'>;
+  to(address: string): Pick<Channel, 'call' | 'duplexStream' | 'errorOf'>;
 }
 
 /** What an attempt needs of its call: asked when the attempt is sent, for it may have to wait for its turn before. */
 export type AttemptScope = Pick<CallScope, 'stopError' | 'signal' | 'attempt'>;
 
-export interface AttemptEvents {
-  /** A newer table is in the cache. */
-  onTable(table: RoutingTable, previous: Version): void;
-  /** A node told which sets there are. */
-  onSets(sets: SetMap): void;
-  /** The address answered; `error` when what came back, or did not, makes it suspect. */
-  onOutcome(address: string, error: SeqError | undefined): void;
-}
-
 /**
- * The one place where a call meets the wire: waits for its turn there, sends it once, checks the answer, keeps the
+ * The one place where a call meets the wire: sends it once, on the lane to that address or by itself, checks the answer, keeps the
  * table that came along. Every error of what was sent is a SeqError with `endpoint` and `attempts: 1`. When nothing was
  * sent it is definite, with `attempts: 0`: what stopped the call, or NOT_OWNER when the section moved while it waited.
- * A batching stream will take the place of the unary calls.
  */
 export class Attempts {
   readonly #pool: Channels;
   readonly #cache: RoutingCache;
+  readonly #clock: Clock;
   readonly #events: AttemptEvents;
-  readonly #wire = new WireLimit();
   readonly #setsVersion: () => number;
-  readonly #memory = new ClientMemory();
-  /** A delta did not fit. */
-  #needsWhole = false;
+  readonly #knowledge: Knowledge;
+  /** By address, and by whether its calls are STRICT: those are slower, and the others need not wait for them. */
+  readonly #lanes = { plain: new Map<string, Lane>(), strict: new Map<string, Lane>() };
 
   /** `setsVersion`: of the set map that this client has; 0 without one. */
   constructor(options: {
     readonly pool: Channels;
     readonly cache: RoutingCache;
+    readonly clock: Clock;
     readonly events: AttemptEvents;
     readonly setsVersion?: () => number;
   }) {
     this.#pool = options.pool;
     this.#cache = options.cache;
+    this.#clock = options.clock;
     this.#events = options.events;
     this.#setsVersion = options.setsVersion ?? (() => 0);
+    this.#knowledge = new Knowledge({ cache: options.cache, events: options.events, onMoved: () => this.#dropStale() });
   }
 
-  next(address: string, request: { readonly uid: Uid; readonly count: number; readonly strict?: boolean }, scope: AttemptScope): Promise<SeqRange> {
-    return this.#inTurn(address, [request.uid], scope, async (options) => {
-      const floor = this.#memory.floorOf(request.uid);
-      const reply = await this.#pool.to(address).call(SeqService.next, { strict: false, ...request, floor, ...this.#versions() }, options);
-      this.#absorbQuietly(address, reply);
-      const range = rangeOf(reply, request.count);
-      this.#believe(request.uid, { epoch: reply.epoch, isAbove: range.first > floor, seq: range.last });
-      return range;
-    });
+  async next(
+    address: string,
+    { uid, count, strict = false }: { readonly uid: Uid; readonly count: number; readonly strict?: boolean },
+    scope: AttemptScope,
+  ): Promise<SeqRange> {
+    const first = await new OneOp({ address, uid, count, scope }).on(this.lane(address, strict));
+    const from = bigOf(first.low, first.high);
+    return { first: from, last: from + BigInt(count - 1) };
   }
 
   /** An item for each uid, in the order asked. */
-  nextMany(address: string, uids: Uid[], scope: AttemptScope, strict = false): Promise<(Seq | SeqError)[]> {
-    return this.#inTurn(address, uids, scope, async (options) => {
-      const known = uids.map((uid) => this.#memory.floorOf(uid));
-      const floors = known.some((floor) => floor > 0n) ? known : [];
-      const reply = await this.#pool.to(address).call(SeqService.nextMany, { uids, floors, strict, ...this.#versions() }, options);
-      this.#absorbQuietly(address, reply);
-      if (reply.items.length !== uids.length) throw protocol(`${reply.items.length} items for ${uids.length} uids`);
-      return reply.items.map((item, at) => this.#itemOf(address, item, uids[at] as Uid, known[at] ?? 0n));
-    });
+  nextMany(address: string, uids: readonly Uid[], scope: AttemptScope, strict = false): Promise<(Seq | SeqError)[]> {
+    return new ManyOps({ address, uids, scope }).on(this.lane(address, strict));
   }
 
-  current(address: string, uid: Uid, scope: AttemptScope, strict = false): Promise<CurrentSeq> {
-    return this.#inTurn(address, [uid], scope, async (options) => {
-      const floor = this.#memory.floorOf(uid);
-      const reply = await this.#pool.to(address).call(SeqService.current, { uid, floor, strict, ...this.#versions() }, options);
-      this.#absorbQuietly(address, reply);
-      const seq = seqFromWire(reply.seq);
-      // An upper bound is nothing that was handed out, so it is no floor for what comes.
-      this.#believe(uid, { epoch: reply.epoch, isAbove: seq >= floor, seq: reply.exact ? seq : floor });
-      return { seq, exact: reply.exact };
-    });
+  async current(address: string, uid: Uid, scope: AttemptScope, strict = false): Promise<CurrentSeq> {
+    const last = await new OneOp({ address, uid, count: 0, scope }).on(this.lane(address, strict));
+    return { seq: bigOf(last.low, last.high), exact: last.isExact };
   }
 
   /** Where the counter stands after it was lifted to `to`. */
-  advance(address: string, { uid, to }: { readonly uid: Uid; readonly to: bigint }, scope: AttemptScope): Promise<bigint> {
-    return this.#inTurn(address, [uid], scope, async (options) => {
-      const reply = await this.#pool.to(address).call(SeqService.advance, { uid, to, ...this.#versions() }, options);
-      this.#absorbQuietly(address, reply);
+  async advance(address: string, { uid, to }: { readonly uid: Uid; readonly to: bigint }, scope: AttemptScope): Promise<bigint> {
+    if (scope.stopError !== undefined) throw scope.stopError.with({ definite: true });
+    return this.#ask(address, async () => {
+      const reply = await this.#pool.to(address).call(SeqService.advance, { uid, to, ...this.#versions() }, scope.attempt());
+      this.#knowledge.absorbQuietly(address, reply);
       const seq = seqFromWire(reply.seq);
       if (seq < to) throw protocol(`a counter at ${seq} that was lifted to ${to}`);
-      this.#believe(uid, { epoch: reply.epoch, isAbove: true, seq });
+      const [low, high] = [lowOf(seq), highOf(seq)];
+      const place = { uidLow: lowOf(uid), uidHigh: highOf(uid), floorLow: 0, floorHigh: 0, count: 0, isExact: true };
+      const wrong = this.#knowledge.judge({ ...place, low, high, lastLow: low, lastHigh: high, epoch: Number(reply.epoch) });
+      if (wrong !== undefined) throw wrong;
       return seq;
     });
   }
 
-  /**
-   * Resolves once the cache is at least as new as that node's table. Never waits in line: it is asked once at a time,
-   * and what it brings is what the calls in line may need.
-   */
+  /** Resolves once the cache is at least as new as that node's table. */
   getRoute(address: string, options: CallOptions): Promise<void> {
     return this.#ask(address, async () => {
-      const request = { routingVersion: this.#version(), setsVersion: BigInt(this.#setsVersion()) };
+      const request = { routingVersion: this.#versions().routingVersion, setsVersion: BigInt(this.#setsVersion()) };
       const reply = await this.#pool.to(address).call(RouteService.getRoute, request, options);
       if (reply.sets !== undefined) this.#events.onSets(setMapFromWire(reply.sets));
-      if (reply.routing !== undefined || reply.routingDelta !== undefined) this.#absorb(reply);
+      if (reply.routing !== undefined || reply.routingDelta !== undefined) this.#knowledge.absorb(reply);
       else if (this.#cache.table === undefined) throw new SeqError('UNAVAILABLE', 'it has no routing table yet', { definite: true });
     });
   }
 
-  async #inTurn<Value>(address: string, uids: readonly Uid[], scope: AttemptScope, send: (options: CallOptions) => Promise<Value>): Promise<Value> {
-    const isStale = (): boolean => uids.every((uid) => this.#cache.pick(uid) !== address);
-    const entered = this.#wire.enter(address, { signal: scope.signal, isStale });
-    const hasPlace = entered === true || (await entered);
-    try {
-      // The wait may have eaten the budget, and a busy process may be late with the timer that says so.
-      if (scope.stopError !== undefined) throw scope.stopError.with({ definite: true });
-      if (!hasPlace) throw this.#movedFrom(address, uids);
-      return await this.#ask(address, () => send(scope.attempt()));
-    } finally {
-      if (hasPlace) this.#wire.leave(address);
+  /** The way of operations to that address. */
+  lane(address: string, strict: boolean): Lane {
+    const lanes = strict ? this.#lanes.strict : this.#lanes.plain;
+    let lane = lanes.get(address);
+    if (lane === undefined) {
+      lane = new Lane({ channel: () => this.#pool.to(address), clock: this.#clock, guide: this.#guideAt(address), strict });
+      lanes.set(address, lane);
+    }
+    return lane;
+  }
+
+  /** Lets go of lanes to addresses that are not in use any more. */
+  keepOnly(inUse: ReadonlySet<string>): void {
+    for (const lanes of [this.#lanes.plain, this.#lanes.strict]) {
+      for (const [address, lane] of lanes) {
+        if (inUse.has(address)) continue;
+        lanes.delete(address);
+        lane.retire();
+      }
     }
   }
 
-  /** Names the new owner when there is only one to name. */
-  #movedFrom(address: string, uids: readonly Uid[]): SeqError {
-    const [uid] = uids;
-    const redirect = uids.length === 1 && uid !== undefined ? this.#cache.ownerOf(uid)?.alloc : undefined;
-    return new SeqError('NOT_OWNER', `${address} lost the section while the call waited for its turn`, { ...optional('redirect', redirect) });
+  close(error: SeqError): void {
+    for (const lanes of [this.#lanes.plain, this.#lanes.strict]) for (const lane of lanes.values()) lane.close(error);
+  }
+
+  #guideAt(address: string): Guide {
+    const knowledge = this.#knowledge;
+    return {
+      memory: knowledge.memory,
+      versions: () => knowledge.versions(),
+      heard: (reply) => knowledge.absorbQuietly(address, reply),
+      judge: (answer) => {
+        const wrong = knowledge.judge(answer);
+        return wrong === undefined ? undefined : atAddress(wrong, address);
+      },
+      refusal: (detail) => this.#failed(address, errorFromDetail(detail)),
+      outcome: (error) => this.#outcome(address, error),
+      answered: () => this.#events.onOutcome(address, undefined),
+    };
   }
 
   async #ask<Value>(address: string, send: () => Promise<Value>): Promise<Value> {
@@ -165,154 +164,44 @@ export class Attempts {
       return value;
     } catch (thrown) {
       if (!(thrown instanceof SeqError)) throw thrown;
-      if (thrown.seenVersion !== undefined) this.#memory.sawVersion(thrown.seenVersion);
-      const error = atAddress(asRemote(thrown), address);
-      // An attempt that we cut short says nothing about the node.
-      if (error.code !== 'ABORTED') this.#events.onOutcome(address, isSuspect(error) ? error : undefined);
-      throw error;
+      throw this.#outcome(address, thrown);
     }
   }
 
-  #itemOf(address: string, { seq, epoch, error }: NextManyItem, uid: Uid, floor: bigint): Seq | SeqError {
-    if (error !== undefined) {
-      const refusal = errorFromDetail(error);
-      if (refusal.seenVersion !== undefined) this.#memory.sawVersion(refusal.seenVersion);
-      return atAddress(refusal, address);
-    }
-    const number = handedOut(seq);
-    try {
-      this.#believe(uid, { epoch, isAbove: number > floor, seq: number });
-      return number;
-    } catch (thrown) {
-      if (!(thrown instanceof SeqError)) throw thrown;
-      return atAddress(thrown, address);
+  #outcome(address: string, thrown: SeqError): SeqError {
+    const error = this.#failed(address, thrown);
+    // An attempt that we cut short says nothing about the node.
+    if (error.code !== 'ABORTED') this.#events.onOutcome(address, isSuspect(error) ? error : undefined);
+    return error;
+  }
+
+  #failed(address: string, thrown: SeqError): SeqError {
+    if (thrown.seenVersion !== undefined) this.#knowledge.memory.sawVersion(thrown.seenVersion);
+    return atAddress(asRemote(thrown), address);
+  }
+
+  /** The table has changed: what waits in line for a former owner goes elsewhere. */
+  #dropStale(): void {
+    for (const lanes of [this.#lanes.plain, this.#lanes.strict]) {
+      for (const [address, lane] of lanes) {
+        if (lane.isWaiting) lane.dropStale((uidLow, uidHigh) => this.#movedFrom(address, uidLow, uidHigh));
+      }
     }
   }
 
-  /**
-   * Throws, for another try elsewhere, when the answer comes from a former owner: its epoch is over, or its numbers are not
-   * above what was seen. What it took is a gap.
-   */
-  #believe(uid: Uid, { epoch, isAbove, seq }: { readonly epoch: bigint; readonly isAbove: boolean; readonly seq: bigint }): void {
-    const { table } = this.#cache;
-    const isCurrent =
-      table === undefined || !contains(table.geometry, uid) || this.#memory.sawEpoch(locate(table.geometry, uid).section, Number(epoch));
-    if (!isCurrent || !isAbove)
-      throw new SeqError(
-        'UNAVAILABLE',
-        `an answer of a former owner: for uid ${uid} it is in epoch ${epoch}${isAbove ? '' : ' and not above what was seen'}`,
-      );
-    if (seq > 0n) this.#memory.sawSeq(uid, seq);
+  /** Undefined: it has not. */
+  #movedFrom(address: string, uidLow: number, uidHigh: number): SeqError | undefined {
+    const owner = this.#cache.ownerAt(uidLow, uidHigh)?.alloc;
+    if (owner?.address === address) return undefined;
+    return new SeqError('NOT_OWNER', `${address} lost the section while the call waited for its turn`, { ...optional('redirect', owner) });
   }
 
-  /** The table in use, and a newer one that some server spoke of: whoever has not seen that yet waits for it. */
   #versions(): { readonly routingVersion: common.Version | undefined; readonly heardVersion: common.Version | undefined } {
-    const { heard } = this.#memory;
-    return { routingVersion: this.#version(), heardVersion: isNewer(heard, this.#cache.version) ? versionToWire(heard) : undefined };
-  }
-
-  #version(): common.Version | undefined {
-    const { version } = this.#cache;
-    return this.#needsWhole || isSame(version, NO_VERSION) ? undefined : versionToWire(version);
-  }
-
-  /** A bad table must not cost the numbers that came with it. */
-  #absorbQuietly(address: string, routing: Routing): void {
-    if (routing.routing === undefined && routing.routingDelta === undefined) return;
-    try {
-      this.#absorb(routing);
-    } catch (thrown) {
-      if (!(thrown instanceof SeqError)) throw thrown;
-      this.#events.onOutcome(address, thrown.with({ endpoint: address }));
-    }
-  }
-
-  #absorb({ routing, routingDelta }: Routing): void {
-    const previous = this.#cache.version;
-    const absorbed = routing === undefined ? this.#absorbDelta(routingDelta) : this.#cache.absorb(parseTable(routing));
-    if (routing !== undefined) this.#needsWhole = false;
-    const { table } = this.#cache;
-    if (!absorbed || table === undefined) return;
-    this.#memory.sawVersion(table.version);
-    this.#wire.dropStale();
-    this.#events.onTable(table, previous);
-  }
-
-  #absorbDelta(wire: common.RoutingDelta | undefined): boolean {
-    if (wire === undefined) return false;
-    const absorbed = this.#cache.absorbDelta(parseDelta(wire));
-    // Made for a table that is not in use any more, or never was: the next request asks for a whole one.
-    if (absorbed === 'misfit') this.#needsWhole = true;
-    return absorbed === true;
+    const { routingVersion, heardVersion } = this.#knowledge.versions();
+    return { routingVersion: toWire(routingVersion), heardVersion: toWire(heardVersion) };
   }
 }
 
-/** What a reply says of the route. */
-interface Routing {
-  readonly routing?: common.RoutingTable | undefined;
-  readonly routingDelta?: common.RoutingDelta | undefined;
-}
-
-function rangeOf(reply: { readonly first: bigint; readonly last: bigint }, count: number): SeqRange {
-  const { first, last } = reply;
-  if (first < 1n || last > SEQ_MAX || last - first + 1n !== BigInt(count)) throw protocol(`numbers ${first}..${last} for a count of ${count}`);
-  return { first, last };
-}
-
-function handedOut(seq: bigint): Seq {
-  if (seq < 1n) throw protocol(`a handed out number is at least 1, got ${seq}`);
-  return seqFromWire(seq);
-}
-
-/** Throws PROTOCOL unless the table is whole and every address in it can be dialled. */
-function parseTable(wire: common.RoutingTable): RoutingTable {
-  try {
-    const table = tableFromWire(wire);
-    for (const { address } of [...table.allocs, ...table.stores]) splitAddress(address);
-    return table;
-  } catch (cause) {
-    if (!(cause instanceof SeqError)) throw cause;
-    throw new SeqError('PROTOCOL', `a bad routing table: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/** Throws PROTOCOL unless every address in it can be dialled. */
-function parseDelta(wire: common.RoutingDelta): RoutingDelta {
-  try {
-    const delta = deltaFromWire(wire);
-    for (const { address } of [...delta.allocs, ...(delta.stores ?? [])]) splitAddress(address);
-    return delta;
-  } catch (cause) {
-    if (!(cause instanceof SeqError)) throw cause;
-    throw new SeqError('PROTOCOL', `a bad routing delta: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/** What an error means to a client when the other side, or the way there, made it. */
-function asRemote(error: SeqError): SeqError {
-  // A node that is closing is one that cannot serve now; another one can.
-  return error.code === 'CLOSED' ? new SeqError('UNAVAILABLE', error.message, { definite: error.definite, cause: error.cause }) : error;
-}
-
-/** Who was asked, and one attempt counted. A redirect that nobody can dial is dropped. */
-function atAddress(error: SeqError, address: string): SeqError {
-  const { code, message, definite, cause, retryAfterMs, redirect, seenVersion } = error;
-  return new SeqError(code, message, {
-    definite,
-    cause,
-    endpoint: address,
-    attempts: 1,
-    ...optional('retryAfterMs', retryAfterMs),
-    ...optional('seenVersion', seenVersion),
-    ...optional('redirect', redirect !== undefined && isDialable(redirect.address) ? redirect : undefined),
-  });
-}
-
-/** The node did not answer, or answered nonsense. A refusal is an answer. */
-function isSuspect(error: SeqError): boolean {
-  return !error.definite && (error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT' || error.code === 'PROTOCOL');
-}
-
-function protocol(what: string): SeqError {
-  return new SeqError('PROTOCOL', `the server broke the protocol: ${what}`);
+function toWire(version: Version): common.Version | undefined {
+  return isSame(version, NO_VERSION) ? undefined : versionToWire(version);
 }

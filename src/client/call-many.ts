@@ -13,17 +13,31 @@ export type SendMany = (address: string, uids: Uid[]) => Promise<(Seq | SeqError
 /**
  * One number for each uid, in the order asked: grouped by owner, in rounds, until each item has its number or the
  * budget of `scope` is over. What fails, fails alone, as a SeqError in its place: a uid outside the set too. Rejects
- * as a whole only with ABORTED or CLOSED.
+ * as a whole only with ABORTED or CLOSED. `played`: what each item came to in a round that was played before.
  */
-export async function callMany(way: Way, scope: CallScope, uids: readonly Uid[], send: SendMany): Promise<(Seq | SeqError)[]> {
+export async function callMany(
+  way: Way,
+  scope: CallScope,
+  uids: readonly Uid[],
+  send: SendMany,
+  played?: readonly (Seq | SeqError)[],
+): Promise<(Seq | SeqError)[]> {
   const many = new Many(uids);
   try {
-    await persist(way, scope, () => playRound(way, scope, many, send));
+    const failed = played && leftoverOf(many, played);
+    if (played !== undefined && failed === undefined) return many.results();
+    await persist(way, scope, () => playRound(way, scope, many, send), failed);
   } catch (error) {
     if (!(error instanceof SeqError) || endsAll(error)) throw error;
     many.giveUp({ stop: scope.stopError, error });
   }
   return many.results();
+}
+
+/** What decides on the next round, as if `played` had been the first; undefined: every item is settled. */
+function leftoverOf(many: Many, played: readonly (Seq | SeqError)[]): SeqError | undefined {
+  many.take({ address: '', places: [...played.keys()] }, played, false);
+  return many.leftover();
 }
 
 /** Asks for every item that is left, each once. Throws the error that decides how to go on when items are left. */

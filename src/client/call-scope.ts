@@ -19,12 +19,14 @@ export class CallScope {
   #stopError: SeqError | undefined;
   #stopped: Promise<undefined> | undefined;
 
-  constructor(options: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal | undefined }) {
-    const { clock, timeoutMs, signal } = options;
+  /** `spentMs`: what the call has taken of its budget before. */
+  constructor(options: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal | undefined; readonly spentMs?: number }) {
+    const { clock, timeoutMs, signal, spentMs = 0 } = options;
     this.timeoutMs = timeoutMs;
     this.#clock = clock;
-    this.#deadlineMs = clock.nowMs() + timeoutMs;
-    const cancelTimer = clock.after(timeoutMs, () => this.#timeOut());
+    const leftMs = Math.max(0, timeoutMs - spentMs);
+    this.#deadlineMs = clock.nowMs() + leftMs;
+    const cancelTimer = clock.after(leftMs, () => this.#timeOut());
     const onAbort = (): void =>
       this.stop(new SeqError('ABORTED', 'the call was aborted by its signal', optional('cause', signal?.reason as unknown)));
     // Many calls may share the caller's signal: no leak that Node should warn of.

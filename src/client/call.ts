@@ -22,23 +22,29 @@ export interface Way {
 
 /**
  * Sends a call to the AllocSvr that serves the uid, again and elsewhere until it is answered or its budget is over.
- * `send` makes one attempt at an address, when it is its turn there. Rejects with a SeqError, never NOT_OWNER.
+ * `send` makes one attempt at an address. Rejects with a SeqError, never NOT_OWNER. `failed`: as in persist().
  */
-export function callOwner<Value>(way: Way, scope: CallScope, uid: Uid, send: (address: string) => Promise<Value>): Promise<Value> {
-  return persist(way, scope, async (redirect) => {
+export function callOwner<Value>(way: Way, scope: CallScope, uid: Uid, send: (address: string) => Promise<Value>, failed?: SeqError): Promise<Value> {
+  const attempt = async (redirect: string | undefined): Promise<Value> => {
     const address = redirect ?? way.cache.pick(uid) ?? (await findOwner(way, scope, uid));
     return send(address);
-  });
+  };
+  return persist(way, scope, attempt, failed);
 }
 
 /**
  * Runs `attempt` until it succeeds. A retryable SeqError makes it wait (or follow a redirect, which the next attempt
- * is given) within the budget of `scope`; every other one ends it.
+ * is given) within the budget of `scope`; every other one ends it. `failed`: what the first attempt came to, when it was made before.
  */
-export async function persist<Value>(way: Way, scope: CallScope, attempt: (redirect: string | undefined) => Promise<Value>): Promise<Value> {
+export async function persist<Value>(
+  way: Way,
+  scope: CallScope,
+  attempt: (redirect: string | undefined) => Promise<Value>,
+  failed?: SeqError,
+): Promise<Value> {
   const course = new Course(way);
   const trouble = new Trouble();
-  let redirect: string | undefined;
+  let redirect = failed === undefined ? undefined : await recover({ way, scope, course, trouble }, failed);
   for (;;) {
     if (scope.stopError !== undefined) throw trouble.stopped(scope.stopError);
     try {

@@ -16,6 +16,7 @@ import {
   parseUids,
   type SeqClientOptions,
 } from './options.js';
+import { FastWay } from './fast-way.js';
 import type { SetLink } from './set-link.js';
 import { SetLinks } from './set-links.js';
 
@@ -62,6 +63,10 @@ export class SeqClient {
   readonly #events = new Emitter<SeqClientEvents>();
   readonly #links: SetLinks;
   readonly #scopes = new Set<CallScope>();
+  /** Undefined: every call of this client is STRICT. */
+  readonly #fast: FastWay | undefined;
+  /** Calls on the fast way. */
+  #fastCount = 0;
   #isClosed = false;
 
   private constructor(config: ClientConfig) {
@@ -70,6 +75,50 @@ export class SeqClient {
       onTable: ({ version }, previous) => this.#events.emit('route', { version, previous }),
       onEndpoint: (address, error) => this.#events.emit('endpoint', { address, state: error === undefined ? 'answering' : 'failing', error }),
     });
+    this.#fast = config.strict ? undefined : this.#fastWay();
+  }
+
+  #fastWay(): FastWay {
+    const { home } = this.#links;
+    return new FastWay({
+      timeoutMs: this.#config.timeoutMs,
+      home,
+      begin: (link) => this.#beginFast(link),
+      end: (link) => {
+        this.#fastCount -= 1;
+        link.end();
+      },
+      nextAfter: (uid, startedMs, error) =>
+        this.#after(startedMs, error, (scope) =>
+          callOwner(home.way, scope, parseUid(uid), (address) => this.#nextAt(home, address, uid, scope), error),
+        ),
+      nextManyAfter: (uids, startedMs, items) =>
+        this.#after(startedMs, items.find((item) => SeqError.is(item) && !item.definite) as SeqError | undefined, (scope) => {
+          const send = (address: string, some: readonly Uid[]) => home.attempts.nextMany(address, some, scope);
+          return callMany(home.way, scope, uids.map(parseUid), send, items);
+        }),
+    });
+  }
+
+  #beginFast(link: SetLink): boolean {
+    if (this.#isClosed || this.#inFlightCount >= CALLS_IN_FLIGHT_MAX || !link.begin()) return false;
+    this.#fastCount += 1;
+    return true;
+  }
+
+  async #nextAt(link: SetLink, address: string, uid: bigint, scope: CallScope): Promise<bigint> {
+    const { first } = await link.attempts.next(address, { uid: parseUid(uid), count: 1 }, scope);
+    return first;
+  }
+
+  /** The rest of a call whose first attempt was made on the fast way. */
+  #after<Value>(startedMs: number, error: SeqError | undefined, run: (scope: CallScope) => Promise<Value>): Promise<Value> {
+    if (this.#isClosed) return Promise.reject(closedError().with({ definite: error?.definite ?? true }));
+    return this.#call(undefined, (scope) => this.#links.home.counted(() => run(scope)), this.#config.clock.nowMs() - startedMs);
+  }
+
+  get #inFlightCount(): number {
+    return this.#scopes.size + this.#fastCount;
   }
 
   /**
@@ -94,9 +143,8 @@ export class SeqClient {
   }
 
   /** The next number of the uid: larger than every one whose call returned before this call began. */
-  async next(uid: UidLike, options?: CallOptions): Promise<bigint> {
-    const { first } = await this.#takeRange(parseUid(uid), 1, options);
-    return first;
+  next(uid: UidLike, options?: CallOptions): Promise<bigint> {
+    return (options === undefined ? this.#fast?.next(uid) : undefined) ?? this.#nextLong(uid, options);
   }
 
   /** `count` neighbouring numbers, 1 to 1,000,000, first and last inclusive. */
@@ -110,7 +158,16 @@ export class SeqClient {
    * cluster's range and at the end of the budget too. Rejects as a whole only with INVALID_ARGUMENT (too many uids, or
    * one that is no uint64; nothing was sent), RESOURCE_EXHAUSTED (as any call), ABORTED or CLOSED.
    */
-  async nextMany(uids: readonly UidLike[], options?: CallOptions): Promise<(bigint | SeqError)[]> {
+  nextMany(uids: readonly UidLike[], options?: CallOptions): Promise<(bigint | SeqError)[]> {
+    return (options === undefined ? this.#fast?.nextMany(uids) : undefined) ?? this.#nextManyLong(uids, options);
+  }
+
+  async #nextLong(uid: UidLike, options: CallOptions | undefined): Promise<bigint> {
+    const { first } = await this.#takeRange(parseUid(uid), 1, options);
+    return first;
+  }
+
+  async #nextManyLong(uids: readonly UidLike[], options: CallOptions | undefined): Promise<(bigint | SeqError)[]> {
     const parsed = parseUids(uids);
     if (parsed.length === 0) return [];
     return this.#call(options, (scope, strict) => this.#callMany(parsed, scope, strict));
@@ -154,7 +211,7 @@ export class SeqClient {
         (link.cache.table?.allocs ?? []).map(({ id, address, zone }) => ({ id, address, zone, isFailing: link.isFailing(address) })),
       ),
       sets: map.sets.map(({ name, firstUid, lastUid }) => ({ name, uids: { first: firstUid, last: lastUid } })),
-      inFlightCount: this.#scopes.size,
+      inFlightCount: this.#inFlightCount,
     };
   }
 
@@ -167,7 +224,7 @@ export class SeqClient {
   close(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     this.#isClosed = true;
-    this.#events.emit('closed', { callsCutCount: this.#scopes.size });
+    this.#events.emit('closed', { callsCutCount: this.#inFlightCount });
     for (const scope of this.#scopes) scope.stop(closedError());
     this.#links.close();
     return Promise.resolve();
@@ -224,15 +281,15 @@ export class SeqClient {
     }
   }
 
-  async #call<Value>(options: CallOptions | undefined, run: (scope: CallScope, strict: boolean) => Promise<Value>): Promise<Value> {
+  async #call<Value>(options: CallOptions | undefined, run: (scope: CallScope, strict: boolean) => Promise<Value>, spentMs = 0): Promise<Value> {
     const { timeoutMs, signal, strict } = parseCallOptions(options, this.#config);
     if (this.#isClosed) throw closedError();
-    if (this.#scopes.size >= CALLS_IN_FLIGHT_MAX) {
+    if (this.#inFlightCount >= CALLS_IN_FLIGHT_MAX) {
       throw new SeqError('RESOURCE_EXHAUSTED', `${CALLS_IN_FLIGHT_MAX} calls of this client are in flight already`, {
         retryAfterMs: BUSY_RETRY_AFTER_MS,
       });
     }
-    const scope = new CallScope({ clock: this.#config.clock, timeoutMs, signal });
+    const scope = new CallScope({ clock: this.#config.clock, timeoutMs, signal, spentMs });
     this.#scopes.add(scope);
     try {
       return await run(scope, strict);

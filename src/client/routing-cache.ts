@@ -1,13 +1,16 @@
 import { SeqError } from '../base/errors.js';
-import { isSameGeometry, locate, showGeometry } from '../model/geometry.js';
-import type { Uid } from '../model/ids.js';
+import { contains, type Grid, gridOf, isSameGeometry, locate, offsetIn, showGeometry } from '../model/geometry.js';
+import { type SectionId, toUid, type Uid } from '../model/ids.js';
 import { type Owner, RoutingIndex, type RoutingTable } from '../model/routing.js';
 import { patchTable, type RoutingDelta } from '../model/routing-delta.js';
 import { isNewer, NO_VERSION, type Version } from '../model/version.js';
+import { bigOf } from './halves.js';
 
 /** The newest routing table that any reply brought. Invariant: its version never goes back. */
 export class RoutingCache {
   #index: RoutingIndex | undefined;
+  /** The geometry of a set never changes. */
+  #grid: Grid | undefined;
 
   get table(): RoutingTable | undefined {
     return this.#index?.table;
@@ -31,6 +34,32 @@ export class RoutingCache {
     return this.#index?.ownerOf(locate(this.#index.table.geometry, uid).section);
   }
 
+  /** As ownerOf(), of a uid in halves of 32 bits; undefined also when it lies outside the set. */
+  ownerAt(low: number, high: number): Owner | undefined {
+    const section = this.sectionAt(low, high);
+    return section < 0 ? undefined : this.#index?.ownerOf(section as SectionId);
+  }
+
+  /** The owner's place among the table's allocs; -1: no table, outside the set, or nobody. */
+  allocAt(low: number, high: number): number {
+    const section = this.sectionAt(low, high);
+    return section < 0 ? -1 : (this.#index?.runOf(section as SectionId).alloc ?? -1);
+  }
+
+  /** The section of a uid in halves of 32 bits; -1: no table, or outside the set. */
+  sectionAt(low: number, high: number): number {
+    if (this.#grid === undefined) return -1;
+    const offset = offsetIn(this.#grid, low, high);
+    return offset < 0 ? this.#farSection(bigOf(low, high)) : Math.floor(offset / this.#grid.uidsPerSection);
+  }
+
+  /** Of a uid that numbers cannot tell from its neighbours. */
+  #farSection(uid: bigint): number {
+    const { table } = this;
+    const parsed = toUid(uid);
+    return table === undefined || !contains(table.geometry, parsed) ? -1 : locate(table.geometry, parsed).section;
+  }
+
   /**
    * True when the table was newer and is now the one in use; an older or equal one is dropped.
    * Throws PROTOCOL for a newer table of another geometry: geometry is fixed for the life of a cluster, so this one
@@ -48,6 +77,7 @@ export class RoutingCache {
       }
     }
     this.#index = new RoutingIndex(table);
+    this.#grid ??= gridOf(table.geometry);
     return true;
   }
 

@@ -5,6 +5,7 @@ import type { Version } from '../model/version.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { Attempts } from './attempt.js';
 import type { Way } from './call.js';
+import type { Lane } from './lane.js';
 import { type ClientConfig, SET_CALLS_IN_FLIGHT_MAX } from './options.js';
 import { RouteRefresh } from './route-refresh.js';
 import { RoutingCache } from './routing-cache.js';
@@ -33,6 +34,9 @@ export class SetLink {
   readonly #failing = new Set<string>();
   #seeds: readonly string[];
   #callCount = 0;
+  /** By the place of the AllocSvr in that table. */
+  #lanes: Lane[] = [];
+  #lanesOf: RoutingTable | undefined;
   #isClosed = false;
 
   constructor(options: {
@@ -50,7 +54,7 @@ export class SetLink {
       onSets: (sets: SetMap) => options.events.onSets(sets),
       onOutcome: (address: string, error: SeqError | undefined) => this.#onOutcome(address, error),
     };
-    this.attempts = new Attempts({ pool: this.#pool, cache: this.cache, events, setsVersion: options.setsVersion });
+    this.attempts = new Attempts({ pool: this.#pool, cache: this.cache, clock, events, setsVersion: options.setsVersion });
     this.#route = new RouteRefresh({
       clock,
       random,
@@ -73,28 +77,52 @@ export class SetLink {
 
   /** Runs a call of this set. Throws RESOURCE_EXHAUSTED when as many are under way as one set may have. */
   async counted<Value>(run: () => Promise<Value>): Promise<Value> {
-    if (this.#callCount >= SET_CALLS_IN_FLIGHT_MAX) {
+    if (!this.begin()) {
       throw new SeqError('RESOURCE_EXHAUSTED', `${SET_CALLS_IN_FLIGHT_MAX} calls of this client to one set are in flight already`, {
         retryAfterMs: BUSY_RETRY_AFTER_MS,
       });
     }
-    this.#callCount += 1;
     try {
       return await run();
     } finally {
-      this.#callCount -= 1;
+      this.end();
     }
+  }
+
+  /** A call begins; false: as many are under way as one set may have. */
+  begin(): boolean {
+    if (this.#callCount >= SET_CALLS_IN_FLIGHT_MAX) return false;
+    this.#callCount += 1;
+    return true;
+  }
+
+  end(): void {
+    this.#callCount -= 1;
+  }
+
+  /** The lane to the owner of a uid in halves of 32 bits; undefined: no table, outside of the set, or nobody owns it now. */
+  laneAt(low: number, high: number): Lane | undefined {
+    const { table } = this.cache;
+    const alloc = this.cache.allocAt(low, high);
+    if (alloc < 0 || table === undefined) return undefined;
+    if (table !== this.#lanesOf) {
+      this.#lanesOf = table;
+      this.#lanes = table.allocs.map(({ address }) => this.attempts.lane(address, false));
+    }
+    return this.#lanes[alloc];
   }
 
   close(): void {
     this.#isClosed = true;
     this.#route.close();
+    this.attempts.close(new SeqError('CLOSED', 'the client was closed'));
     this.#pool.close();
   }
 
   #onTable(table: RoutingTable, previous: Version): void {
     if (this.#isClosed) return;
     const inUse = new Set([...this.#seeds, ...this.cache.addresses()]);
+    this.attempts.keepOnly(inUse);
     this.#pool.keepOnly(inUse);
     for (const address of this.#failing) if (!inUse.has(address)) this.#failing.delete(address);
     this.#events.onTable(table, previous);

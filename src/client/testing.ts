@@ -10,8 +10,10 @@ import { callerVersionFromWire, setMapToWire, tableToWire } from '../rpc/codec.j
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import * as wire from '../rpc/gen/seqsvr/v1/seq.js';
 import { RANGE_COUNT_MAX, UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
+import { exchangeCall, type OpsServerStream } from '../rpc/ops-codec.js';
 import { GrpcServer, Handlers, type Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
+import { BROKEN_CONNECTION, exchange, type ExchangeHost } from './testing-exchange.js';
 
 export type { SetEntry, SetMap } from '../model/sets.js';
 
@@ -29,7 +31,9 @@ export type MemorySeqFault =
 export interface MemorySeqInjection {
   readonly method: MemorySeqMethod;
   readonly fault: MemorySeqFault;
-  /** How many calls it hits, the next ones of that method. Default 1; Infinity: all. */
+  /**
+   * How many calls it hits, the next ones of that method: of a client's stream, nextMany is a frame of several operations, next and current
+   * are operations. Default 1; Infinity: all. */
   readonly times?: number;
 }
 
@@ -41,9 +45,6 @@ export interface MemorySeqServerOptions {
   readonly lastUid?: bigint;
   readonly clock?: Clock;
 }
-
-/** gRPC's UNAVAILABLE, as a broken connection looks to its caller: a bare status without our trailer. */
-const BROKEN_CONNECTION = { code: 14, details: 'the reply was dropped by a MemorySeqServer' };
 
 /**
  * A seqsvr for tests: the real gRPC services on a free port of 127.0.0.1, numbers from a Map, faults on demand.
@@ -59,6 +60,7 @@ export class MemorySeqServer {
   readonly #lastSeqs = new Map<Uid, bigint>();
   readonly #callCounts: Record<MemorySeqMethod, number> = { next: 0, nextMany: 0, current: 0, advance: 0, getRoute: 0 };
   readonly #cutDelayed = new Set<() => void>();
+  readonly #streams = new Set<OpsServerStream>();
   #faults: { readonly method: MemorySeqMethod; readonly fault: MemorySeqFault; times: number }[] = [];
   #server: GrpcServer | undefined;
   #table: RoutingTable;
@@ -141,6 +143,7 @@ export class MemorySeqServer {
   async #close(): Promise<void> {
     for (const cut of this.#cutDelayed) cut();
     this.#cutDelayed.clear();
+    for (const stream of this.#streams) stream.emit('error', BROKEN_CONNECTION);
     await this.#server?.close();
   }
 
@@ -156,8 +159,9 @@ export class MemorySeqServer {
     }));
     return [
       {
-        definition: wire.SeqServiceService,
+        definition: { ...wire.SeqServiceService, exchange: exchangeCall },
         implementation: {
+          exchange: handlers.duplex((stream: OpsServerStream) => this.#exchange(stream, handlers)),
           next: this.#withFaults('next', next, handlers),
           nextMany: this.#withFaults('nextMany', nextMany, handlers),
           current: this.#withFaults('current', current, handlers),
@@ -168,10 +172,28 @@ export class MemorySeqServer {
     ];
   }
 
+  #exchange(stream: OpsServerStream, handlers: Handlers): void {
+    this.#streams.add(stream);
+    for (const event of ['cancelled', 'close']) stream.on(event, () => this.#streams.delete(stream));
+    const host: ExchangeHost = {
+      begin: (method) => this.#begin(method),
+      next: (uid, count, floor) => this.#take(uid, count, floor).first,
+      current: (uid, floor) => this.#lastNotBelow(floor, this.#parse(uid)),
+      routing: (version) => this.#newerThan(version),
+      refusal,
+      later: (delayMs, how) => this.#later(delayMs, how),
+    };
+    exchange(stream, host, handlers);
+  }
+
+  #begin(method: MemorySeqMethod): MemorySeqFault | undefined {
+    this.#callCounts[method]++;
+    return this.#takeFault(method);
+  }
+
   #withFaults<Request, Response>(method: MemorySeqMethod, serve: Unary<Request, Response>, handlers: Handlers): Unary<Request, Response> {
     return (call, callback) => {
-      this.#callCounts[method]++;
-      const fault = this.#takeFault(method);
+      const fault = this.#begin(method);
       switch (fault?.type) {
         case undefined:
           return serve(call, callback);

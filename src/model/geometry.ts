@@ -67,6 +67,31 @@ export function locate(geometry: Geometry, uid: Uid): { readonly section: Sectio
   return { section: Number(offset / size) as SectionId, slot: Number(offset % size) as Slot };
 }
 
+/** A geometry as numbers, for paths where a bigint for each uid would cost most of the time. */
+export interface Grid {
+  readonly firstLow: number;
+  readonly firstHigh: number;
+  readonly uidsPerSection: number;
+  /** The last uid that this arithmetic is exact for, as a distance from the first: below 2^53 no bit is lost, nor when it is divided. */
+  readonly offsetMax: number;
+}
+
+export function gridOf({ firstUid, lastUid, uidsPerSection }: Geometry): Grid {
+  const offsetMax = lastUid - firstUid;
+  return {
+    firstLow: Number(firstUid & 0xffff_ffffn),
+    firstHigh: Number(firstUid >> 32n),
+    uidsPerSection,
+    offsetMax: offsetMax > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(offsetMax),
+  };
+}
+
+/** How far a uid, in halves of 32 bits, is above the first one of its set; -1: outside of it, or too far for numbers, so that locate() must say. */
+export function offsetIn({ firstLow, firstHigh, offsetMax }: Grid, low: number, high: number): number {
+  const offset = (high - firstHigh) * 2 ** 32 + (low - firstLow);
+  return offset >= 0 && offset <= offsetMax ? offset : -1;
+}
+
 export function isSameGeometry(one: Geometry, other: Geometry): boolean {
   return one.firstUid === other.firstUid && one.lastUid === other.lastUid && one.uidsPerSection === other.uidsPerSection;
 }

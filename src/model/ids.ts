@@ -82,6 +82,11 @@ export function toSeq(value: bigint): Seq {
   return value as Seq;
 }
 
+export function toUid(value: bigint): Uid {
+  assert(value >= 0n && value <= UID_MAX, 'uid outside [0, 2^64)');
+  return value as Uid;
+}
+
 export function toEpoch(value: number): Epoch {
   assert(Number.isSafeInteger(value) && value >= 0, 'epoch is not a whole number');
   return value as Epoch;

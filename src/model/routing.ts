@@ -46,38 +46,32 @@ export interface Owner {
   readonly epoch: Epoch;
 }
 
-/** Looks sections up in a table: binary search over the first section of each run. */
+/** Looks sections up in a table: in an array with the run of each section. */
 export class RoutingIndex {
   readonly table: RoutingTable;
-  readonly #firstSections: readonly number[];
+  readonly #runs: Uint32Array;
 
   /** The table must be well-formed: a codec checked it, or this program made it. */
   constructor(table: RoutingTable) {
     this.table = table;
-    const firstSections: number[] = [];
+    const sectionCount = sectionCountOf(table.geometry);
+    this.#runs = new Uint32Array(sectionCount);
     let next = 0;
-    for (const run of table.runs) {
-      firstSections.push(next);
-      next += run.sectionCount;
+    for (const [run, { sectionCount: count }] of table.runs.entries()) {
+      this.#runs.fill(run, next, next + count);
+      next += count;
     }
-    assert(next === sectionCountOf(table.geometry), 'the runs of a routing table cover every section once');
-    this.#firstSections = firstSections;
+    assert(next === sectionCount, 'the runs of a routing table cover every section once');
   }
 
   ownerOf(section: SectionId): Owner {
-    const run = this.table.runs[this.#runOf(section)];
-    assert(run !== undefined, 'section outside the routing table');
-    return { alloc: run.alloc === undefined ? undefined : this.table.allocs[run.alloc], epoch: run.epoch };
+    const { alloc, epoch } = this.runOf(section);
+    return { alloc: alloc === undefined ? undefined : this.table.allocs[alloc], epoch };
   }
 
-  #runOf(section: SectionId): number {
-    let low = 0;
-    let high = this.#firstSections.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if ((this.#firstSections[middle] ?? 0) <= section) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+  runOf(section: SectionId): SectionRun {
+    const run = this.table.runs[this.#runs[section] ?? Number.NaN];
+    assert(run !== undefined, 'section outside the routing table');
+    return run;
   }
 }

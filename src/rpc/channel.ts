@@ -8,6 +8,9 @@ import { errorFromWire } from './status.js';
 /** Connections that were given up while calls still waited in them. Beyond it the oldest is closed, and its calls fail. */
 const RETIRED_MAX = 8;
 
+/** What a stream's 'error' event carries. */
+export type StreamError = ServiceError;
+
 export interface CallOptions {
   /** For this one attempt, in ms; at least 1. Every attempt has a deadline. */
   readonly timeoutMs: number;

@@ -1,4 +1,6 @@
+import { EventEmitter } from 'node:events';
 import { unreachable } from '../../../src/base/assert.js';
+import { systemClock } from '../../../src/base/clock.js';
 import { SeqError } from '../../../src/base/errors.js';
 import { Stopper } from '../../../src/base/stop.js';
 import { Attempts, type AttemptScope } from '../../../src/client/attempt.js';
@@ -6,6 +8,8 @@ import { RoutingCache } from '../../../src/client/routing-cache.js';
 import { parseUid, SEQ_MAX } from '../../../src/model/ids.js';
 import { isNewer } from '../../../src/model/version.js';
 import { ErrorDetail } from '../../../src/rpc/gen/seqsvr/v1/common.js';
+import { OpsFrame, OpsReply } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { exchangeMethod } from '../../../src/rpc/ops-codec.js';
 import { errorFromDetail } from '../../../src/rpc/status.js';
 import type { SeededRandom } from '../../unit/seeded-random.js';
 import { type Frame, packFrames, unpackFrames } from '../frames.js';
@@ -15,14 +19,18 @@ import { mustHold, type Outcome, refusalOf, type Target } from '../target.js';
 const UID = parseUid(5);
 const ADDRESS = 'a:1';
 /** What is asked for, by frame kind, and what answers it. ERROR: the status of a failed call, with our trailer. */
-const CALLS = ['NextResponse', 'NextResponse', 'NextManyResponse', 'CurrentResponse', 'AdvanceResponse', 'GetRouteResponse'] as const;
+const CALLS = ['next', 'next', 'nextMany', 'current', 'advance', 'getRoute'] as const;
+const ANSWERS = { next: 'OpsReply', nextMany: 'OpsReply', current: 'OpsReply', advance: 'AdvanceResponse', getRoute: 'GetRouteResponse' } as const;
 const ERROR = 64;
 const COUNT = 3;
 const SCOPE: AttemptScope = { stopError: undefined, signal: new Stopper(), attempt: () => ({ timeoutMs: 100, signal: new Stopper() }) };
+const NO_REPLY = { places: [], epoch: 0n, epochs: [], seqs: [], inexact: [], errors: [], routing: undefined, routingDelta: undefined };
 const NUMBERS = ['1', '3', '4', '6', '7', '9', '10', '12', '0', '9223372036854775807', '9223372036854775808'];
 const WORDS: Words = {
-  first: NUMBERS,
-  last: ['3', '6', '9', '12', '0', '9223372036854775807'],
+  seqs: NUMBERS,
+  places: [0, 1, 5],
+  place: [0, 1, 5],
+  inexact: [0, 1],
   seq: NUMBERS,
   epoch: ['1', '2', '3', '9007199254740992'],
   generation: ['7', '0', '8'],
@@ -57,8 +65,9 @@ class Client {
   #frame: Frame = { kind: 0, payload: new Uint8Array() };
   #last = 0n;
   readonly #attempts = new Attempts({
-    pool: { to: () => ({ call: (method) => this.#answer(method) }) },
+    pool: { to: () => ({ call: (method) => this.#answer(method), duplexStream: () => this.#stream() as never, errorOf: (error) => error as never }) },
     cache: this.#cache,
+    clock: systemClock,
     events: { onTable: () => undefined, onSets: () => undefined, onOutcome: () => undefined },
   });
 
@@ -78,35 +87,52 @@ class Client {
   /** A client without a table asks whoever it likes; with one only the owner, so it may say that the section has moved. */
   async #call(kind: number): Promise<void> {
     const attempts = this.#attempts;
-    const call = CALLS[kind] ?? 'GetRouteResponse';
+    const call = CALLS[kind] ?? 'getRoute';
     switch (call) {
-      case 'NextResponse': {
+      case 'next': {
         const { first, last } = await attempts.next(ADDRESS, { uid: UID, count: COUNT }, SCOPE);
         mustHold(last - first === BigInt(COUNT - 1), 'as many numbers as were asked for');
         return this.#handedOut(first, last);
       }
-      case 'NextManyResponse': {
+      case 'nextMany': {
         const items = await attempts.nextMany(ADDRESS, [UID], SCOPE);
         for (const item of items) if (!SeqError.is(item)) this.#handedOut(item, item);
         return;
       }
-      case 'CurrentResponse': {
+      case 'current': {
         const { seq, exact } = await attempts.current(ADDRESS, UID, SCOPE);
         mustHold(seq >= this.#last && seq <= SEQ_MAX, 'a counter is never below a number that was seen');
         if (exact) this.#last = seq;
         return;
       }
-      case 'AdvanceResponse': {
+      case 'advance': {
         const seq = await attempts.advance(ADDRESS, { uid: UID, to: 6n }, SCOPE);
         mustHold(seq >= 6n, 'a counter that was lifted stands there');
         this.#last = seq > this.#last ? seq : this.#last;
         return;
       }
-      case 'GetRouteResponse':
+      case 'getRoute':
         return attempts.getRoute(ADDRESS, { timeoutMs: 100 });
       default:
         return unreachable(call);
     }
+  }
+
+  /** Answers every frame with the bytes of this input, their id and so much set right that some get through. */
+  #stream(): EventEmitter {
+    const { kind, payload } = this.#frame;
+    const stream = new EventEmitter();
+    return Object.assign(stream, {
+      cancel: () => undefined,
+      write: (bytes: Buffer) => {
+        const { id } = OpsFrame.decode(bytes);
+        queueMicrotask(() => {
+          if (kind >= ERROR) stream.emit('error', errorFromDetail(ErrorDetail.decode(payload)));
+          else stream.emit('data', exchangeMethod.responseDeserialize(Buffer.concat([payload, OpsReply.encode({ ...NO_REPLY, id }).finish()])));
+        });
+        return true;
+      },
+    });
   }
 
   #handedOut(first: bigint, last: bigint): void {
@@ -130,5 +156,5 @@ class Client {
 function replyOf(random: SeededRandom): Frame {
   const kind = random.below(CALLS.length);
   if (random.chance(0.1)) return { kind: ERROR * 3 + kind, payload: randomMessage(typeOf('ErrorDetail'), random, WORDS) };
-  return { kind, payload: randomMessage(typeOf(CALLS[kind] ?? 'NextResponse'), random, WORDS) };
+  return { kind, payload: randomMessage(typeOf(ANSWERS[CALLS[kind] ?? 'next']), random, WORDS) };
 }

@@ -1,10 +1,14 @@
 import { expect } from 'chai';
+import { systemClock } from '../../../src/base/clock.js';
 import { SeqError, type SeqErrorOptions } from '../../../src/base/errors.js';
 import { Stopper } from '../../../src/base/stop.js';
-import { Attempts, type AttemptScope, type Channels } from '../../../src/client/attempt.js';
+import { Attempts, type AttemptScope } from '../../../src/client/attempt.js';
 import { RoutingCache } from '../../../src/client/routing-cache.js';
 import { parseUid } from '../../../src/model/ids.js';
 import { tableToWire } from '../../../src/rpc/codec.js';
+import type { OpsFrame, OpsReply } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { errorToDetail } from '../../../src/rpc/status.js';
+import { type FakeStream, fakeChannels } from './fake-stream.js';
 import { tableOf } from './tables.js';
 
 const OPTIONS = { timeoutMs: 100 };
@@ -13,7 +17,7 @@ const UID = parseUid(5);
 
 describe('client/attempt', () => {
   it('sends the version of its table, and none while it has none', async () => {
-    const world = new World({ first: 1n, last: 1n });
+    const world = new World({ seqs: [1n] });
     await world.attempts.next('a:1', { uid: UID, count: 1 }, SCOPE);
     world.cache.absorb(tableOf(3, ['a:1']));
     // Another uid: the same number twice for one would not be believed.
@@ -22,10 +26,11 @@ describe('client/attempt', () => {
   });
 
   for (const { title, reply } of [
-    { title: 'fewer numbers than asked', reply: { first: 1n, last: 4n } },
-    { title: 'more numbers than asked', reply: { first: 1n, last: 6n } },
-    { title: 'the number 0', reply: { first: 0n, last: 4n } },
-    { title: 'a number above 2^63-1', reply: { first: 2n ** 63n - 4n, last: 2n ** 63n } },
+    { title: 'the number 0', reply: { seqs: [0n] } },
+    { title: 'a number above 2^63-1', reply: { seqs: [2n ** 63n] } },
+    { title: 'a range that ends above 2^63-1', reply: { seqs: [2n ** 63n - 4n] } },
+    { title: 'more answers than asked', reply: { seqs: [1n, 2n] } },
+    { title: 'an answer for another place', reply: { seqs: [1n], places: [1] } },
   ]) {
     it(`refuses ${title} as PROTOCOL, and says that numbers may be lost`, async () => {
       const error = await outcome(new World(reply).attempts.next('a:1', { uid: UID, count: 5 }, SCOPE));
@@ -34,13 +39,15 @@ describe('client/attempt', () => {
   }
 
   it('refuses a nextMany answer with another number of items', async () => {
-    const error = await outcome(new World({ items: [{ seq: 1n }] }).attempts.nextMany('a:1', [UID, UID], SCOPE));
-    expect(error?.message).to.include('1 items for 2 uids');
+    const error = await outcome(
+      new World({ seqs: [1n] }).attempts.nextMany('a:1', [UID, UID], SCOPE).then(([item]) => Promise.reject(item as SeqError)),
+    );
+    expect(error?.message).to.include('1 answers for a frame of 2');
   });
 
   it('turns the errors of items into SeqErrors that know who was asked', async () => {
     const detail = { code: 'NOT_OWNER', definite: true, retryAfterMs: 0, redirectId: 'b', redirectAddress: 'b:1', message: 'moved' };
-    const [one, two] = await new World({ items: [{ seq: 9n }, { seq: 0n, error: detail }] }).attempts.nextMany('a:1', [UID, UID], SCOPE);
+    const [one, two] = await new World({ seqs: [9n, 0n], errors: [{ place: 1, error: detail }] }).attempts.nextMany('a:1', [UID, UID], SCOPE);
     expect(one).to.equal(9n);
     expect(two).to.include({ code: 'NOT_OWNER', endpoint: 'a:1', attempts: 1 });
     expect((two as SeqError).redirect).to.deep.equal({ id: 'b', address: 'b:1' });
@@ -73,7 +80,7 @@ describe('client/attempt', () => {
   });
 
   it('keeps the table that a reply brings, and tells of it once', async () => {
-    const world = new World({ seq: 1n, exact: true, routing: tableToWire(tableOf(2, ['b:1'])) });
+    const world = new World({ seqs: [1n], routing: tableToWire(tableOf(2, ['b:1'])) });
     await world.attempts.current('a:1', UID, SCOPE);
     await world.attempts.current('a:1', UID, SCOPE);
     expect(world.tables).to.deep.equal(['0.0 -> 7.2']);
@@ -88,7 +95,7 @@ describe('client/attempt', () => {
     { title: 'a set that cannot be', table: { ...tableToWire(tableOf(2, ['b:1'])), geometry: { firstUid: 5n, lastUid: 1n, uidsPerSection: 1 } } },
   ]) {
     it(`drops a table with ${title}: an error of GetRoute, none of a call`, async () => {
-      const world = new World({ seq: 1n, exact: true, routing: table });
+      const world = new World({ seqs: [1n], routing: table });
       expect((await outcome(world.attempts.getRoute('a:1', OPTIONS)))?.code).to.equal('PROTOCOL');
       expect((await world.attempts.current('a:1', UID, SCOPE)).seq).to.equal(1n);
       expect(world.cache.table).to.equal(undefined);
@@ -111,58 +118,54 @@ describe('client/attempt, what it has seen', () => {
   const current = () => world.attempts.current('a:1', UID, SCOPE);
 
   beforeEach(async () => {
-    world = new World({ first: 7n, last: 9n, epoch: 4n });
+    world = new World({ seqs: [7n], epoch: 4n });
     world.cache.absorb(tableOf(1, ['a:1']));
     await world.attempts.next('a:1', { uid: UID, count: 3 }, SCOPE);
   });
 
   it('goes with every call as its floor: the highest number of that very uid', async () => {
-    world.reply = { first: 10n, last: 10n, epoch: 4n };
+    world.reply = { seqs: [10n], epoch: 4n };
     await next();
-    world.reply = { seq: 12n, exact: true, epoch: 4n };
+    world.reply = { seqs: [12n], epoch: 4n };
     await current();
     world.reply = {
-      items: [
-        { seq: 13n, epoch: 4n },
-        { seq: 1n, epoch: 4n },
-      ],
+      seqs: [13n, 1n],
+      epoch: 4n,
     };
     await world.attempts.nextMany('a:1', [UID, OTHER], SCOPE);
-    world.reply = { first: 2n, last: 2n, epoch: 4n };
+    world.reply = { seqs: [2n], epoch: 4n };
     await world.attempts.next('a:1', { uid: OTHER, count: 1 }, SCOPE);
-    expect(world.requests.map(({ floor, floors }) => floor ?? floors)).to.deep.equal([0n, 9n, 10n, [12n, 0n], 1n]);
+    expect(world.requests.map(({ floors }) => floors)).to.deep.equal([[], [9n], [10n], [12n, 0n], [1n]]);
   });
 
   it('is above every number that is believed: one at it or below is no answer, but a reason to try again', async () => {
     for (const seq of [9n, 8n]) {
-      world.reply = { first: seq, last: seq, epoch: 4n };
+      world.reply = { seqs: [seq], epoch: 4n };
       expect(await outcome(next()), `${seq}`).to.include({ code: 'UNAVAILABLE', retryable: true, definite: false });
     }
     world.reply = {
-      items: [
-        { seq: 10n, epoch: 4n },
-        { seq: 9n, epoch: 4n },
-      ],
+      seqs: [10n, 9n],
+      epoch: 4n,
     };
     const [above, below] = await world.attempts.nextMany('a:1', [UID, UID], SCOPE);
     expect([above, (below as SeqError).code]).to.deep.equal([10n, 'UNAVAILABLE']);
-    world.reply = { seq: 9n, exact: true, epoch: 4n };
+    world.reply = { seqs: [9n], epoch: 4n };
     expect(await outcome(current())).to.include({ code: 'UNAVAILABLE' });
   });
 
   it('is no more than was handed out: an upper bound is no floor', async () => {
-    world.reply = { seq: 500n, exact: false, epoch: 5n };
+    world.reply = { seqs: [500n], inexact: [0], epoch: 5n };
     expect(await current()).to.deep.equal({ seq: 500n, exact: false });
-    world.reply = { first: 10n, last: 10n, epoch: 5n };
+    world.reply = { seqs: [10n], epoch: 5n };
     expect(await next()).to.deep.equal({ first: 10n, last: 10n });
   });
 
   it('is an epoch, too: an answer of a former owner is not believed, however high its number', async () => {
-    world.reply = { first: 20n, last: 20n, epoch: 5n };
+    world.reply = { seqs: [20n], epoch: 5n };
     await next();
-    world.reply = { first: 30n, last: 30n, epoch: 4n };
+    world.reply = { seqs: [30n], epoch: 4n };
     expect(await outcome(next())).to.include({ code: 'UNAVAILABLE', retryable: true });
-    world.reply = { first: 21n, last: 21n, epoch: 5n };
+    world.reply = { seqs: [21n], epoch: 5n };
     expect(await next()).to.deep.equal({ first: 21n, last: 21n });
   });
 });
@@ -170,30 +173,48 @@ describe('client/attempt, what it has seen', () => {
 /** Every call gets `reply`, or fails with it. */
 class World {
   readonly cache = new RoutingCache();
-  readonly requests: { readonly routingVersion?: unknown; readonly floor?: bigint; readonly floors?: readonly bigint[] }[] = [];
+  readonly requests: OpsFrame[] = [];
   readonly outcomes: (string | undefined)[] = [];
   readonly tables: string[] = [];
   readonly attempts: Attempts;
-  reply: object;
+  reply: Partial<OpsReply> | SeqError;
 
-  constructor(reply: object) {
+  constructor(reply: Partial<OpsReply> | SeqError) {
     this.reply = reply;
-    const call = async (_: unknown, request: object): Promise<object> => {
-      this.requests.push(request);
-      if (this.reply instanceof SeqError) throw this.reply;
-      return this.reply;
-    };
     this.attempts = new Attempts({
-      pool: { to: () => ({ call }) } as unknown as Channels,
+      pool: fakeChannels(
+        (stream) => {
+          stream.onFrame = (frame) => queueMicrotask(() => this.#answer(stream, frame));
+        },
+        () => (this.reply instanceof SeqError ? Promise.reject(this.reply) : Promise.resolve(this.reply)),
+      ),
       cache: this.cache,
+      clock: systemClock,
       events: {
         onTable: ({ version }, previous) => this.tables.push(`${previous.generation}.${previous.value} -> ${version.generation}.${version.value}`),
         onSets: () => undefined,
         onOutcome: (_, error) => this.outcomes.push(error?.code),
       },
     });
+    // Nothing of it outlives its test.
+    worlds.push(this);
+  }
+
+  /** A refusal is an answer of the server; any other error is that of the stream. */
+  #answer(stream: FakeStream, frame: OpsFrame): void {
+    this.requests.push(frame);
+    const { reply } = this;
+    if (!(reply instanceof SeqError)) stream.reply({ id: frame.id, ...reply });
+    else if (!reply.definite) stream.break(reply);
+    else
+      stream.reply({ id: frame.id, seqs: frame.uids.map(() => 0n), errors: frame.uids.map((_, place) => ({ place, error: errorToDetail(reply) })) });
   }
 }
+
+const worlds: World[] = [];
+afterEach(() => {
+  for (const { attempts } of worlds.splice(0)) attempts.close(new SeqError('CLOSED', 'the test is over'));
+});
 
 function failing(code: 'NOT_OWNER' | 'PROTOCOL' | 'CLOSED', options: SeqErrorOptions, message = 'so it was'): Attempts {
   return new World(new SeqError(code, message, options)).attempts;

@@ -1,17 +1,39 @@
 import { expect } from 'chai';
 import { ClientMemory } from '../../../src/client/memory.js';
-import { parseUid, type SectionId } from '../../../src/model/ids.js';
+import type { SectionId } from '../../../src/model/ids.js';
 
 describe('client/memory', () => {
-  it('keeps the highest number of each uid, and forgets the uid that was called longest ago', () => {
+  it('keeps the highest number of each uid', () => {
     const memory = new ClientMemory();
-    memory.sawSeq(parseUid(1), 5n);
-    memory.sawSeq(parseUid(1), 3n);
-    memory.sawSeq(parseUid(2), 7n);
-    expect([1, 2, 3].map((uid) => memory.floorOf(parseUid(uid)))).to.deep.equal([5n, 7n, 0n]);
-    memory.sawSeq(parseUid(1), 6n);
-    for (let uid = 10; uid < 50_009; uid += 1) memory.sawSeq(parseUid(uid), 1n);
-    expect([1, 2].map((uid) => memory.floorOf(parseUid(uid)))).to.deep.equal([6n, 0n]);
+    const saw = (uid: number, low: number, high = 0): void => memory.sawSeq(uid, 0, low, high);
+    saw(1, 5);
+    saw(1, 3);
+    saw(2, 7);
+    expect([1, 2, 3].map((uid) => floorOf(memory, uid))).to.deep.equal([
+      [5, 0],
+      [7, 0],
+      [0, 0],
+    ]);
+    saw(1, 2, 1);
+    saw(1, 2 ** 32 - 1, 0);
+    expect(floorOf(memory, 1)).to.deep.equal([2, 1]);
+  });
+
+  it('tells uids apart that differ in their high half only', () => {
+    const memory = new ClientMemory();
+    memory.sawSeq(5, 0, 9, 0);
+    memory.sawSeq(5, 1, 4, 0);
+    expect([floorOf(memory, 5, 0), floorOf(memory, 5, 1), floorOf(memory, 5, 2)].map(([low]) => low)).to.include.members([4, 0]);
+    expect(floorOf(memory, 5, 1)).to.deep.equal([4, 0]);
+  });
+
+  it('forgets a uid for another one, and never takes the number of one for that of the other', () => {
+    const memory = new ClientMemory();
+    const uids = Array.from({ length: 200_000 }, (_, uid) => uid);
+    for (const uid of uids) memory.sawSeq(uid, 0, uid + 1, 0);
+    const floors = uids.map((uid) => floorOf(memory, uid)[0]);
+    expect(floors.every((floor, uid) => floor === 0 || floor === uid + 1)).to.equal(true);
+    expect(floors.filter((floor) => floor !== 0).length).to.be.within(30_000, 65_536);
   });
 
   it('takes no epoch that is over, in each section by itself', () => {
@@ -31,3 +53,8 @@ describe('client/memory', () => {
     expect(memory.sawEpoch(1 as SectionId, 1)).to.equal(false);
   });
 });
+
+function floorOf(memory: ClientMemory, low: number, high = 0): [number, number] {
+  const at = memory.find(low, high);
+  return [memory.floorLow(at), memory.floorHigh(at)];
+}
