@@ -133,7 +133,7 @@ class OneFast implements Ops {
 class ManyFast {
   readonly words: Uint32Array;
   readonly #call: Call<(bigint | SeqError)[]>;
-  readonly #items: (Seq | SeqError)[];
+  readonly #items: (Seq | SeqError)[] = [];
   #leftCount: number;
   #failedCount = 0;
 
@@ -141,7 +141,6 @@ class ManyFast {
     this.words = words;
     this.#call = call;
     this.#leftCount = words.length / 2;
-    this.#items = new Array<Seq | SeqError>(this.#leftCount);
   }
 
   get deadlineMs(): number {

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { SeqError } from '../../../src/base/errors.js';
+import type { SeqError } from '../../../src/base/errors.js';
 import type { Channels } from '../../../src/client/attempt.js';
 import { OpsFrame, OpsReply } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { exchangeMethod } from '../../../src/rpc/ops-codec.js';
