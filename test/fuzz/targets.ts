@@ -12,6 +12,7 @@ import { history } from './targets/history.js';
 import { levelRecords } from './targets/level-records.js';
 import { logChunk } from './targets/log-chunk.js';
 import { marker } from './targets/marker.js';
+import { opsFrames } from './targets/ops-frames.js';
 import { peerFrames } from './targets/peer-frames.js';
 import { placementServiceTarget } from './targets/placement-service.js';
 import { raft } from './targets/raft.js';
@@ -24,6 +25,7 @@ import { storeServiceTarget } from './targets/store-service.js';
 /** Every door that bytes from outside come through. */
 export const targets: readonly Target[] = [
   seqService,
+  opsFrames,
   storeServiceTarget,
   placementServiceTarget,
   adminServiceTarget,

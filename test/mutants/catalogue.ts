@@ -1,5 +1,6 @@
 import { ALLOC_MUTANTS } from './alloc-mutants.js';
 import { CLIENT_MUTANTS } from './client-mutants.js';
+import { FRAME_MUTANTS } from './frame-mutants.js';
 import { GROUP_MUTANTS } from './group-mutants.js';
 import { HANDOFF_MUTANTS } from './handoff-mutants.js';
 import { LEASE_MUTANTS } from './lease-mutants.js';
@@ -13,6 +14,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...GROUP_MUTANTS,
   ...STORE_MUTANTS,
   ...ALLOC_MUTANTS,
+  ...FRAME_MUTANTS,
   ...HANDOFF_MUTANTS,
   ...LEASE_MUTANTS,
   ...CLIENT_MUTANTS,

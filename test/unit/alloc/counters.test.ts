@@ -109,6 +109,63 @@ describe('SectionCounters', () => {
     expect(opened.every((section) => section.residentUidCount === 0)).to.equal(true);
   });
 
+  describe('at once', () => {
+    it('takes what next() takes, up to its limit, with the same digest and the same end', () => {
+      for (const base of [0n, 7n, 2n ** 32n - 50n, 2n ** 53n - 10n, SEQ_MAX - 400n]) {
+        const [fast, slow] = [counters(base, base + 300n), counters(base, base + 300n)];
+        const limit = fast.limitUpTo(base + 250n);
+        const random = new SeededRandom(1);
+        let takenCount = 0;
+        for (let call = 0; call < 2_000; call++) {
+          const [at, count, floor] = [slot(random.below(4) * 900), 1 + random.below(3), random.below(40) - 30];
+          const current = Number(slow.current(at).seq - base);
+          const last = fast.takeAtOnce(at, count, floor, limit);
+          if (last >= 0) {
+            takenCount += 1;
+            expect([current >= floor, last]).to.deep.equal([true, current + count]);
+            expect(slow.next(at, count)).to.equal(base + BigInt(last - count + 1));
+          } else if (current + count <= 200 || current + count > limit) {
+            // Untouched, too far, or below its floor: whatever it is, next() says.
+            if (current >= floor && current > 0) expect(current + count).to.be.above(limit);
+            expect(fast.next(at, count)).to.equal(slow.next(at, count));
+          }
+          expect([fast.trueMax, fast.digest()]).to.deep.equal([slow.trueMax, slow.digest()]);
+          const distance = fast.currentAtOnce(at, 0);
+          const { seq: told, exact } = slow.current(at);
+          expect(distance >= 0 ? [base + BigInt(distance), true] : [told, exact && told > base]).to.deep.equal([told, distance >= 0]);
+        }
+        expect(takenCount).to.be.above(100);
+      }
+    });
+
+    it('takes nothing where nothing is open, below a floor, or above its limit', () => {
+      const section = counters(10n, 100n);
+      const limit = section.limitUpTo(100n);
+      expect([limit, section.limitUpTo(9n)]).to.deep.equal([90, -1]);
+      expect(section.takeAtOnce(slot(0), 1, -1, limit), 'untouched').to.be.below(0);
+      section.next(slot(0), 5);
+      expect(section.takeAtOnce(slot(0), 1, -1, -1), 'closed').to.be.below(0);
+      expect(section.takeAtOnce(slot(0), 1, 6, limit), 'a floor above it').to.be.below(0);
+      expect(section.takeAtOnce(slot(0), 86, -1, limit), 'past the limit').to.be.below(0);
+      expect(section.takeAtOnce(slot(0), 85, 5, limit), 'up to it').to.equal(90);
+      expect(section.trueMax).to.equal(100n);
+      expect([section.currentAtOnce(slot(0), 90), section.currentAtOnce(slot(0), 91), section.currentAtOnce(slot(1), -1)]).to.deep.equal([
+        90, -1, -1,
+      ]);
+    });
+
+    it('takes nothing of a counter that has outgrown 4 bytes', () => {
+      const section = counters(0n, 2n ** 40n);
+      expect(section.limitUpTo(2n ** 40n)).to.equal(2 ** 32 - 1);
+      section.next(slot(0), 1);
+      expect(section.takeAtOnce(slot(0), 2 ** 32 - 2, -1, section.limitUpTo(2n ** 40n))).to.equal(2 ** 32 - 1);
+      expect(section.takeAtOnce(slot(0), 1, -1, section.limitUpTo(2n ** 40n))).to.be.below(0);
+      expect(section.next(slot(0), 1)).to.equal(2n ** 32n);
+      expect(section.takeAtOnce(slot(1), 1, -1, section.limitUpTo(2n ** 40n)), 'its whole page has').to.be.below(0);
+      expect(section.current(slot(0)).seq).to.equal(2n ** 32n);
+    });
+  });
+
   describe('handed over', () => {
     const installed = (from: SectionCounters): SectionCounters =>
       new SectionCounters({ uidCount: from.uidCount, base: from.trueMax, maxSeq: (from.trueMax + 1000n) as Seq, installed: from });

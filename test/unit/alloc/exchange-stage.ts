@@ -72,6 +72,7 @@ export class FakeStream extends EventEmitter {
   /** False: the caller does not read, so nothing more is taken. */
   isTaking = true;
   readonly cancelled = false;
+  onWritten: (reply: OpsReply) => void = () => undefined;
   readonly #held: (() => void)[] = [];
 
   constructor() {
@@ -95,7 +96,9 @@ export class FakeStream extends EventEmitter {
   }
 
   write(bytes: Buffer): boolean {
-    this.replies.push(decodeOpsReply(bytes));
+    const reply = decodeOpsReply(bytes);
+    this.replies.push(reply);
+    this.onWritten(reply);
     return this.isTaking;
   }
 
