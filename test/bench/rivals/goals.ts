@@ -110,7 +110,10 @@ function memoryVerdict({ memory }: Results): Verdict {
     goal: 7,
     words: 'memory for each touched uid',
     target: `<= ${BYTES_PER_UID_MAX} bytes`,
-    figure: memory === undefined ? '' : `${showNumber(memory.bytesPerUid, 2)} bytes, over ${showNumber(memory.touchedUids, 0)} uids`,
+    figure:
+      memory === undefined
+        ? ''
+        : `${showNumber(memory.bytesPerUid, 2)} bytes (resident: ${showNumber(memory.residentBytesPerUid, 2)}), over ${showNumber(memory.touchedUids, 0)} uids`,
     isReached: memory === undefined ? undefined : memory.bytesPerUid <= BYTES_PER_UID_MAX,
   };
 }

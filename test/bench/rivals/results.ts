@@ -28,7 +28,10 @@ export interface Scaling {
 
 export interface Memory {
   readonly touchedUids: number;
+  /** In use after a collection of garbage, less that before the uids were touched. */
   readonly bytesPerUid: number;
+  /** The same of resident memory. */
+  readonly residentBytesPerUid: number;
 }
 
 export interface Takeover {

@@ -79,7 +79,7 @@ describe('bench', () => {
     const even = [scaling('uids', 1_000, 1_100_000, 115), scaling('uids', 1_000_000, 1_000_000, 105), scaling('sections', 1, 5, 0)];
     expect(reached({ scalings: even }, 8)).to.deep.equal([true, undefined, true]);
     expect(reached({ scalings: [...even, scaling('uids', 10_000_000, 990_000, 105)] }, 8)).to.deep.equal([false, undefined, false]);
-    const memory = (bytesPerUid: number): Partial<Results> => ({ memory: { touchedUids: 10, bytesPerUid } });
+    const memory = (bytesPerUid: number): Partial<Results> => ({ memory: { touchedUids: 10, bytesPerUid, residentBytesPerUid: 5 } });
     expect([reached(memory(4.2), 7), reached(memory(4.21), 7)]).to.deep.equal([
       [true, undefined, undefined],
       [false, undefined, undefined],

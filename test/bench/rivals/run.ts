@@ -3,10 +3,10 @@ import { messageOf } from '../../../src/base/errors.js';
 import { type Cell, cellsOf, measure } from './cells.js';
 import type { ClientMachine } from './client/client-machine.js';
 import type { Measurement } from './figures.js';
-import { measureMemory } from './memory.js';
+import { measureMemory, memoryEnv } from './memory.js';
 import { Background, heatUp, measureOpenLoop, offersOf } from './open-loops.js';
 import { measureIdle } from './idle.js';
-import { toggleProfile } from './profile.js';
+import { profiledEnv, toggleProfile } from './profile.js';
 import type { Idle, Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
 import { measureScaling, openSections } from './scaling.js';
 import { showFixed, showNumber } from './show.js';
@@ -60,7 +60,10 @@ class Run {
   }
 
   async #startAll(): Promise<{ readonly ours: OurCluster; readonly rivals: Rivals }> {
-    const [ours, rivals] = await Promise.all([this.#stage.startOurs({ stores: 3, isProfiled: true }), this.#stage.startRivals()]);
+    const [ours, rivals] = await Promise.all([
+      this.#stage.startOurs({ stores: 3, allocEnv: profiledEnv('alloc', this.#stage.profileDir) }),
+      this.#stage.startRivals(),
+    ]);
     return { ours, rivals };
   }
 
@@ -69,8 +72,8 @@ class Run {
       this.#takeover = measureTakeover();
     });
     await this.#tried('memory', async () => {
-      const ours = await this.#stage.startOurs({ stores: 1, isProfiled: false });
-      this.#memory = await measureMemory(ours, client, this.#stage.options);
+      const ours = await this.#stage.startOurs({ stores: 1, allocEnv: memoryEnv(this.#stage.folder) });
+      this.#memory = await measureMemory(ours, client, { folder: this.#stage.folder, touchedUids: this.#stage.options.touchedUids });
       await ours.stop();
     });
   }

@@ -55,9 +55,8 @@ export class Stage {
     return client;
   }
 
-  async startOurs(options: { readonly stores: number; readonly isProfiled: boolean }): Promise<OurCluster> {
-    const profileDir = options.isProfiled ? this.profileDir : undefined;
-    return this.#kept(OurCluster.start({ folder: this.folder, stores: options.stores, profileDir }));
+  startOurs(options: { readonly stores: number; readonly allocEnv: Readonly<Record<string, string>> }): Promise<OurCluster> {
+    return this.#kept(OurCluster.start({ ...options, folder: this.folder }));
   }
 
   /** Those that the parts to be measured need, and that are installed. What is absent is said and left out. */

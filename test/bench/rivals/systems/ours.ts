@@ -1,7 +1,6 @@
 import { TestCluster } from '../../../jepsen/cluster.js';
 import { freePorts } from '../../../jepsen/ports.js';
 import { metricOf } from '../../metric.js';
-import { profiledEnv } from '../profile.js';
 import type { RivalSystem, Target } from '../system.js';
 
 /** The article's section. */
@@ -13,8 +12,8 @@ export interface OurOptions {
   /** Where its folder is made. */
   readonly folder: string;
   readonly stores: number;
-  /** Where the AllocSvr leaves its profile. Undefined: it is not profiled. */
-  readonly profileDir: string | undefined;
+  /** Laid over the environment of the AllocSvr. */
+  readonly allocEnv: Readonly<Record<string, string>>;
 }
 
 /** The real cluster: StoreSvrs on disk, one AllocSvr, each a process of the program as it ships. */
@@ -28,7 +27,7 @@ export class OurCluster {
     this.#metrics = metrics;
   }
 
-  static async start({ folder, stores, profileDir }: OurOptions): Promise<OurCluster> {
+  static async start({ folder, stores, allocEnv }: OurOptions): Promise<OurCluster> {
     const [port] = await freePorts(1);
     const adminListen = `127.0.0.1:${port}`;
     const cluster = await TestCluster.start({
@@ -37,7 +36,7 @@ export class OurCluster {
       storeConfig: { geometry: { firstUid: 0, lastUid: SECTIONS * UIDS_PER_SECTION - 1, uidsPerSection: UIDS_PER_SECTION } },
       allocConfig: { adminListen },
       parentFolder: folder,
-      placeOf: (name) => ({ host: '127.0.0.1', env: name.startsWith('alloc') ? profiledEnv('alloc', profileDir) : {} }),
+      placeOf: (name) => ({ host: '127.0.0.1', env: name.startsWith('alloc') ? allocEnv : {} }),
     });
     return new OurCluster(cluster, `http://${adminListen}/metrics`);
   }
