@@ -21,16 +21,18 @@ export function nextMany(options: {
 }): Item[] | Promise<Item[]> {
   const { node, clock, asks, patience, confirmed } = options;
   const now = clock.now();
+  const refusal = node.refusalAt(now);
   const items: (Item | undefined)[] = [];
   const waiting = new Map<SectionId, number[]>();
   // A section that is not ours refuses all its uids for one reason: one error is enough, and errors cost much.
   const refusals = new Map<SectionId, SeqError>();
   for (const [index, ask] of asks.entries()) {
-    const item = ask instanceof SeqError ? ask : (refusals.get(ask.section) ?? outcomeOf(() => node.tryNext(ask, now, confirmed)));
+    const item = ask instanceof SeqError ? ask : (refusal ?? refusals.get(ask.section) ?? outcomeOf(() => node.tryNext(ask, now, confirmed)));
     items.push(item);
     if (ask instanceof SeqError) continue;
     if (item === undefined) pushTo(waiting, ask.section, index);
-    else if (SeqError.is(item, 'NOT_OWNER') || SeqError.is(item, 'UNAVAILABLE')) refusals.set(ask.section, item);
+    // Only an open section looks at a counter, and may refuse one uid and serve the next.
+    else if (item instanceof SeqError && node.at(ask.section)?.isOpen !== true) refusals.set(ask.section, item);
   }
   if (waiting.size === 0) return items.map(settled);
   return Promise.all([...waiting.values()].map((indexes) => waitForEach({ node, asks, patience, confirmed, indexes, items }))).then(() =>

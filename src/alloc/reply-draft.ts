@@ -4,10 +4,9 @@ import { ColumnRoom } from '../rpc/columns.js';
 import { OPS_PER_FRAME_MAX } from '../rpc/limits.js';
 import { encodeOpsReply, type PlacedError } from '../rpc/ops-codec.js';
 import { errorToDetail } from '../rpc/status.js';
-import type { RouteReply } from './route-reply.js';
+import { NO_ROUTE, type RouteReply } from './route-reply.js';
 
 const TWO_32 = 2 ** 32;
-const NO_ROUTE: RouteReply = { routing: undefined, routingDelta: undefined };
 
 /** A reply that is being written, answer by answer in the order of their places; one is used for all frames. Columns that say nothing are left out. */
 export class ReplyDraft {

@@ -3,11 +3,14 @@ import { deltaToWire, tableToWire } from '../rpc/codec.js';
 import type * as common from '../rpc/gen/seqsvr/v1/common.js';
 import type { AllocNode } from './node.js';
 
-/** What a reply says of the route; nothing, when the caller's table is as new. */
+/** What a reply says of the route. */
 export interface RouteReply {
   readonly routing: common.RoutingTable | undefined;
   readonly routingDelta: common.RoutingDelta | undefined;
 }
+
+/** The caller's table is as new. */
+export const NO_ROUTE: RouteReply = { routing: undefined, routingDelta: undefined };
 
 /** The newest table, but only for a caller whose own is older; what changed since, when that is known and shorter. */
 export function routeFor(node: Pick<AllocNode, 'table' | 'deltaFrom'>, known: Version): RouteReply | undefined {

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import type { Epoch, SectionId, Seq, Slot } from '../model/ids.js';
+import { type Epoch, type SectionId, type Seq, type Slot, toSeq } from '../model/ids.js';
 import type { CounterMemory } from './counter-memory.js';
 import { type CounterPages, type CurrentSeq, SectionCounters } from './counters.js';
 import { CallRate } from './load.js';
@@ -142,6 +142,8 @@ export class SectionAllocator {
   /** The first of `count` numbers, or undefined when the window is too small: wait then. Throws OUT_OF_RANGE. */
   take(slot: Slot, count: number): Seq | undefined {
     assert(this.#state === 'open', 'a sealed or lost epoch never serves again');
+    const last = this.takeAtOnce(slot, count, -1);
+    if (last >= 0) return toSeq(this.#counters.defaultSeq + BigInt(last - count + 1));
     if (!this.#isActive) this.#activate();
     this.#callCount += 1;
     const first = this.#counters.next(slot, count);

@@ -30,7 +30,7 @@ import { FrameServer } from './frame-server.js';
 import { handoffService } from './handoff-wire.js';
 import { type Item, nextMany } from './next-many.js';
 import type { AllocNode, Ask, Confirmed, Current, Patience, Taken } from './node.js';
-import { type RouteReply, routeFor } from './route-reply.js';
+import { NO_ROUTE, type RouteReply, routeFor } from './route-reply.js';
 
 /** What callers are told to wait, in ms, while this node starts. */
 const STARTING_RETRY_AFTER_MS = 200;
@@ -78,17 +78,11 @@ export class AllocService {
       {
         definition: { ...SeqServiceService, exchange: exchangeCall },
         implementation: {
-          next: handlers.unary<NextRequest, NextResponse>((request, context) => this.#seen(request, context, () => this.#next(request, context))),
-          nextMany: handlers.unary<NextManyRequest, NextManyResponse>((request, context) =>
-            this.#seen(request, context, () => this.#nextMany(request, context)),
-          ),
-          current: handlers.unary<CurrentRequest, CurrentResponse>((request, context) =>
-            this.#seen(request, context, () => this.#current(request, context)),
-          ),
+          next: handlers.unary(this.#seen<NextRequest, NextResponse>((request, patience) => this.#next(request, patience))),
+          nextMany: handlers.unary(this.#seen<NextManyRequest, NextManyResponse>((request, patience) => this.#nextMany(request, patience))),
+          current: handlers.unary(this.#seen<CurrentRequest, CurrentResponse>((request, patience) => this.#current(request, patience))),
           exchange: handlers.duplex<OpsFrame | SeqError, Buffer>((stream) => this.#exchange(stream, handlers)),
-          advance: handlers.unary<AdvanceRequest, AdvanceResponse>((request, context) =>
-            this.#seen(request, context, () => this.#advance(request, context)),
-          ),
+          advance: handlers.unary(this.#seen<AdvanceRequest, AdvanceResponse>((request, patience) => this.#advance(request, patience))),
         },
       },
       {
@@ -127,14 +121,18 @@ export class AllocService {
 
   #next(request: NextRequest, patience: Patience): NextResponse | Promise<NextResponse> {
     const count = parseCount(request.count === 0 ? 1 : request.count, RANGE_COUNT_MAX);
-    const ask = { ...this.#placeOf(request.uid), count, floor: parseFloor(request.floor) };
-    const taken = this.#confirmed(request, [ask], patience, (confirmed) => this.#node.next(ask, patience, confirmed));
+    const { section, slot } = this.#placeOf(request.uid);
+    const ask = { section, slot, count, floor: parseFloor(request.floor) };
+    const taken = this.#isStrictCall(request)
+      ? this.#confirmed(request, [ask], patience, (confirmed) => this.#node.next(ask, patience, confirmed))
+      : this.#node.next(ask, patience);
     if (taken instanceof Promise) return taken.then((later) => this.#toNextResponse(later, request));
     return this.#toNextResponse(taken, request);
   }
 
   #toNextResponse({ first, last, epoch }: Taken, request: NextRequest): NextResponse {
-    return { first, last, epoch: BigInt(epoch), ...this.#routeFor(request.routingVersion) };
+    const { routing, routingDelta } = this.#routeFor(request.routingVersion);
+    return { first, last, epoch: BigInt(epoch), routing, routingDelta };
   }
 
   #nextMany(request: NextManyRequest, patience: Patience): NextManyResponse | Promise<NextManyResponse> {
@@ -186,14 +184,14 @@ export class AllocService {
   }
 
   /** Who has heard of a newer table than this node has seen comes from there: that table is on its way, and worth a short wait. */
-  #seen<Response>(
-    request: { readonly heardVersion?: common.Version | undefined },
-    patience: Patience,
-    answer: () => Response | Promise<Response>,
-  ): Response | Promise<Response> {
-    if (request.heardVersion === undefined) return answer();
-    const heard = this.#whenHeard(versionFromWire(request.heardVersion), patience);
-    return heard === undefined ? answer() : heard.then(answer);
+  #seen<Request extends { readonly heardVersion?: common.Version | undefined }, Response>(
+    answer: (request: Request, patience: Patience) => Response | Promise<Response>,
+  ): typeof answer {
+    return (request, patience) => {
+      if (request.heardVersion === undefined) return answer(request, patience);
+      const heard = this.#whenHeard(versionFromWire(request.heardVersion), patience);
+      return heard === undefined ? answer(request, patience) : heard.then(() => answer(request, patience));
+    };
   }
 
   /** Undefined: there is nothing to wait for, or too many wait already. */
@@ -244,13 +242,17 @@ export class AllocService {
 
   /** Answers at once, or for a STRICT call after the ownership of its sections was confirmed. */
   #confirmed<Answer>(
-    { strict }: { readonly strict: boolean },
+    call: { readonly strict: boolean },
     asks: readonly Pick<Ask, 'section'>[],
     patience: Patience,
     answer: (confirmed: Confirmed | undefined) => Answer | Promise<Answer>,
   ): Answer | Promise<Answer> {
-    if (!strict && !this.#isStrict) return answer(undefined);
+    if (!this.#isStrictCall(call)) return answer(undefined);
     return this.#node.confirm(new Set(asks.map(({ section }) => section)), patience).then(answer);
+  }
+
+  #isStrictCall({ strict }: { readonly strict: boolean }): boolean {
+    return strict || this.#isStrict;
   }
 
   #placeOf(uid: bigint) {
@@ -267,8 +269,8 @@ export class AllocService {
     }
   }
 
-  #routeFor(version: common.Version | undefined): Partial<RouteReply> {
-    return routeFor(this.#node, callerVersionFromWire(version)) ?? {};
+  #routeFor(version: common.Version | undefined): RouteReply {
+    return routeFor(this.#node, callerVersionFromWire(version)) ?? NO_ROUTE;
   }
 }
 

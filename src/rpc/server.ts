@@ -128,13 +128,16 @@ export class Handlers {
   /** The handler may answer at once or later; an answer at once costs no promise. */
   unary<Request, Response>(handle: (request: Request, context: CallContext) => Response | Promise<Response>): handleUnaryCall<Request, Response> {
     return (call, callback) => {
-      const fail = (error: unknown): void => callback(this.#toWire(error));
       try {
-        const answer = handle(call.request, this.#contextOf(call));
-        if (answer instanceof Promise) answer.then((value) => callback(null, value), fail);
-        else callback(null, answer);
+        const answer = handle(call.request, new UnaryContext(call, this.#clock));
+        if (answer instanceof Promise) {
+          answer.then(
+            (value) => callback(null, value),
+            (error: unknown) => callback(this.#toWire(error)),
+          );
+        } else callback(null, answer);
       } catch (error) {
-        fail(error);
+        callback(this.#toWire(error));
       }
     };
   }
@@ -175,13 +178,32 @@ export class Handlers {
     if (!(error instanceof SeqError)) this.#onBug(error);
     return errorToWire(error, this.#routingVersion());
   }
+}
 
-  #contextOf(call: ServerUnaryCall<unknown, unknown>): CallContext {
-    const deadline = call.getDeadline();
-    const wallMs = deadline instanceof Date ? deadline.getTime() : deadline;
-    // grpc hands the deadline out on the wall clock; only its distance from now means anything.
-    const leftMs = Number.isFinite(wallMs) ? wallMs - this.#clock.wallMs() : DEADLINE_DEFAULT_MS;
-    return { deadlineMs: this.#clock.nowMs() + Math.min(leftMs, DEADLINE_MAX_MS), isCancelled: () => call.cancelled };
+/** Works the deadline out when somebody is about to wait: most calls are answered at once. */
+class UnaryContext implements CallContext {
+  readonly #call: ServerUnaryCall<unknown, unknown>;
+  readonly #clock: Clock;
+  #deadlineMs: number | undefined;
+
+  constructor(call: ServerUnaryCall<unknown, unknown>, clock: Clock) {
+    this.#call = call;
+    this.#clock = clock;
+  }
+
+  get deadlineMs(): number {
+    if (this.#deadlineMs === undefined) {
+      const deadline = this.#call.getDeadline();
+      const wallMs = deadline instanceof Date ? deadline.getTime() : deadline;
+      // grpc hands the deadline out on the wall clock; only its distance from now means anything.
+      const leftMs = Number.isFinite(wallMs) ? wallMs - this.#clock.wallMs() : DEADLINE_DEFAULT_MS;
+      this.#deadlineMs = this.#clock.nowMs() + Math.min(leftMs, DEADLINE_MAX_MS);
+    }
+    return this.#deadlineMs;
+  }
+
+  isCancelled(): boolean {
+    return this.#call.cancelled;
   }
 }
 

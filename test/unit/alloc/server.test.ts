@@ -137,7 +137,13 @@ describe('AllocServer', () => {
 
   it('keeps each uid of a batch above its floor', async () => {
     await next(5n, { count: 9 });
-    expect(await nextMany([5n, 6n, 5n, 7n], { floors: [9n, 0n, 11n, 2n ** 63n] })).to.deep.equal([10n, 1n, 'UNAVAILABLE', 'INVALID_ARGUMENT']);
+    expect(await nextMany([5n, 6n, 5n, 7n, 6n], { floors: [9n, 0n, 11n, 2n ** 63n, 1n] })).to.deep.equal([
+      10n,
+      1n,
+      'UNAVAILABLE',
+      'INVALID_ARGUMENT',
+      2n,
+    ]);
   });
 
   const bad: [string, () => Promise<unknown>, string][] = [
