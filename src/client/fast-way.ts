@@ -86,18 +86,20 @@ interface Call<Value> {
 class OneFast implements Ops {
   readonly size = 1;
   readonly isOver = false;
+  readonly deadlineMs: number;
   readonly #low: number;
   readonly #high: number;
-  readonly #call: Call<bigint>;
+  readonly #host: FastHost;
+  readonly #resolve: (seq: bigint) => void;
+  readonly #reject: (error: unknown) => void;
 
-  constructor(low: number, high: number, call: Call<bigint>) {
+  constructor(low: number, high: number, { host, startedMs, resolve, reject }: Call<bigint>) {
     this.#low = low;
     this.#high = high;
-    this.#call = call;
-  }
-
-  get deadlineMs(): number {
-    return this.#call.startedMs + this.#call.host.timeoutMs;
+    this.deadlineMs = startedMs + host.timeoutMs;
+    this.#host = host;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   uidLow(): number {
@@ -117,21 +119,21 @@ class OneFast implements Ops {
   }
 
   answered(_index: number, low: number, high: number): void {
-    const { host, resolve } = this.#call;
-    host.end(host.home);
-    resolve(bigOf(low, high));
+    this.#host.end(this.#host.home);
+    this.#resolve(bigOf(low, high));
   }
 
   failed(_index: number, error: SeqError): void {
-    const { host, startedMs, resolve, reject } = this.#call;
+    const host = this.#host;
     host.end(host.home);
-    host.nextAfter(bigOf(this.#low, this.#high), startedMs, error).then(resolve, reject);
+    host.nextAfter(bigOf(this.#low, this.#high), this.deadlineMs - host.timeoutMs, error).then(this.#resolve, this.#reject);
   }
 }
 
 /** A nextMany: settled when each of its shares is. */
 class ManyFast {
   readonly words: Uint32Array;
+  readonly deadlineMs: number;
   readonly #call: Call<(bigint | SeqError)[]>;
   readonly #items: (Seq | SeqError)[] = [];
   #leftCount: number;
@@ -139,12 +141,9 @@ class ManyFast {
 
   constructor(words: Uint32Array, call: Call<(bigint | SeqError)[]>) {
     this.words = words;
+    this.deadlineMs = call.startedMs + call.host.timeoutMs;
     this.#call = call;
     this.#leftCount = words.length / 2;
-  }
-
-  get deadlineMs(): number {
-    return this.#call.startedMs + this.#call.host.timeoutMs;
   }
 
   answered(index: number, low: number, high: number): void {
@@ -172,25 +171,25 @@ class ManyFast {
 class Share implements Ops {
   readonly size: number;
   readonly isOver = false;
+  readonly deadlineMs: number;
   readonly #many: ManyFast;
+  readonly #words: Uint32Array;
   readonly #indexes: readonly number[] | undefined;
 
   constructor(many: ManyFast, indexes: readonly number[] | undefined) {
     this.#many = many;
+    this.#words = many.words;
+    this.deadlineMs = many.deadlineMs;
     this.#indexes = indexes;
     this.size = indexes?.length ?? many.words.length / 2;
   }
 
-  get deadlineMs(): number {
-    return this.#many.deadlineMs;
-  }
-
   uidLow(index: number): number {
-    return this.#many.words[this.#at(index) * 2] ?? 0;
+    return this.#words[this.#at(index) * 2] ?? 0;
   }
 
   uidHigh(index: number): number {
-    return this.#many.words[this.#at(index) * 2 + 1] ?? 0;
+    return this.#words[this.#at(index) * 2 + 1] ?? 0;
   }
 
   count(): number {

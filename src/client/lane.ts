@@ -14,9 +14,9 @@ import { ReplyQueue } from './reply-queue.js';
 import { type Judge, SentFrame } from './sent-frame.js';
 
 /** How many frames may be on their way without any reply: enough that client and server are both busy. */
-export const FRAMES_IN_FLIGHT = 4;
+export const FRAMES_IN_FLIGHT = 2;
 /** With so many operations a frame goes at once while there is room on the way; with fewer it waits for the end of the turn. */
-export const OPS_TO_GO = 96;
+export const OPS_TO_GO = 128;
 /** Frames with operations that wait at the server, for a raise or for a section on the move; as many as the server takes. */
 export const FRAMES_PENDING_MAX = 1_000;
 /** What the server is told to wait at most, in ms: its own answer comes before this side gives up. */
@@ -92,8 +92,9 @@ export class Lane {
   /** Never throws: what goes wrong is told to `ops`, and not before this turn is over. */
   send(ops: Ops): void {
     this.#line.push(ops);
-    if (this.#line.opCount < OPS_TO_GO || !this.#hasRoom()) return this.#dueFlush();
-    // Who comes with many at once has them all here already.
+    // Who comes with many at once fills a frame with others of the same turn, unless there is nothing to wait for.
+    const isReady = ops.size === 1 ? this.#line.opCount >= OPS_TO_GO : this.#unheardCount === 0;
+    if (!isReady || !this.#hasRoom()) return this.#dueFlush();
     this.#sendFrame(ops.size === 1 ? OPS_TO_GO : OPS_PER_FRAME_MAX);
   }
 
@@ -140,12 +141,9 @@ export class Lane {
     const nowMs = this.turnMs();
     const frame = this.#spare.pop() ?? new SentFrame();
     frame.begin(this.#nextId(), nowMs, nowMs + ATTEMPT_MAX_MS);
-    this.#line.take(opCountMax, (ops, index) => {
-      const known = guide.memory.find(ops.uidLow(index), ops.uidHigh(index));
-      frame.add(ops, index, guide.memory.floorLow(known), guide.memory.floorHigh(known));
-    });
+    const known = { memory: guide.memory, columns: this.#columns };
+    this.#line.take(opCountMax, (ops, from, end) => frame.add(ops, from, end, known));
     if (frame.opCount === 0) return void this.#spare.push(frame);
-    const { hasCounts, hasFloors } = frame.write(this.#columns);
     const { uids, counts, floors } = this.#columns;
     const bytes = encodeOpsFrame({
       id: frame.id,
@@ -154,8 +152,8 @@ export class Lane {
       timeoutMs: SERVER_PATIENCE_MS,
       opCount: frame.opCount,
       uids,
-      counts: hasCounts ? counts : undefined,
-      floors: hasFloors ? floors : undefined,
+      counts: frame.hasCounts ? counts : undefined,
+      floors: frame.hasFloors ? floors : undefined,
     });
     this.#frames.set(frame.id, frame);
     this.#unheardCount += 1;

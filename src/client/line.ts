@@ -24,8 +24,8 @@ export class Line {
     this.#opCount += ops.size;
   }
 
-  /** Hands on up to `opCountMax` operations; what nobody waits for is left out. */
-  take(opCountMax: number, hand: (ops: Ops, index: number) => void): void {
+  /** Hands on up to `opCountMax` operations, as [from, end) of their owner; what nobody waits for is left out. */
+  take(opCountMax: number, hand: (ops: Ops, from: number, end: number) => void): void {
     let left = opCountMax;
     while (left > 0) {
       const ops = this.#waiting[this.#first];
@@ -34,7 +34,7 @@ export class Line {
       this.#opCount -= end - this.#gone;
       if (!ops.isOver) {
         left -= end - this.#gone;
-        for (let index = this.#gone; index < end; index++) hand(ops, index);
+        hand(ops, this.#gone, end);
       }
       this.#gone = end;
       if (end === ops.size) this.#shift();
@@ -128,8 +128,8 @@ class Some implements Ops {
     return this.#ops.count(this.#at(index));
   }
 
-  sent(index: number): void {
-    this.#ops.sent(this.#at(index));
+  sent(from: number): void {
+    this.#ops.sent(this.#at(from));
   }
 
   answered(index: number, low: number, high: number, isExact: boolean): void {

@@ -1,8 +1,11 @@
 import type { SectionId } from '../model/ids.js';
 import { isNewer, NO_VERSION, type Version } from '../model/version.js';
 
-/** Uids whose highest number is remembered, 16 bytes each: each has one place, and whoever is called later for the same place takes it. */
-const PLACE_BITS = 16;
+/**
+ * Uids whose highest number is remembered, as a power of 2, 16 bytes each: each has one place, and whoever is called later for the same
+ * place takes it. All of it stays near the processor.
+ */
+const PLACE_BITS = 15;
 const WORDS_PER_PLACE = 4;
 
 /**

@@ -14,8 +14,8 @@ export interface Ops {
   readonly deadlineMs: number;
   /** Nobody waits any more: what is not sent yet need not be. */
   readonly isOver: boolean;
-  /** It is on its way: from now on nobody knows what became of it until an answer comes. */
-  sent(index: number): void;
+  /** Operations from that one on are on their way: from now on nobody knows what became of it until an answer comes. */
+  sent(from: number): void;
   /** The first number in halves of 32 bits; for a count of 0 the last one handed out, `isExact` or an upper bound. */
   answered(index: number, low: number, high: number, isExact: boolean): void;
   failed(index: number, error: SeqError): void;

@@ -2,6 +2,7 @@ import type { SeqError } from '../base/errors.js';
 import type { ColumnRoom } from '../rpc/columns.js';
 import { OPS_PER_FRAME_MAX } from '../rpc/limits.js';
 import type { OpsReply } from '../rpc/ops-codec.js';
+import type { ClientMemory } from './memory.js';
 import type { Ops } from './ops.js';
 import { protocol } from './remote-error.js';
 
@@ -30,7 +31,7 @@ export interface Answer {
   isExact: boolean;
 }
 
-/** The columns that a frame is written in, and what the floor of a uid is. */
+/** The columns that a frame is written in. */
 export interface Columns {
   readonly uids: ColumnRoom;
   readonly counts: ColumnRoom;
@@ -46,6 +47,9 @@ export class SentFrame {
   /** No reply has come yet. */
   isUnheard = true;
   opCount = 0;
+  /** Some count is not 1; some floor is not 0. */
+  hasCounts = false;
+  hasFloors = false;
   #leftCount = 0;
   /** Undefined: settled. */
   readonly #owners: (Ops | undefined)[] = [];
@@ -59,6 +63,8 @@ export class SentFrame {
     this.deadlineMs = deadlineMs;
     this.isUnheard = true;
     this.opCount = 0;
+    this.hasCounts = false;
+    this.hasFloors = false;
     this.#leftCount = 0;
   }
 
@@ -66,39 +72,35 @@ export class SentFrame {
     return this.#leftCount === 0;
   }
 
-  add(owner: Ops, index: number, floorLow: number, floorHigh: number): void {
-    const place = this.opCount++;
-    owner.sent(index);
-    this.#leftCount += 1;
-    this.#owners[place] = owner;
-    this.#indexes[place] = index;
+  /** Takes in the operations [from, end) of `owner`, with the floors that are known of their uids, and writes their columns. */
+  add(owner: Ops, from: number, end: number, { memory, columns }: { readonly memory: ClientMemory; readonly columns: Columns }): void {
+    const { uids, counts, floors } = columns;
     const words = this.#words;
-    const at = place * WORDS;
-    words[at] = owner.uidLow(index);
-    words[at + 1] = owner.uidHigh(index);
-    words[at + 2] = floorLow;
-    words[at + 3] = floorHigh;
-    words[at + 4] = owner.count(index);
-    if (owner.deadlineMs < this.deadlineMs) this.deadlineMs = owner.deadlineMs;
-  }
-
-  /** Writes the columns. Returns whether any count is not 1, and whether any floor is not 0. */
-  write({ uids, counts, floors }: Columns): { readonly hasCounts: boolean; readonly hasFloors: boolean } {
-    const words = this.#words;
-    let hasCounts = false;
-    let hasFloors = false;
-    for (let place = 0; place < this.opCount; place++) {
+    for (let index = from; index < end; index++) {
+      const place = this.opCount++;
+      const uidLow = owner.uidLow(index);
+      const uidHigh = owner.uidHigh(index);
+      const count = owner.count(index);
+      const known = memory.find(uidLow, uidHigh);
+      const floorLow = memory.floorLow(known);
+      const floorHigh = memory.floorHigh(known);
+      this.#owners[place] = owner;
+      this.#indexes[place] = index;
       const at = place * WORDS;
-      const floorLow = words[at + 2] ?? 0;
-      const floorHigh = words[at + 3] ?? 0;
-      const count = words[at + 4] ?? 0;
-      uids.put(place, words[at] ?? 0, words[at + 1] ?? 0);
-      floors.put(place, floorLow, floorHigh);
+      words[at] = uidLow;
+      words[at + 1] = uidHigh;
+      words[at + 2] = floorLow;
+      words[at + 3] = floorHigh;
+      words[at + 4] = count;
+      uids.put(place, uidLow, uidHigh);
       counts.put(place, count);
-      if (count !== 1) hasCounts = true;
-      if (floorLow !== 0 || floorHigh !== 0) hasFloors = true;
+      floors.put(place, floorLow, floorHigh);
+      if (count !== 1) this.hasCounts = true;
+      if (known >= 0) this.hasFloors = true;
     }
-    return { hasCounts, hasFloors };
+    owner.sent(from);
+    this.#leftCount += end - from;
+    if (owner.deadlineMs < this.deadlineMs) this.deadlineMs = owner.deadlineMs;
   }
 
   /** Settles what the reply answers. Throws PROTOCOL when it does not fit; what it settled until there stays settled. */

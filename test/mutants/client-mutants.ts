@@ -46,9 +46,9 @@ export const CLIENT_MUTANTS = [
   }),
   mutant('floor-not-sent', {
     rule: 'DESIGN 3.5, H6: a client sends the highest number that it saw for the uid',
-    file: 'client/lane.ts',
-    from: 'frame.add(ops, index, guide.memory.floorLow(known), guide.memory.floorHigh(known));',
-    to: 'frame.add(ops, index, 0, 0);',
+    file: 'client/sent-frame.ts',
+    from: 'if (known >= 0) this.hasFloors = true;',
+    to: '',
     test: ['client/attempt.test.ts', 'goes with every call as its floor: the highest number of that very uid'],
   }),
   mutant('number-below-the-floor-believed', {

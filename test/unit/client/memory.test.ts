@@ -33,7 +33,7 @@ describe('client/memory', () => {
     for (const uid of uids) memory.sawSeq(uid, 0, uid + 1, 0);
     const floors = uids.map((uid) => floorOf(memory, uid)[0]);
     expect(floors.every((floor, uid) => floor === 0 || floor === uid + 1)).to.equal(true);
-    expect(floors.filter((floor) => floor !== 0).length).to.be.within(30_000, 65_536);
+    expect(floors.filter((floor) => floor !== 0).length).to.be.within(15_000, 32_768);
   });
 
   it('takes no epoch that is over, in each section by itself', () => {
