@@ -19,6 +19,8 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   lease: ['show', 'set'],
   set: ['list', 'add'],
   store: ['recover'],
+  bench: [],
+  check: ['perf'],
   verify: [],
   version: [],
 };

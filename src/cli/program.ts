@@ -8,6 +8,7 @@ import { addAlloc, addSet } from './alloc-commands.js';
 import { addArbiter, addLease, addPolicy } from './arbiter-commands.js';
 import { addLeader, addMember } from './member-commands.js';
 import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat, parseWhole } from './options.js';
+import { addBench, addCheck } from './bench-commands.js';
 import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
 import { addSection } from './section-commands.js';
@@ -80,7 +81,8 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     .example('$0 member list', 'the StoreSvrs and how far they are')
     .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
   for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVerify, addVersion]) add(program, voices.output, choose);
-  for (const add of [addMember, addLeader, addSection, addAlloc, addArbiter, addPolicy, addLease, addSet, addStore]) add(program, voices, choose);
+  for (const add of [addMember, addLeader, addSection, addAlloc, addArbiter, addPolicy, addLease, addSet, addStore, addBench, addCheck])
+    add(program, voices, choose);
   return program;
 }
 

@@ -75,6 +75,18 @@ describe('seqctl against real clusters under load', function () {
     await cluster.start(victim);
   });
 
+  it('takes numbers at a rate while everything goes on, and says how that went', async () => {
+    const bench = await ok('bench', '--rate', '500', '--duration', '2s', '--uids', '200', '--yes');
+    expect(bench).to.include({ violationCount: 0, failedCount: 0, callCount: 1_000 });
+    const refused = await seqctl('bench', '--duration', '1s');
+    expect([refused.code, refused.stderr.includes('give --yes to mean it')], refused.stderr).to.deep.equal([5, true]);
+    const check = await seqctl('check', 'perf', '--load', 's', '--duration', '2s', '--uids', '200', '--yes');
+    expect([0, 1], check.stdout).to.include(check.code);
+    expect(check.stdout)
+      .to.match(/^(PASS|FAIL) {3}throughput/m)
+      .and.to.match(/^PASS {3}order/m);
+  });
+
   it('spreads evenly on demand, empties an AllocSvr and lets it come back', async () => {
     await ok('section', 'rebalance', '--yes');
     const counts = async (): Promise<number[]> => (await allocs()).map(({ sections }) => sections);

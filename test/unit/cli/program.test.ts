@@ -32,7 +32,7 @@ describe('program', function () {
     set: ['list', 'add'],
   };
   for (const [group, commands] of Object.entries(placement)) groups.push([group], ...commands.map((command) => [group, command]));
-  for (const command of [...groups, ['route'], ['route', 'show'], ['verify'], ['version']]) {
+  for (const command of [...groups, ['route'], ['route', 'show'], ['bench'], ['check'], ['check', 'perf'], ['verify'], ['version']]) {
     it(`has an example in the help of '${command.join(' ')}'`, async () => {
       const { code, out } = await run(...command, '--help');
       expect(code).to.equal(0);
@@ -45,14 +45,14 @@ describe('program', function () {
   const wrong: readonly [readonly string[], string][] = [
     [
       [],
-      'seqctl needs a command: dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, verify, version',
+      'seqctl needs a command: dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, bench, check, verify, version',
     ],
     [['seq'], 'seq needs a command: next or current'],
     [['cluster'], 'cluster needs a command: status'],
     [['route'], 'route needs a command: show'],
     [
       ['foo'],
-      "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, verify, version",
+      "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, bench, check, verify, version",
     ],
     [['member'], 'member needs a command: list or add or promote or remove or replace or update'],
     [['member', 'lst'], "unknown command 'lst'; did you mean list?"],
@@ -120,6 +120,11 @@ describe('program', function () {
     [['dev', '--stores', 'abc'], "--stores must be a whole number, got 'abc'"],
     [['dev', '--allocs', '2.5'], "--allocs must be a whole number, got '2.5'"],
     [['dev', '--data', ''], "--data must name a new or empty folder, or one that seqsvr dev made, got ''"],
+    [['bench', '--rate', 'x', '--yes'], "--rate must be a whole number, got 'x'"],
+    [['bench', '--many', '10001', '--yes'], '--many must be in [1, 10000], got 10001'],
+    [['bench', '--duration', '0s', '--yes'], '--duration must be 1ms to 24h, got 0s'],
+    [['check'], 'check needs a command: perf'],
+    [['check', 'perf', '--load', 'xxl', '--yes'], "--load must be one of s, m, l, xl, got 'xxl'"],
     [['start'], 'config'],
     [['start', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
   ];

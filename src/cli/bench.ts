@@ -1,0 +1,182 @@
+import { every, systemClock } from '../base/clock.js';
+import { SeqError } from '../base/errors.js';
+import { systemRandom } from '../base/random.js';
+import { type StopSignal, Stopper } from '../base/stop.js';
+import { SeqClient } from '../client/client.js';
+import { quietGrpc } from '../rpc/server.js';
+import { EXIT } from './exit.js';
+import { knock } from './knock.js';
+import { LoadFigures, runLoad } from './load.js';
+import type { Voices } from './member-session.js';
+import { Monotony } from './monotony.js';
+import type { ConnectionArgs } from './options.js';
+import { print } from './output.js';
+import { judge, type Levels, perfText } from './perf.js';
+import { confirm } from './terminal.js';
+
+/** How often a terminal shows how far it is, in ms. */
+const PROGRESS_EVERY_MS = 1_000;
+
+/** What is asked of the cluster, checked. */
+export interface BenchArgs extends ConnectionArgs {
+  /** Calls a second; 0: as fast as the callers go. */
+  readonly rate: number;
+  readonly callers: number;
+  readonly uids: number;
+  readonly durationMs: number;
+  /** Uids in one call; 1: next(), more: nextMany(). */
+  readonly many: number;
+  readonly strict: boolean;
+  readonly isConfirmed: boolean;
+}
+
+/** What a load needs of a client. */
+export type BenchClient = Pick<SeqClient, 'next' | 'nextMany'>;
+
+export type BenchReport = ReturnType<typeof reportOf>;
+
+/** `seqctl bench`: takes numbers as fast as it is told to, and says how that went. Exit code 1 when a number was not above one before. */
+export async function bench(args: BenchArgs, voices: Voices): Promise<number> {
+  const report = await load(args, voices, 'bench');
+  print(voices.output, args.output, { kind: 'Bench', body: report, table: benchText(report) });
+  if (report.violationCount > 0) return EXIT.failed;
+  return report.isInterrupted ? EXIT.interrupted : EXIT.ok;
+}
+
+/** `seqctl check perf`: the same at one of a few rates, with a verdict. Exit code 1 when it fails. */
+export async function checkPerf(args: BenchArgs, levels: Levels, voices: Voices): Promise<number> {
+  const report = await load(args, voices, 'check perf');
+  const verdict = judge(report, levels);
+  print(voices.output, args.output, { kind: 'PerformanceCheck', body: { ...verdict, bench: report }, table: perfText(verdict) });
+  if (report.isInterrupted) return EXIT.interrupted;
+  return verdict.isPassed ? EXIT.ok : EXIT.failed;
+}
+
+async function load(args: BenchArgs, voices: Voices, word: string): Promise<BenchReport> {
+  const consequence = `takes numbers of ${args.uids} uids for good, for ${args.durationMs / 1_000} s`;
+  await confirm({ consequence, word, isConfirmed: args.isConfirmed, flag: '--yes' }, voices);
+  quietGrpc();
+  await knock(args, systemClock);
+  await using client = await SeqClient.connect({ endpoints: args.endpoints, timeoutMs: args.timeoutMs, strict: args.strict });
+  const { first, last } = client.status().uids ?? { first: 0n, last: 0n };
+  if (BigInt(args.uids) > last - first + 1n)
+    throw new SeqError('INVALID_ARGUMENT', `--uids must be at most ${last - first + 1n}, the uids of this cluster, got ${args.uids}`);
+  const stop = new Stopper();
+  // The first Ctrl-C ends the load and lets the report be printed; a second one ends the program.
+  const onInterrupt = (): void => stop.abort(undefined);
+  process.once('SIGINT', onInterrupt);
+  try {
+    return await runBench({ client, firstUid: first, args, voices, stop });
+  } finally {
+    process.removeListener('SIGINT', onInterrupt);
+  }
+}
+
+/** The load itself, on any client. */
+export async function runBench(options: {
+  readonly client: BenchClient;
+  readonly firstUid: bigint;
+  readonly args: BenchArgs;
+  readonly voices: Voices;
+  readonly stop: StopSignal;
+  readonly clock?: typeof systemClock;
+}): Promise<BenchReport> {
+  const { client, firstUid, args, voices, stop, clock = systemClock } = options;
+  const figures = new LoadFigures();
+  const monotony = new Monotony({ firstUid, uidCount: args.uids });
+  const call = args.many === 1 ? nextCall(client, firstUid, args.uids, monotony) : nextManyCall(client, firstUid, args, monotony);
+  const tell = (): void => voices.output.talk(progressLine(figures, args.many));
+  const endProgress = voices.terminal.isWatched ? every(clock, PROGRESS_EVERY_MS, tell) : () => undefined;
+  try {
+    const { rate, callers, durationMs } = args;
+    await runLoad({ clock, call, ratePerSecond: rate, callers, durationMs, stop }, figures);
+  } finally {
+    endProgress();
+  }
+  return reportOf(args, figures, monotony, stop.aborted);
+}
+
+function nextCall(client: BenchClient, firstUid: bigint, uidCount: number, monotony: Monotony): () => Promise<void> {
+  return async () => {
+    const index = systemRandom.below(uidCount);
+    const floor = monotony.floorOf(index);
+    monotony.saw(index, await client.next(firstUid + BigInt(index)), floor);
+  };
+}
+
+/** A call in which some uid failed counts as failed, with the code of the first. */
+function nextManyCall(client: BenchClient, firstUid: bigint, { many, uids }: BenchArgs, monotony: Monotony): () => Promise<void> {
+  return async () => {
+    const indexes = Array.from({ length: many }, () => systemRandom.below(uids));
+    const floors = indexes.map((index) => monotony.floorOf(index));
+    const items = await client.nextMany(indexes.map((index) => firstUid + BigInt(index)));
+    let failure: SeqError | undefined;
+    for (const [at, item] of items.entries()) {
+      if (typeof item === 'bigint') monotony.saw(indexes[at] ?? 0, item, floors[at] ?? 0n);
+      else failure ??= item;
+    }
+    if (failure !== undefined) throw failure;
+  };
+}
+
+function reportOf({ rate, callers, uids, many, strict, durationMs }: BenchArgs, figures: LoadFigures, monotony: Monotony, isInterrupted: boolean) {
+  const { latency, failures, failedCount, lateCount, tookMs, callsPerSecond } = figures;
+  return {
+    offeredPerSecond: rate === 0 ? undefined : rate * many,
+    reachedPerSecond: Math.round(callsPerSecond * many),
+    callers: rate === 0 ? callers : undefined,
+    uids,
+    many,
+    strict,
+    durationMs,
+    tookMs: Math.round(tookMs),
+    callCount: latency.count + failedCount,
+    failedCount,
+    failures: Object.fromEntries(failures),
+    lateCount,
+    latencyMs: {
+      p50: rounded(latency.percentileMs(0.5)),
+      p90: rounded(latency.percentileMs(0.9)),
+      p99: rounded(latency.percentileMs(0.99)),
+      p999: rounded(latency.percentileMs(0.999)),
+      max: rounded(latency.maxMs),
+    },
+    violationCount: monotony.violationCount,
+    violations: monotony.named,
+    isInterrupted,
+  };
+}
+
+function benchText(report: BenchReport): string {
+  const { offeredPerSecond, reachedPerSecond, callCount, failedCount, failures, lateCount, latencyMs, violationCount, violations } = report;
+  const offered = offeredPerSecond === undefined ? '' : ` of ${count(offeredPerSecond)} offered`;
+  const lines = [
+    `numbers/s   ${count(reachedPerSecond)}${offered}`,
+    `latency     p50 ${latencyMs.p50} ms, p90 ${latencyMs.p90} ms, p99 ${latencyMs.p99} ms, p99.9 ${latencyMs.p999} ms, max ${latencyMs.max} ms`,
+    `calls       ${count(callCount)} in ${(report.tookMs / 1_000).toFixed(1)} s, ${count(failedCount)} failed${codesOf(failures)}`,
+  ];
+  if (lateCount > 0) lines.push(`late        ${count(lateCount)} calls had to wait for others to end before they could be made`);
+  if (report.isInterrupted) lines.push('interrupted before its time');
+  if (violationCount === 0) lines.push('order       every number was above all whose calls had returned before');
+  else lines.push(`VIOLATED    ${count(violationCount)} numbers were not above one whose call had returned before`);
+  for (const { uid, seq, after } of violations) lines.push(`            uid ${uid}: ${seq} after ${after}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function progressLine({ tookMs, latency, failedCount, callsPerSecond }: LoadFigures, many: number): string {
+  const failed = failedCount === 0 ? '' : `, ${count(failedCount)} failed`;
+  return `${(tookMs / 1_000).toFixed(0)} s: ${count(Math.round(callsPerSecond * many))} numbers/s, p99 ${rounded(latency.percentileMs(0.99))} ms${failed}`;
+}
+
+function codesOf(failures: Readonly<Record<string, number>>): string {
+  const codes = Object.entries(failures).map(([code, failed]) => `${code} ${count(failed)}`);
+  return codes.length === 0 ? '' : ` (${codes.join(', ')})`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}
