@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js';
+import type { Clock, Instant } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { OPS_TIMEOUT_DEFAULT_MS, OPS_TIMEOUT_MAX_MS } from '../rpc/limits.js';
 import type { OpsFrame, OpsServerStream } from '../rpc/ops-codec.js';
@@ -34,13 +34,16 @@ export interface ExchangeOptions {
   readonly onOver: (exchange: Exchange) => void;
 }
 
-interface Later {
+/** A frame on its way. */
+interface Course {
   readonly frame: OpsFrame;
-  readonly waiting: readonly WaitingOp[];
   readonly patience: Patience;
-  readonly confirmed: Confirmed | undefined;
-  /** An earlier reply carried the route. */
-  readonly isRouteTold: boolean;
+  /** Of a STRICT frame. */
+  confirmed: Confirmed | undefined;
+  /** A reply has carried the route. */
+  isRouteTold: boolean;
+  /** How much of it goes on after the turn in which it came. */
+  partCount: number;
 }
 
 /**
@@ -50,12 +53,14 @@ interface Later {
 export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #stream: OpsServerStream;
-  /** Ids of frames that are not answered whole. */
-  readonly #pending = new Set<number>();
+  /** By their ids, the frames that are not answered whole. */
+  readonly #pending = new Map<number, Course>();
   #isOver = false;
   #isEnding = false;
   /** What was written was not taken yet. */
   #isFull = false;
+  /** A frame that takes long goes on in the next turn. */
+  #isResting = false;
 
   constructor(stream: OpsServerStream, options: ExchangeOptions) {
     this.#stream = stream;
@@ -85,23 +90,45 @@ export class Exchange {
     const now = clock.now();
     const timeoutMs = frame.timeoutMs === 0 ? OPS_TIMEOUT_DEFAULT_MS : Math.min(frame.timeoutMs, OPS_TIMEOUT_MAX_MS);
     const patience: Patience = { deadlineMs: now.monoMs + timeoutMs, isCancelled: () => this.#isOver };
+    const course: Course = { frame, patience, confirmed: undefined, isRouteTold: false, partCount: 0 };
     const heard = whenHeard(frame, patience);
-    if (heard === undefined && !frame.strict && !isStrict) {
-      this.#answer(frame, this.#options.frames.serve(frame, { now }), patience, undefined);
-      return;
-    }
-    if (!this.#options.frames.entered(frame.opCount)) {
-      this.#options.frames.refuse(frame, tooManyWait());
-      this.#reply(frame, true);
-      return;
-    }
-    this.#begin(frame);
-    void this.#serveLater(frame, patience, heard).catch((error: unknown) => this.#fail(error));
+    if (heard === undefined && !frame.strict && !isStrict) return this.#serve(course, now, 0);
+    if (!this.#options.frames.entered(frame.opCount)) return this.#refuseAll(course, tooManyWait());
+    this.#begin(course);
+    void this.#serveLater(course, heard).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Answers what it can and leaves the rest for later: what must wait, and what would take too long for one turn. */
+  #serve(course: Course, now: Instant, from: number): void {
+    const { frame, confirmed } = course;
+    const { frames, clock } = this.#options;
+    const waiting = frames.serve(frame, { now, confirmed, from });
+    const { stoppedAt } = frames;
+    this.#reply(course);
+    if (waiting.length > 0) this.#wait(course, waiting);
+    if (stoppedAt === frame.opCount) return;
+    this.#begin(course);
+    this.#isResting = true;
+    this.#stream.pause();
+    clock.defer(() => {
+      this.#isResting = false;
+      if (this.#isOver) return;
+      this.#serve(course, clock.now(), stoppedAt);
+      this.#done(course);
+      // It may wait for long yet, and others need not.
+      this.#resume();
+    });
+  }
+
+  #refuseAll(course: Course, error: SeqError): void {
+    this.#options.frames.refuse(course.frame, error);
+    this.#reply(course);
   }
 
   /** After a table that is on its way, or after ownership was confirmed. */
-  async #serveLater(frame: OpsFrame, patience: Patience, heard: Promise<void> | undefined): Promise<void> {
+  async #serveLater(course: Course, heard: Promise<void> | undefined): Promise<void> {
     const { frames, clock, isStrict } = this.#options;
+    const { frame, patience } = course;
     let confirmed: Confirmed | SeqError | undefined;
     try {
       await heard;
@@ -110,8 +137,12 @@ export class Exchange {
       frames.left(frame.opCount);
     }
     if (this.#isOver) return;
-    if (confirmed instanceof SeqError) this.#answer(frame, frames.refuse(frame, confirmed), patience, undefined);
-    else this.#answer(frame, frames.serve(frame, { now: clock.now(), confirmed }), patience, confirmed);
+    if (confirmed instanceof SeqError) this.#refuseAll(course, confirmed);
+    else {
+      course.confirmed = confirmed;
+      this.#serve(course, clock.now(), 0);
+    }
+    this.#done(course);
   }
 
   /** Operations that are none fail alone later: here they have no section to ask about. */
@@ -132,18 +163,11 @@ export class Exchange {
     }
   }
 
-  /** Sends what is in the draft; what must wait is answered by later replies. */
-  #answer(frame: OpsFrame, waiting: readonly WaitingOp[], patience: Patience, confirmed: Confirmed | undefined): void {
-    const isRouteTold = this.#reply(frame, true);
-    if (waiting.length === 0) this.#done(frame);
-    else this.#wait({ frame, waiting, patience, confirmed, isRouteTold });
-  }
-
-  #wait({ frame, waiting, patience, confirmed, isRouteTold }: Later): void {
-    this.#begin(frame);
+  #wait(course: Course, waiting: readonly WaitingOp[]): void {
+    this.#begin(course);
     const { node, frames, figures, clock } = this.#options;
+    const { patience, confirmed } = course;
     figures.lateOpCount += waiting.length;
-    let isFirst = !isRouteTold;
     const late = new LateAnswers({
       node,
       clock,
@@ -153,40 +177,42 @@ export class Exchange {
       flush: (write) => {
         frames.draft.begin();
         write(frames.draft);
-        if (this.#reply(frame, isFirst)) isFirst = false;
+        this.#reply(course);
       },
     });
     void late
       .run()
       .finally(() => frames.left(waiting.length))
       .then(
-        () => this.#done(frame),
+        () => this.#done(course),
         (error: unknown) => this.#fail(error),
       );
   }
 
-  #begin(frame: OpsFrame): void {
-    this.#pending.add(frame.id);
+  #begin(course: Course): void {
+    course.partCount += 1;
+    this.#pending.set(course.frame.id, course);
     if (this.#pending.size >= FRAMES_PENDING_MAX) this.#stream.pause();
   }
 
-  #done(frame: OpsFrame): void {
-    // Most frames never were: they are over in the turn in which they came.
-    if (this.#isOver || !this.#pending.delete(frame.id)) return;
+  #done(course: Course): void {
+    course.partCount -= 1;
+    if (this.#isOver || course.partCount > 0) return;
+    this.#pending.delete(course.frame.id);
     if (this.#isEnding && this.#pending.size === 0) return this.#end();
     this.#resume();
   }
 
-  /** Writes what the draft has; false: it has nothing. The route rides on the first reply of a frame. */
-  #reply(frame: OpsFrame, isFirst: boolean): boolean {
+  /** Writes what the draft has, if it has anything. The route rides on the first reply of a frame. */
+  #reply(course: Course): void {
     const { node, frames } = this.#options;
-    if (this.#isOver || frames.draft.answerCount === 0) return false;
-    const route = isFirst ? routeFor(node, frame.routingVersion) : undefined;
-    if (!this.#stream.write(frames.draft.encode({ id: frame.id, opCount: frame.opCount, route }))) {
-      this.#isFull = true;
-      this.#stream.pause();
-    }
-    return true;
+    if (this.#isOver || frames.draft.answerCount === 0) return;
+    const { id, opCount, routingVersion } = course.frame;
+    const route = course.isRouteTold ? undefined : routeFor(node, routingVersion);
+    course.isRouteTold = true;
+    if (this.#stream.write(frames.draft.encode({ id, opCount, route }))) return;
+    this.#isFull = true;
+    this.#stream.pause();
   }
 
   #onDrain(): void {
@@ -195,7 +221,7 @@ export class Exchange {
   }
 
   #resume(): void {
-    if (!this.#isFull && this.#pending.size < FRAMES_PENDING_MAX) this.#stream.resume();
+    if (!this.#isFull && !this.#isResting && this.#pending.size < FRAMES_PENDING_MAX) this.#stream.resume();
   }
 
   #onEnd(): void {

@@ -14,6 +14,8 @@ const NO_FLOOR = -1;
 
 /** Operations of frames that may wait in this AllocSvr at the same time; more are told to come back. */
 export const LATE_OPS_MAX = 100_000;
+/** Operations of one frame that go the slow way in one turn, a few ms at most: the rest of the frame is served in the next one, so that others get their turn. */
+export const SLOW_OPS_PER_TURN = 256;
 /** What the turned-away are told to wait, in ms: a few commits. */
 const FULL_RETRY_AFTER_MS = 50;
 
@@ -31,6 +33,8 @@ export class FrameServer {
   readonly #node: AllocNode;
   /** Read by encode() right after serve(); the next frame writes over it. */
   readonly draft = new ReplyDraft();
+  /** Up to here serve() has come; the frame's length, when it was served whole. */
+  stoppedAt = 0;
   /** Of the set, once it is known. */
   #grid: Grid | undefined;
   /** Operations that wait, of all streams. */
@@ -40,15 +44,21 @@ export class FrameServer {
     this.#node = node;
   }
 
-  /** Answers into the draft what can be answered at once, by the lease at `now`, and returns what must wait. `confirmed`: of a STRICT frame. */
-  serve(frame: OpsFrame, { now, confirmed }: { readonly now: Instant; readonly confirmed?: Confirmed | undefined }): readonly WaitingOp[] {
+  /**
+   * Answers into the draft what can be answered at once, by the lease at `now`, and returns what must wait. Begins at `from`, and may stop before
+   * the end. `confirmed`: of a STRICT frame.
+   */
+  serve(
+    frame: OpsFrame,
+    { now, confirmed, from = 0 }: { readonly now: Instant; readonly confirmed?: Confirmed | undefined; readonly from?: number },
+  ): readonly WaitingOp[] {
     this.draft.begin();
     const refusal = this.#node.refusalAt(now);
-    if (refusal !== undefined) return this.refuse(frame, refusal);
+    if (refusal !== undefined) return this.refuse(frame, refusal, from);
     if (this.#grid === undefined && this.#node.registration !== undefined) this.#grid = gridOf(this.#node.registration.geometry);
     const slow = new SlowWay({ node: this.#node, frame, now, confirmed, draft: this.draft, room: LATE_OPS_MAX - this.#lateCount });
-    if (this.#grid !== undefined) this.#loop(frame, this.#grid, slow);
-    else for (let place = 0; place < frame.opCount; place++) slow.serve(place);
+    if (this.#grid !== undefined) this.#loop(frame, this.#grid, slow, from);
+    else this.#loopSlowly(frame, slow, from);
     this.#lateCount += slow.waiting.length;
     return slow.waiting;
   }
@@ -65,19 +75,21 @@ export class FrameServer {
     this.#lateCount -= opCount;
   }
 
-  /** Every operation fails for one reason. */
-  refuse(frame: OpsFrame, error: SeqError): readonly WaitingOp[] {
+  /** Every operation from there on fails for one reason. */
+  refuse(frame: OpsFrame, error: SeqError, from = 0): readonly WaitingOp[] {
     this.draft.begin();
-    for (let place = 0; place < frame.opCount; place++) this.draft.failed(place, error, this.#node.table?.version);
+    this.stoppedAt = frame.opCount;
+    for (let place = from; place < frame.opCount; place++) this.draft.failed(place, error, this.#node.table?.version);
     return NOTHING;
   }
 
-  #loop({ opCount, uids, counts, floors }: OpsFrame, grid: Grid, slow: SlowWay): void {
+  #loop({ opCount, uids, counts, floors }: OpsFrame, grid: Grid, slow: SlowWay, from: number): void {
     const { draft } = this;
     const { uidsPerSection } = grid;
     let takenCount = 0;
     const { confirmed } = slow;
-    for (let place = 0; place < opCount; place++) {
+    let place = from;
+    for (; place < opCount && !slow.isTired; place++) {
       const offset = offsetIn(grid, uids.low(place), uids.high(place));
       const count = counts === undefined ? 1 : counts.low(place);
       const section = Math.floor(offset / uidsPerSection);
@@ -99,7 +111,14 @@ export class FrameServer {
       const low = defaultLow + (count === 0 ? last : last - count + 1);
       draft.number(place, low, low < TWO_32 ? defaultHigh : defaultHigh + 1, allocator.epoch);
     }
+    this.stoppedAt = place;
     if (takenCount > 0) this.#node.tookAtOnce(takenCount);
+  }
+
+  #loopSlowly({ opCount }: OpsFrame, slow: SlowWay, from: number): void {
+    let place = from;
+    for (; place < opCount && !slow.isTired; place++) slow.serve(place);
+    this.stoppedAt = place;
   }
 }
 
@@ -121,6 +140,7 @@ class SlowWay {
   /** A section that is not served refuses all its uids for one reason: one error is enough, and errors cost much. */
   #refusals: Map<SectionId, SeqError> | undefined;
   #waiting: WaitingOp[] | undefined;
+  #servedCount = 0;
 
   constructor(parts: SlowParts) {
     this.#parts = parts;
@@ -130,12 +150,18 @@ class SlowWay {
     return this.#parts.confirmed;
   }
 
+  /** It has served as many as one turn is good for. */
+  get isTired(): boolean {
+    return this.#servedCount >= SLOW_OPS_PER_TURN;
+  }
+
   get waiting(): readonly WaitingOp[] {
     return this.#waiting ?? NOTHING;
   }
 
   serve(place: number): void {
     const { node, draft, frame } = this.#parts;
+    this.#servedCount += 1;
     let section: SectionId | undefined;
     try {
       const ask = askAt(node, frame, place);

@@ -111,8 +111,8 @@ export const FRAME_MUTANTS = [
   mutant('who-does-not-read-is-read', {
     rule: 'hostile callers: who does not read is not read, so that its replies take bounded memory',
     file: 'alloc/exchange.ts',
-    from: 'if (!this.#isFull && this.#pending.size',
-    to: 'if (this.#pending.size',
+    from: 'if (!this.#isFull && !this.#isResting',
+    to: 'if (!this.#isResting',
     test: ['alloc/exchange.test.ts', 'whose caller does not read is not read on because a frame is over'],
   }),
   mutant('late-operations-unbounded', {
@@ -121,6 +121,20 @@ export const FRAME_MUTANTS = [
     from: 'if (this.#waiting.length >= this.#parts.room) throw tooManyWait();',
     to: '',
     test: ['alloc/exchange.test.ts', 'are bounded over all streams'],
+  }),
+  mutant('frame-served-on-by-an-old-lease', {
+    rule: 'rule 19: a frame that goes on in a later turn asks for the lease again',
+    file: 'alloc/exchange.ts',
+    from: 'this.#serve(course, clock.now(), stoppedAt);',
+    to: 'this.#serve(course, now, stoppedAt);',
+    test: ['alloc/exchange.test.ts', 'is asked for again when a frame goes on in a later turn'],
+  }),
+  mutant('long-frame-holds-others-up', {
+    rule: 'fairness: a frame whose operations take long is served over several turns',
+    file: 'alloc/frame-server.ts',
+    from: 'return this.#servedCount >= SLOW_OPS_PER_TURN;',
+    to: 'return false;',
+    test: ['alloc/exchange.test.ts', 'whose operations take long is served over several turns'],
   }),
   mutant('frame-id-twice', {
     rule: 'a reply belongs to one frame',
