@@ -5,6 +5,7 @@ import type { Operation, Outcome } from '../../src/verify/operation.js';
 import type { SimNet } from './net.js';
 import { type MachineClock, SimProcess } from './process.js';
 import type { SimOptions } from './options.js';
+import type { UnheardOp } from './unheard-frames.js';
 import { type Listeners, simWire } from './wire.js';
 import type { World } from './world.js';
 
@@ -47,6 +48,7 @@ export class Recorder {
       });
     };
     if (path.endsWith('SeqService/Next')) of((request as NextRequest).uid, (request as NextRequest).count);
+    else if (path.endsWith('SeqService/Exchange')) for (const { uid, count } of request as readonly UnheardOp[]) of(uid, count);
     else if (path.endsWith('SeqService/NextMany')) for (const uid of (request as NextManyRequest).uids) of(uid, 1);
   }
 

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { type MethodDefinition, type ServiceError, status } from '@grpc/grpc-js';
+import { UnheardFrames } from './unheard-frames.js';
 import { encode, type Ends, hostOf, type SimChannel, type SimServer, statusError, type StreamHandler } from './wire.js';
 
 /** A stream whose link was cut for so long is broken, as keepalive finds it, in ms. */
@@ -199,12 +200,14 @@ class ServerStream extends EventEmitter {
 export function openStream(channel: SimChannel, method: MethodDefinition<unknown, unknown>, request: unknown): ClientStream {
   const { ends, address } = channel;
   const client = new ClientStream();
+  const unheard = method.path.endsWith('/Exchange') ? new UnheardFrames((sentMs, ops) => ends.net.onUnheard(sentMs, method.path, ops)) : undefined;
   let isOver = false;
   let reach: { readonly up: Lane; readonly down: Lane; readonly stream: ServerStream; readonly close: () => void } | undefined;
 
   const over = (error: ServiceError | undefined): void => {
     if (isOver) return;
     isOver = true;
+    unheard?.over();
     reach?.up.end();
     reach?.down.end();
     client.emit('status', { code: error?.code ?? status.OK });
@@ -230,6 +233,7 @@ export function openStream(channel: SimChannel, method: MethodDefinition<unknown
   const waiting: { readonly message: unknown; readonly onTaken: (() => void) | undefined }[] = [];
   const write = (message: unknown, onTaken: (() => void) | undefined): void => {
     if (isOver) return;
+    unheard?.sent(message as Buffer, ends.process.world.nowMs);
     if (reach === undefined) return void waiting.push({ message, onTaken });
     reach.up.send(encode(method.requestSerialize(message), ends.dialect, method.path), onTaken);
   };
@@ -238,6 +242,7 @@ export function openStream(channel: SimChannel, method: MethodDefinition<unknown
   client.onCancel = () => {
     if (isOver) return;
     isOver = true;
+    unheard?.over();
     reach?.up.end();
     ends.process.due(0, 'cancel', true, () => {
       client.emit('status', { code: status.CANCELLED });
@@ -248,6 +253,7 @@ export function openStream(channel: SimChannel, method: MethodDefinition<unknown
   };
   const unlisten = ends.process.onEnd(() => {
     isOver = true;
+    unheard?.over();
     if (reach !== undefined) afterOpen(ends, serverOf(reach), gone);
   });
   client.once('status', unlisten);
@@ -256,8 +262,9 @@ export function openStream(channel: SimChannel, method: MethodDefinition<unknown
     isOver: () => isOver,
     refused: (error) => over(error),
     opened: (server) => {
-      reach = accept({ server, ends, method, request, client, over, gone });
-      for (const { message, onTaken } of waiting.splice(0)) write(message, onTaken);
+      reach = accept({ server, ends, method, request, client, over, gone, unheard });
+      for (const { message, onTaken } of waiting.splice(0))
+        reach.up.send(encode(method.requestSerialize(message), ends.dialect, method.path), onTaken);
     },
   });
   return client;
@@ -299,8 +306,9 @@ function accept(parts: {
   client: ClientStream;
   over: (error: ServiceError | undefined) => void;
   gone: () => void;
+  unheard: UnheardFrames | undefined;
 }): { up: Lane; down: Lane; stream: ServerStream; close: () => void } {
-  const { server, ends, method, request, client, over } = parts;
+  const { server, ends, method, request, client, over, unheard } = parts;
   const found = server.methodAt(method.path);
   const definition = found?.definition ?? method;
   const stream: ServerStream & { ends?: Ends } = new ServerStream(
@@ -315,14 +323,21 @@ function accept(parts: {
     from: server.ends,
     to: ends,
     path: method.path,
-    deliver: (bytes) => client.emit('data', method.responseDeserialize(bytes)),
+    deliver: (bytes) => {
+      unheard?.heard(bytes);
+      client.emit('data', method.responseDeserialize(bytes));
+    },
     onBroken: broken,
   });
   const up = new Lane({
     from: ends,
     to: server.ends,
     path: method.path,
-    deliver: (bytes) => stream.receive(() => stream.emit('data', definition.requestDeserialize(bytes))),
+    deliver: (bytes) =>
+      stream.receive(() => {
+        unheard?.taken(bytes);
+        stream.emit('data', definition.requestDeserialize(bytes));
+      }),
     onBroken: broken,
   });
   stream.lane = down;
