@@ -31,7 +31,7 @@ export const FRAME_MUTANTS = [
     file: 'alloc/section-allocator.ts',
     from: 'this.#counters.limitUpTo(this.#dueAt - 1n)',
     to: 'this.#counters.limitUpTo(this.#counters.maxSeq)',
-    test: ['alloc/frame-server.test.ts', 'answers as unary calls are answered: uids from 0, counters from 0'],
+    test: ['alloc/section-allocator.test.ts', 'sends the number that makes a raise due the way that asks for it'],
   }),
   mutant('frame-serves-a-sealed-epoch', {
     rule: 'rule 13: a sealed epoch never serves again, in frames neither',

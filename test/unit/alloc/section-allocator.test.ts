@@ -53,6 +53,22 @@ describe('SectionAllocator', () => {
     expect(allocator.takeRaise()).to.equal(175n);
   });
 
+  it('sends the number that makes a raise due the way that asks for it, and hands the others out at once', () => {
+    const allocator = open();
+    expect(allocator.takeAtOnce(slot(0), 1, -1), 'a quiet section wakes first').to.be.below(0);
+    allocator.take(slot(0), 1);
+    expect(allocator.takeAtOnce(slot(0), 73, -1)).to.equal(74);
+    expect(allocator.takeAtOnce(slot(0), 1, -1)).to.be.below(0);
+    expect(allocator.take(slot(0), 1)).to.equal(75n);
+    expect(dueCount).to.equal(1);
+    expect(allocator.takeAtOnce(slot(1), 1, -1), 'another uid is far from it').to.equal(1);
+    allocator.takeRaise();
+    allocator.raised(200n as Seq);
+    expect(allocator.takeAtOnce(slot(0), 1, -1)).to.equal(76);
+    allocator.seal();
+    expect(allocator.takeAtOnce(slot(0), 1, -1)).to.be.below(0);
+  });
+
   it('has one raise in flight', () => {
     const allocator = open();
     allocator.take(slot(0), 80);
