@@ -105,9 +105,9 @@ class Lane {
       for (const { bytes, run, onTaken } of frames) {
         if (onTaken !== undefined) process.due(0, 'taken', true, onTaken);
         to.take(true, 'frame', () => {
-          if (this.#isOver) return;
+          // What has arrived is read, also when its sender went away meanwhile: a process that was paused reads it much later.
           if (bytes !== undefined) this.#deliver(bytes);
-          else run?.();
+          else if (!this.#isOver) run?.();
         });
       }
       this.#move();
@@ -262,7 +262,7 @@ export function openStream(channel: SimChannel, method: MethodDefinition<unknown
     isOver: () => isOver,
     refused: (error) => over(error),
     opened: (server) => {
-      reach = accept({ server, ends, method, request, client, over, gone, unheard });
+      reach = accept({ server, ends, method, request, client, isOver: () => isOver, over, gone, unheard });
       for (const { message, onTaken } of waiting.splice(0))
         reach.up.send(encode(method.requestSerialize(message), ends.dialect, method.path), onTaken);
     },
@@ -305,10 +305,11 @@ function accept(parts: {
   request: unknown;
   client: ClientStream;
   over: (error: ServiceError | undefined) => void;
+  isOver: () => boolean;
   gone: () => void;
   unheard: UnheardFrames | undefined;
 }): { up: Lane; down: Lane; stream: ServerStream; close: () => void } {
-  const { server, ends, method, request, client, over, unheard } = parts;
+  const { server, ends, method, request, client, isOver, over, unheard } = parts;
   const found = server.methodAt(method.path);
   const definition = found?.definition ?? method;
   const stream: ServerStream & { ends?: Ends } = new ServerStream(
@@ -324,6 +325,7 @@ function accept(parts: {
     to: ends,
     path: method.path,
     deliver: (bytes) => {
+      if (isOver()) return;
       unheard?.heard(bytes);
       client.emit('data', method.responseDeserialize(bytes));
     },
@@ -335,6 +337,7 @@ function accept(parts: {
     path: method.path,
     deliver: (bytes) =>
       stream.receive(() => {
+        if (stream.destroyed) return;
         unheard?.taken(bytes);
         stream.emit('data', definition.requestDeserialize(bytes));
       }),
