@@ -1,13 +1,13 @@
-/** Buckets for each doubling: the middle of a bucket is off by less than 1 % of what was recorded. */
+/** Buckets for each doubling: each is 1/64 as wide as where the doubling begins, so its middle is off by less than 0.8 % of what was recorded. */
 const PER_DOUBLING = 64;
-/** Up to 2^26 us, about 67 s: what is longer counts as that long. */
+/** From 1 us up to 2^26 us, about 67 s. What is shorter counts as 1 us; what is longer, as 67 s, but for the longest of all. */
 const DOUBLINGS = 26;
+const US_END = 2 ** DOUBLINGS;
 const US_PER_MS = 1_000;
 
-/** How long things took: 1 us to 67 s, in a fixed few kilobytes however many there are. Recording allocates nothing. */
+/** How long things took: 1 us to 67 s, in 13 kB however many there are. Recording allocates nothing. */
 export class Histogram {
-  /** The first PER_DOUBLING are microseconds one by one; then PER_DOUBLING / 2 for each doubling. */
-  readonly #counts = new Float64Array(PER_DOUBLING + (DOUBLINGS - Math.log2(PER_DOUBLING)) * (PER_DOUBLING / 2));
+  readonly #counts = new Float64Array(DOUBLINGS * PER_DOUBLING);
   #count = 0;
   #maxMs = 0;
 
@@ -20,9 +20,8 @@ export class Histogram {
     return this.#maxMs;
   }
 
-  /** Negative counts as 0. */
   record(ms: number): void {
-    const place = placeOf(ms * US_PER_MS, this.#counts.length);
+    const place = placeOf(ms * US_PER_MS);
     this.#counts[place] = (this.#counts[place] ?? 0) + 1;
     this.#count += 1;
     if (ms > this.#maxMs) this.#maxMs = ms;
@@ -46,16 +45,15 @@ export class Histogram {
   }
 }
 
-function placeOf(us: number, placeCount: number): number {
-  if (us < PER_DOUBLING) return Math.max(0, Math.floor(us));
-  const doubling = Math.floor(Math.log2(us / PER_DOUBLING));
-  const within = Math.floor(us / 2 ** (doubling + 1)) - PER_DOUBLING / 2;
-  return Math.min(placeCount - 1, PER_DOUBLING + doubling * (PER_DOUBLING / 2) + within);
+function placeOf(us: number): number {
+  if (us < 1) return 0;
+  if (us >= US_END) return DOUBLINGS * PER_DOUBLING - 1;
+  // clz32 takes the whole microseconds; a logarithm takes ten times as long, and may be off by one at the edges.
+  const doubling = 31 - Math.clz32(us);
+  return doubling * PER_DOUBLING + Math.floor((us / (1 << doubling) - 1) * PER_DOUBLING);
 }
 
 function middleOf(place: number): number {
-  if (place < PER_DOUBLING) return place + 0.5;
-  const doubling = Math.floor((place - PER_DOUBLING) / (PER_DOUBLING / 2));
-  const within = (place - PER_DOUBLING) % (PER_DOUBLING / 2);
-  return (within + PER_DOUBLING / 2 + 0.5) * 2 ** (doubling + 1);
+  const doubling = Math.floor(place / PER_DOUBLING);
+  return (1 + ((place % PER_DOUBLING) + 0.5) / PER_DOUBLING) * (1 << doubling);
 }

@@ -12,10 +12,13 @@ const RATE_MAX = 10_000_000;
 const CALLERS_MAX = 10_000;
 /** Each takes 8 bytes here. */
 const UIDS_MAX = 10_000_000;
+/** Of all callers together. */
+const UIDS_UNDER_WAY_MAX = 1_000_000;
 const DURATION_MAX_MS = 24 * 3_600_000;
 
 const LOAD_OPTIONS = {
-  uids: { type: 'string', default: '100000', describe: 'drawn at random from the first so many of the cluster', requiresArg: true },
+  uids: { type: 'string', describe: 'drawn at random from the first so many of the cluster (default 100000, or all)', requiresArg: true },
+  'warm-up': { type: 'string', default: '1s', describe: 'the same load before anything is measured; its order is checked', requiresArg: true },
   duration: { type: 'string', default: '10s', describe: 'for how long, such as 10s or 5m', requiresArg: true },
   strict: { type: 'boolean', default: false, describe: 'ownership is confirmed by a quorum for each call' },
   yes: YES,
@@ -47,6 +50,8 @@ export function addBench(program: Argv, voices: Voices, choose: Choose): void {
           callers: within('--callers', args.callers, 1, CALLERS_MAX),
           many: within('--many', args.many, 1, UIDS_PER_REQUEST_MAX),
         };
+        if (own.rate === 0 && own.callers * own.many > UIDS_UNDER_WAY_MAX)
+          throw new SeqError('INVALID_ARGUMENT', `--callers times --many must be at most ${UIDS_UNDER_WAY_MAX}, got ${own.callers * own.many}`);
         return (await import('./bench.js')).bench({ ...loadArgs(args), ...own }, voices);
       }),
   );
@@ -83,17 +88,25 @@ export function addCheck(program: Argv, voices: Voices, choose: Choose): void {
 }
 
 interface LoadFlags extends ConnectionFlags {
-  readonly uids: string;
+  readonly uids: string | undefined;
+  readonly 'warm-up': string;
   readonly duration: string;
   readonly strict: boolean;
   readonly yes: boolean;
 }
 
 function loadArgs(flags: LoadFlags): Omit<BenchArgs, 'rate' | 'callers' | 'many'> {
-  const durationMs = parseDurationMs(flags.duration);
-  if (durationMs < 1 || durationMs > DURATION_MAX_MS)
-    throw new SeqError('INVALID_ARGUMENT', `--duration must be 1ms to ${DURATION_MAX_MS / 3_600_000}h, got ${flags.duration}`);
-  return { ...parseConnection(flags), uids: within('--uids', flags.uids, 1, UIDS_MAX), durationMs, strict: flags.strict, isConfirmed: flags.yes };
+  const durationMs = parseTime('--duration', flags.duration, 1);
+  const warmUpMs = parseTime('--warm-up', flags['warm-up'], 0);
+  const uids = flags.uids === undefined ? undefined : within('--uids', flags.uids, 1, UIDS_MAX);
+  return { ...parseConnection(flags), uids, warmUpMs, durationMs, strict: flags.strict, isConfirmed: flags.yes };
+}
+
+function parseTime(flag: string, text: string, minMs: number): number {
+  const ms = parseDurationMs(text);
+  if (ms < minMs || ms > DURATION_MAX_MS)
+    throw new SeqError('INVALID_ARGUMENT', `${flag} must be ${minMs}ms to ${DURATION_MAX_MS / 3_600_000}h, got ${text}`);
+  return ms;
 }
 
 function within(flag: string, text: string, min: number, max: number): number {

@@ -1,12 +1,13 @@
-import { every, systemClock } from '../base/clock.js';
+import { type Clock, every, systemClock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { systemRandom } from '../base/random.js';
 import { type StopSignal, Stopper } from '../base/stop.js';
 import { SeqClient } from '../client/client.js';
 import { quietGrpc } from '../rpc/server.js';
+import { type BenchClient, NextCalls, NextManyCalls } from './bench-calls.js';
 import { EXIT } from './exit.js';
 import { knock } from './knock.js';
-import { LoadFigures, runLoad } from './load.js';
+import { LoadFigures, type LoadOptions, runLoad } from './load.js';
 import type { Voices } from './member-session.js';
 import { Monotony } from './monotony.js';
 import type { ConnectionArgs } from './options.js';
@@ -16,22 +17,28 @@ import { confirm } from './terminal.js';
 
 /** How often a terminal shows how far it is, in ms. */
 const PROGRESS_EVERY_MS = 1_000;
+/** Uids of all calls that are under way in an open loop, at most, but for a single call that has more. */
+const UIDS_UNDER_WAY_MAX = 100_000;
+/** Calls under way in an open loop, at most: the client takes twice as many for one set. */
+export const CALLS_UNDER_WAY_MAX = 10_000;
+/** How many uids are asked for when nobody says so, if there are as many. */
+const UIDS_DEFAULT = 100_000;
 
 /** What is asked of the cluster, checked. */
 export interface BenchArgs extends ConnectionArgs {
   /** Calls a second; 0: as fast as the callers go. */
   readonly rate: number;
   readonly callers: number;
-  readonly uids: number;
+  /** Drawn from the first so many. Undefined: UIDS_DEFAULT, or all when there are fewer. */
+  readonly uids: number | undefined;
+  /** At the same rate before anything is measured: then the program is compiled and connected. The order is checked from the beginning. */
+  readonly warmUpMs: number;
   readonly durationMs: number;
   /** Uids in one call; 1: next(), more: nextMany(). */
   readonly many: number;
   readonly strict: boolean;
   readonly isConfirmed: boolean;
 }
-
-/** What a load needs of a client. */
-export type BenchClient = Pick<SeqClient, 'next' | 'nextMany'>;
 
 export type BenchReport = ReturnType<typeof reportOf>;
 
@@ -53,87 +60,80 @@ export async function checkPerf(args: BenchArgs, levels: Levels, voices: Voices)
 }
 
 async function load(args: BenchArgs, voices: Voices, word: string): Promise<BenchReport> {
-  const consequence = `takes numbers of ${args.uids} uids for good, for ${args.durationMs / 1_000} s`;
+  const { uids, warmUpMs, durationMs } = args;
+  const consequence = `takes numbers of up to ${count(uids ?? UIDS_DEFAULT)} uids for good, for ${(warmUpMs + durationMs) / 1_000} s`;
   await confirm({ consequence, word, isConfirmed: args.isConfirmed, flag: '--yes' }, voices);
   quietGrpc();
   await knock(args, systemClock);
   await using client = await SeqClient.connect({ endpoints: args.endpoints, timeoutMs: args.timeoutMs, strict: args.strict });
   const { first, last } = client.status().uids ?? { first: 0n, last: 0n };
-  if (BigInt(args.uids) > last - first + 1n)
-    throw new SeqError('INVALID_ARGUMENT', `--uids must be at most ${last - first + 1n}, the uids of this cluster, got ${args.uids}`);
+  const uidCount = uids ?? Math.min(UIDS_DEFAULT, Number(last - first + 1n));
+  if (BigInt(uidCount) > last - first + 1n)
+    throw new SeqError('INVALID_ARGUMENT', `--uids must be at most ${last - first + 1n}, the uids of this cluster, got ${uidCount}`);
   const stop = new Stopper();
   // The first Ctrl-C ends the load and lets the report be printed; a second one ends the program.
   const onInterrupt = (): void => stop.abort(undefined);
   process.once('SIGINT', onInterrupt);
   try {
-    return await runBench({ client, firstUid: first, args, voices, stop });
+    return await runBench({ client, uids: { first, count: uidCount }, args, voices, stop, clock: systemClock });
   } finally {
     process.removeListener('SIGINT', onInterrupt);
   }
 }
 
 /** The load itself, on any client. */
-export async function runBench(options: {
-  readonly client: BenchClient;
-  readonly firstUid: bigint;
-  readonly args: BenchArgs;
-  readonly voices: Voices;
-  readonly stop: StopSignal;
-  readonly clock?: typeof systemClock;
-}): Promise<BenchReport> {
-  const { client, firstUid, args, voices, stop, clock = systemClock } = options;
+export async function runBench({ client, uids, args, voices, stop, clock }: BenchOptions): Promise<BenchReport> {
+  const monotony = new Monotony({ firstUid: uids.first, uidCount: uids.count });
+  const { rate, callers, many, warmUpMs, durationMs } = args;
+  const placeCount = rate === 0 ? callers : Math.min(CALLS_UNDER_WAY_MAX, Math.ceil(UIDS_UNDER_WAY_MAX / many));
+  const callsOptions = { client, firstUid: uids.first, uidCount: uids.count, monotony, random: systemRandom, placeCount };
+  const calls: LoadOptions['calls'] = many === 1 ? new NextCalls(callsOptions) : new NextManyCalls(callsOptions, many);
+  const load = { clock, calls, ratePerSecond: rate, placeCount, stop };
+  if (warmUpMs > 0) await runLoad({ ...load, durationMs: warmUpMs }, new LoadFigures());
   const figures = new LoadFigures();
-  const monotony = new Monotony({ firstUid, uidCount: args.uids });
-  const call = args.many === 1 ? nextCall(client, firstUid, args.uids, monotony) : nextManyCall(client, firstUid, args, monotony);
-  const tell = (): void => voices.output.talk(progressLine(figures, args.many));
+  const tell = (): void => voices.output.talk(progressLine(figures, many));
   const endProgress = voices.terminal.isWatched ? every(clock, PROGRESS_EVERY_MS, tell) : () => undefined;
   try {
-    const { rate, callers, durationMs } = args;
-    await runLoad({ clock, call, ratePerSecond: rate, callers, durationMs, stop }, figures);
+    await runLoad({ ...load, durationMs }, figures);
   } finally {
     endProgress();
   }
-  return reportOf(args, figures, monotony, stop.aborted);
+  return reportOf(args, { figures, monotony, uidCount: uids.count, isInterrupted: stop.aborted });
 }
 
-function nextCall(client: BenchClient, firstUid: bigint, uidCount: number, monotony: Monotony): () => Promise<void> {
-  return async () => {
-    const index = systemRandom.below(uidCount);
-    const floor = monotony.floorOf(index);
-    monotony.saw(index, await client.next(firstUid + BigInt(index)), floor);
-  };
+export interface BenchOptions {
+  readonly client: BenchClient;
+  readonly uids: { readonly first: bigint; readonly count: number };
+  readonly args: BenchArgs;
+  readonly voices: Voices;
+  readonly stop: StopSignal;
+  readonly clock: Clock;
 }
 
-/** A call in which some uid failed counts as failed, with the code of the first. */
-function nextManyCall(client: BenchClient, firstUid: bigint, { many, uids }: BenchArgs, monotony: Monotony): () => Promise<void> {
-  return async () => {
-    const indexes = Array.from({ length: many }, () => systemRandom.below(uids));
-    const floors = indexes.map((index) => monotony.floorOf(index));
-    const items = await client.nextMany(indexes.map((index) => firstUid + BigInt(index)));
-    let failure: SeqError | undefined;
-    for (const [at, item] of items.entries()) {
-      if (typeof item === 'bigint') monotony.saw(indexes[at] ?? 0, item, floors[at] ?? 0n);
-      else failure ??= item;
-    }
-    if (failure !== undefined) throw failure;
-  };
+interface Found {
+  readonly figures: LoadFigures;
+  readonly monotony: Monotony;
+  readonly uidCount: number;
+  readonly isInterrupted: boolean;
 }
 
-function reportOf({ rate, callers, uids, many, strict, durationMs }: BenchArgs, figures: LoadFigures, monotony: Monotony, isInterrupted: boolean) {
-  const { latency, failures, failedCount, lateCount, tookMs, callsPerSecond } = figures;
+function reportOf({ rate, callers, many, strict, warmUpMs, durationMs }: BenchArgs, { figures, monotony, uidCount, isInterrupted }: Found) {
+  const { latency, failures, failedCount, lateCount, unmadeCount, tookMs, callsPerSecond } = figures;
   return {
     offeredPerSecond: rate === 0 ? undefined : rate * many,
     reachedPerSecond: Math.round(callsPerSecond * many),
     callers: rate === 0 ? callers : undefined,
-    uids,
+    uids: uidCount,
     many,
     strict,
+    warmUpMs,
     durationMs,
     tookMs: Math.round(tookMs),
     callCount: latency.count + failedCount,
     failedCount,
     failures: Object.fromEntries(failures),
     lateCount,
+    unmadeCount,
     latencyMs: {
       p50: rounded(latency.percentileMs(0.5)),
       p90: rounded(latency.percentileMs(0.9)),
@@ -147,8 +147,10 @@ function reportOf({ rate, callers, uids, many, strict, durationMs }: BenchArgs, 
   };
 }
 
-function benchText(report: BenchReport): string {
-  const { offeredPerSecond, reachedPerSecond, callCount, failedCount, failures, lateCount, latencyMs, violationCount, violations } = report;
+/** What a person reads. */
+export function benchText(report: BenchReport): string {
+  const { offeredPerSecond, reachedPerSecond, callCount, failedCount, failures, lateCount, unmadeCount, latencyMs, violationCount, violations } =
+    report;
   const offered = offeredPerSecond === undefined ? '' : ` of ${count(offeredPerSecond)} offered`;
   const lines = [
     `numbers/s   ${count(reachedPerSecond)}${offered}`,
@@ -156,9 +158,10 @@ function benchText(report: BenchReport): string {
     `calls       ${count(callCount)} in ${(report.tookMs / 1_000).toFixed(1)} s, ${count(failedCount)} failed${codesOf(failures)}`,
   ];
   if (lateCount > 0) lines.push(`late        ${count(lateCount)} calls had to wait for others to end before they could be made`);
+  if (unmadeCount > 0) lines.push(`not made    ${count(unmadeCount)} calls that were due: too far behind when the time was over`);
   if (report.isInterrupted) lines.push('interrupted before its time');
   if (violationCount === 0) lines.push('order       every number was above all whose calls had returned before');
-  else lines.push(`VIOLATED    ${count(violationCount)} numbers were not above one whose call had returned before`);
+  else lines.push(`VIOLATED    ${count(violationCount)} numbers came twice, or were not above one whose call had returned before`);
   for (const { uid, seq, after } of violations) lines.push(`            uid ${uid}: ${seq} after ${after}`);
   return `${lines.join('\n')}\n`;
 }

@@ -2,19 +2,23 @@ import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { Histogram } from '../base/histogram.js';
 import type { StopSignal } from '../base/stop.js';
+import { openLoop } from './open-loop.js';
 
-/** Calls under way in an open loop; what is due beyond it waits for one to end, and its time counts all the same. */
-export const UNDER_WAY_MAX = 10_000;
-/** An open loop sleeps only when nothing is due for longer than this, in ms: a timer may be late by as much. */
-const SLEEP_MIN_MS = 2;
+/** What a load makes. A call has a place while it is under way, so that what belongs to it can lie in arrays: nothing is allocated for it here. */
+export interface Calls<Answer> {
+  /** Begins a call. Rejects with a SeqError; anything else ends the load. */
+  begin(place: number): Promise<Answer>;
+  /** Looks at what came. Throws a SeqError when the call failed after all. */
+  came(place: number, answer: Answer): void;
+}
 
-export interface LoadOptions {
+export interface LoadOptions<Answer = unknown> {
   readonly clock: Clock;
-  /** Makes one call. Rejects with a SeqError; anything else ends the load. */
-  readonly call: () => Promise<void>;
-  /** Calls a second. 0: each of `callers` makes the next one when its last one has ended. */
+  readonly calls: Calls<Answer>;
+  /** Calls a second. 0: a closed loop, in which each place makes its next call when its last one has ended. */
   readonly ratePerSecond: number;
-  readonly callers: number;
+  /** Calls under way at most. What is due beyond it in an open loop waits for one to end, and its time counts all the same. */
+  readonly placeCount: number;
   readonly durationMs: number;
   /** Ends it before its time. */
   readonly stop: StopSignal;
@@ -26,8 +30,10 @@ export class LoadFigures {
   readonly latency = new Histogram();
   /** By code. */
   readonly failures = new Map<string, number>();
-  /** Calls that were due while UNDER_WAY_MAX were under way: they were made late. */
+  /** Calls that were due while all places were taken: they were made late. */
   lateCount = 0;
+  /** Calls that were due and not made in time nor in the overtime after it. */
+  unmadeCount = 0;
   /** From the beginning to the end of the last call, in ms. */
   tookMs = 0;
 
@@ -41,6 +47,7 @@ export class LoadFigures {
     return this.tookMs === 0 ? 0 : this.latency.count / (this.tookMs / 1_000);
   }
 
+  /** Throws what is not a SeqError: a bug is no figure. */
   failed(error: unknown): void {
     if (!(error instanceof SeqError)) throw error;
     this.failures.set(error.code, (this.failures.get(error.code) ?? 0) + 1);
@@ -48,22 +55,26 @@ export class LoadFigures {
 }
 
 /** Makes calls until the time is over, and waits for those under way. `figures` can be read at any time. */
-export async function runLoad(options: LoadOptions, figures: LoadFigures): Promise<void> {
-  const { clock, ratePerSecond } = options;
-  const startMs = clock.nowMs();
-  await (ratePerSecond === 0 ? closedLoop(options, figures, startMs) : openLoop(options, figures, startMs));
-  figures.tookMs = clock.nowMs() - startMs;
+export async function runLoad<Answer>(options: LoadOptions<Answer>, figures: LoadFigures): Promise<void> {
+  const startMs = options.clock.nowMs();
+  await (options.ratePerSecond === 0 ? closedLoop(options, figures, startMs) : openLoop(options, figures, startMs));
+  figures.tookMs = options.clock.nowMs() - startMs;
 }
 
-async function closedLoop({ clock, call, callers, durationMs, stop }: LoadOptions, figures: LoadFigures, startMs: number): Promise<void> {
-  const caller = async (): Promise<void> => {
-    for (let begunMs = clock.nowMs(); begunMs - startMs < durationMs && !stop.aborted; ) {
-      let isDone = true;
+async function closedLoop<Answer>(options: LoadOptions<Answer>, figures: LoadFigures, startMs: number): Promise<void> {
+  const { clock, calls, placeCount, durationMs, stop } = options;
+  let hasBug = false;
+  const caller = async (place: number): Promise<void> => {
+    for (let begunMs = clock.nowMs(); begunMs - startMs < durationMs && !stop.aborted && !hasBug; ) {
+      let isDone = false;
       try {
-        await call();
+        calls.came(place, await calls.begin(place));
+        isDone = true;
       } catch (error) {
-        isDone = false;
+        hasBug ||= !SeqError.is(error);
         figures.failed(error);
+        // What fails at once would keep the event loop from everything else, an interrupt included.
+        await new Promise<void>((resolve) => clock.defer(resolve));
       }
       const nowMs = clock.nowMs();
       if (isDone) figures.latency.record(nowMs - begunMs);
@@ -71,58 +82,5 @@ async function closedLoop({ clock, call, callers, durationMs, stop }: LoadOption
       begunMs = nowMs;
     }
   };
-  await Promise.all(Array.from({ length: callers }, caller));
-}
-
-/** Every turn of the event loop makes the calls that have become due; no call has a timer of its own. */
-function openLoop({ clock, call, ratePerSecond, durationMs, stop }: LoadOptions, figures: LoadFigures, startMs: number): Promise<void> {
-  const everyMs = 1_000 / ratePerSecond;
-  let count = Math.ceil(durationMs / everyMs);
-  let made = 0;
-  let ended = 0;
-  let lateUpTo = 0;
-  return new Promise((resolve, reject) => {
-    const end = (): void => {
-      ended += 1;
-      if (ended === count) resolve();
-    };
-    const make = (dueMs: number): void => {
-      call().then(
-        () => {
-          const nowMs = clock.nowMs();
-          figures.latency.record(nowMs - dueMs);
-          figures.tookMs = nowMs - startMs;
-          end();
-        },
-        (error: unknown) => {
-          try {
-            figures.failed(error);
-            end();
-          } catch (bug) {
-            count = made;
-            reject(bug);
-          }
-        },
-      );
-    };
-    const turn = (): void => {
-      const nowMs = clock.nowMs();
-      const due = Math.min(count, Math.floor((nowMs - startMs) / everyMs) + 1);
-      while (made < due && made - ended < UNDER_WAY_MAX && !stop.aborted) {
-        const dueMs = startMs + made * everyMs;
-        made += 1;
-        make(dueMs);
-      }
-      if (due > made) {
-        figures.lateCount += due - Math.max(made, lateUpTo);
-        lateUpTo = due;
-      }
-      if (stop.aborted) count = made;
-      if (made === count) return ended === count ? resolve() : undefined;
-      const restMs = startMs + made * everyMs - nowMs;
-      if (restMs > SLEEP_MIN_MS) clock.after(Math.min(restMs - SLEEP_MIN_MS / 2, 100), turn);
-      else clock.defer(turn);
-    };
-    turn();
-  });
+  await Promise.all(Array.from({ length: placeCount }, (_, place) => caller(place)));
 }

@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import { SeqError } from '../../../src/base/errors.js';
 import { Stopper } from '../../../src/base/stop.js';
-import { bench, type BenchArgs, type BenchClient, runBench } from '../../../src/cli/bench.js';
+import { bench, type BenchArgs, type BenchReport, benchText, runBench } from '../../../src/cli/bench.js';
+import type { BenchClient } from '../../../src/cli/bench-calls.js';
 import { judge, parseLoad, perfText } from '../../../src/cli/perf.js';
 import { MemorySeqServer } from '../../../src/client/testing.js';
+import { VirtualClock } from '../virtual-clock.js';
+import { turningClock, whileTimePasses } from './turning-clock.js';
 
 const ARGS: BenchArgs = {
   endpoints: [],
@@ -13,6 +16,7 @@ const ARGS: BenchArgs = {
   rate: 0,
   callers: 4,
   uids: 10,
+  warmUpMs: 0,
   durationMs: 50,
   many: 1,
   strict: false,
@@ -21,66 +25,68 @@ const ARGS: BenchArgs = {
 
 describe('seqctl bench', () => {
   it('finds numbers that do not grow, counts them and names them', async () => {
-    let callCount = 0;
-    const lying: BenchClient = {
-      // Every 50th number is one that was handed out before.
-      next: () => Promise.resolve(BigInt(++callCount % 50 === 0 ? 1 : callCount)),
-      nextMany: (uids) => Promise.resolve(uids.map(() => 7n)),
-    };
-    const report = await run(lying, { ...ARGS, uids: 1 });
-    expect(report.violationCount)
-      .to.equal(Math.floor(report.callCount / 50))
-      .and.to.be.above(0);
-    expect(report.violations[0]).to.include({ uid: 100n, seq: 1n });
-    const many = await run(lying, { ...ARGS, uids: 1, many: 3, callers: 1 });
-    expect(many.violationCount).to.be.above(0);
+    const world = new World();
+    // Every 50th number is one that was handed out before.
+    const report = await world.run((at) => BigInt(at % 50 === 0 ? 1 : at), { uids: 1, callers: 1, durationMs: 400 });
+    expect(report).to.include({ callCount: 400, violationCount: 8 });
+    expect(report.violations[0]).to.deep.equal({ uid: 100n, seq: 1n, after: 49n });
+    expect(world.told()).to.include('VIOLATED    8 numbers came twice, or were not above').and.to.include('uid 100: 1 after 49');
+  });
+
+  it('finds them in calls of many uids too, and above 2^32 and 2^53', async () => {
+    const base = 2n ** 62n;
+    const report = await new World().run((at) => base + BigInt(at === 30 ? 5 : at), { uids: 1, callers: 1, many: 3 });
+    expect(report.violations).to.deep.equal([{ uid: 100n, seq: base + 5n, after: base + 27n }]);
   });
 
   it('takes calls of one uid that overlap for what they are: their order is free', async () => {
-    let last = 0n;
-    const parallel: BenchClient = {
-      // Answers of one turn come back in the other order.
-      next: async () => {
-        const seq = ++last;
-        for (let turns = seq % 2n === 0n ? 1 : 5; turns > 0; turns--) await Promise.resolve();
-        return seq;
-      },
-      nextMany: () => Promise.reject(new Error('not asked for')),
-    };
-    expect((await run(parallel, { ...ARGS, uids: 1, callers: 8 })).violationCount).to.equal(0);
+    const world = new World({ answerAfterMs: (at) => (at % 2 === 0 ? 1 : 5) });
+    expect(await world.run((at) => BigInt(at), { uids: 1, callers: 8 })).to.include({ violationCount: 0, isInterrupted: false });
   });
 
-  it('says how many numbers it took of many uids at once, and what failed', async () => {
-    const client: BenchClient = {
-      next: () => Promise.reject(new SeqError('UNAVAILABLE', 'no')),
-      nextMany: (uids) => Promise.resolve(uids.map((_, at) => (at === 2 ? new SeqError('TIMEOUT', 'late') : BigInt(++ticks)))),
-    };
-    let ticks = 0;
-    const report = await run(client, { ...ARGS, many: 3, callers: 1 });
-    expect(report.failures).to.deep.equal({ TIMEOUT: report.callCount });
-    expect((await run(client, { ...ARGS, rate: 1_000 })).failures).to.have.property('UNAVAILABLE');
+  it('finds one number for two calls, though they overlap', async () => {
+    const report = await new World().run((at) => BigInt(Math.ceil(at / 2)), { uids: 1, callers: 2, durationMs: 10 });
+    expect(report.violations[0]).to.deep.equal({ uid: 100n, seq: 1n, after: 1n });
+    expect(report.violationCount).to.equal(10);
+  });
+
+  it('says how many numbers it took, of many uids at once too, and what failed', async () => {
+    const many = await new World().run((at) => (at % 3 === 2 ? new SeqError('TIMEOUT', 'late') : BigInt(at)), { many: 3, callers: 1 });
+    expect(many.failures).to.deep.equal({ TIMEOUT: many.callCount });
+    const failing = await new World().run(() => new SeqError('UNAVAILABLE', 'no'), { rate: 1_000 });
+    expect(failing).to.deep.include({ callCount: 50, failedCount: 50, reachedPerSecond: 0, failures: { UNAVAILABLE: 50 } });
+    expect(await new World().run((at) => BigInt(at), { rate: 100, many: 3, durationMs: 1_000 })).to.include({
+      offeredPerSecond: 300,
+      callCount: 100,
+    });
+  });
+
+  it('does not measure what it does to warm up, but checks the order of it', async () => {
+    const world = new World({ answerAfterMs: (at) => (at <= 100 ? 40 : 1) });
+    const report = await world.run((at) => BigInt(at === 150 ? 7 : at), { uids: 1, rate: 1_000, warmUpMs: 100 });
+    expect(report).to.include({ callCount: 50, violationCount: 1 });
+    expect(report.latencyMs.max).to.be.below(3);
   });
 
   it('shows how far it is on a terminal only', async () => {
-    const client: BenchClient = { next: nextOf(), nextMany: () => Promise.reject(new Error('not asked for')) };
     for (const isWatched of [true, false]) {
-      const talk: string[] = [];
-      await run(client, { ...ARGS, durationMs: 1_200, rate: 100 }, { talk, isWatched });
-      expect(
-        talk.some((line) => /^1 s: .* numbers\/s, p99 /.test(line)),
-        `${isWatched}`,
-      ).to.equal(isWatched);
+      const world = new World({ isWatched });
+      await world.run((at) => BigInt(at), { durationMs: 2_100, rate: 100 });
+      expect(world.talk.length).to.equal(isWatched ? 2 : 0);
+      if (isWatched) expect(world.talk[0]).to.match(/^1 s: 1\d\d numbers\/s, p99 [\d.]+ ms$/);
     }
-  }).timeout(10_000);
+  });
 
   it('ends early when it is told to, and reports what there is', async () => {
-    const client: BenchClient = { next: nextOf(), nextMany: () => Promise.reject(new Error('not asked for')) };
-    const stop = new Stopper();
-    const running = run(client, { ...ARGS, durationMs: 600_000, rate: 1_000 }, { stop });
-    setTimeout(() => stop.abort(undefined), 50);
-    const report = await running;
-    expect(report).to.include({ isInterrupted: true });
-    expect(report.callCount).to.be.above(0);
+    for (const warmUpMs of [0, 60_000]) {
+      const world = new World();
+      world.clock.after(50, () => world.stop.abort(undefined));
+      const report = await world.run((at) => BigInt(at), { durationMs: 600_000, rate: 1_000, warmUpMs });
+      expect(report).to.include({ isInterrupted: true, unmadeCount: 0, lateCount: 0 });
+      if (warmUpMs === 0) expect(report.callCount).to.be.within(49, 52);
+      else expect(report.callCount).to.equal(0);
+      expect(world.told()).to.include('interrupted before its time');
+    }
   });
 
   it('takes nothing unless it is meant: nobody there to confirm it', async () => {
@@ -91,13 +97,16 @@ describe('seqctl bench', () => {
     expect(server.callCounts.next).to.equal(0);
   });
 
-  it('runs against a server, prints JSON with 64-bit numbers as strings, and refuses more uids than there are', async () => {
+  it('runs against a server, prints JSON with 64-bit numbers as strings, takes all uids when there are few, and refuses more than there are', async () => {
     await using server = await MemorySeqServer.start({ firstUid: 0n, lastUid: 99n });
     const { voices, out } = told();
     const args: BenchArgs = { ...ARGS, endpoints: [server.address], output: 'json' };
     expect(await bench(args, voices)).to.equal(0);
     const report = JSON.parse(out.join('')) as Record<string, unknown>;
     expect(report).to.include({ kind: 'Bench', violationCount: 0, failedCount: 0 });
+    out.length = 0;
+    expect(await bench({ ...args, uids: undefined }, voices)).to.equal(0);
+    expect(JSON.parse(out.join(''))).to.include({ apiVersion: 'seqsvr/v1', uids: 100 });
     const refused = await bench({ ...args, uids: 101 }, voices).catch((error: Error) => error);
     expect(String(refused)).to.include('--uids must be at most 100, the uids of this cluster, got 101');
   });
@@ -129,11 +138,6 @@ describe('seqctl check perf', () => {
   });
 });
 
-function nextOf(): () => Promise<bigint> {
-  let last = 0n;
-  return () => Promise.resolve(++last);
-}
-
 function told({ isWatched = false } = {}) {
   const out: string[] = [];
   const talk: string[] = [];
@@ -142,8 +146,42 @@ function told({ isWatched = false } = {}) {
   return { voices: { output, terminal }, out, talk };
 }
 
-function run(client: BenchClient, args: BenchArgs, { talk = [] as string[], isWatched = false, stop = new Stopper() } = {}) {
-  const { voices } = told({ isWatched });
-  const output = { ...voices.output, talk: (line: string) => void talk.push(line) };
-  return runBench({ client, firstUid: 100n, args, voices: { ...voices, output }, stop });
+/** A bench on virtual time, against a client that says what the test wants. */
+class World {
+  readonly clock = new VirtualClock();
+  readonly stop = new Stopper();
+  readonly talk: string[];
+  readonly #voices: ReturnType<typeof told>['voices'];
+  readonly #answerAfterMs: (at: number) => number;
+  #report: BenchReport | undefined;
+
+  constructor({ isWatched = false, answerAfterMs = (): number => 1 }: { isWatched?: boolean; answerAfterMs?: (at: number) => number } = {}) {
+    ({ voices: this.#voices, talk: this.talk } = told({ isWatched }));
+    this.#answerAfterMs = answerAfterMs;
+  }
+
+  /** `answer`: to the first, second, ... uid that is asked for. */
+  async run(answer: (at: number) => bigint | SeqError, args: Partial<BenchArgs>): Promise<BenchReport> {
+    let asked = 0;
+    const later = <Value>(value: Value): Promise<Value> =>
+      new Promise((resolve) => void this.clock.after(this.#answerAfterMs(asked), () => resolve(value)));
+    const client: BenchClient = {
+      next: async () => {
+        const came = await later(answer(++asked));
+        if (came instanceof SeqError) throw came;
+        return came;
+      },
+      nextMany: (uids) => later(uids.map(() => answer(++asked))),
+    };
+    const all = { ...ARGS, ...args };
+    const uids = { first: 100n, count: all.uids ?? 0 };
+    const options = { client, uids, args: all, voices: this.#voices, stop: this.stop, clock: turningClock(this.clock) };
+    this.#report = await whileTimePasses(this.clock, runBench(options), 10_000);
+    return this.#report;
+  }
+
+  /** What a person reads of it. */
+  told(): string {
+    return this.#report === undefined ? '' : benchText(this.#report);
+  }
 }

@@ -1,11 +1,10 @@
 import { expect } from 'chai';
-import type { Clock } from '../../../src/base/clock.js';
 import { SeqError } from '../../../src/base/errors.js';
 import { Stopper } from '../../../src/base/stop.js';
-import { LoadFigures, type LoadOptions, runLoad, UNDER_WAY_MAX } from '../../../src/cli/load.js';
+import { LoadFigures, type LoadOptions, runLoad } from '../../../src/cli/load.js';
+import { OVERTIME_MAX_MS } from '../../../src/cli/open-loop.js';
 import { VirtualClock } from '../virtual-clock.js';
-
-const TURN_MS = 0.25;
+import { turningClock, whileTimePasses } from './turning-clock.js';
 
 describe('a load', () => {
   it('makes exactly as many calls as its rate and its time ask for, each at its time', async () => {
@@ -29,18 +28,46 @@ describe('a load', () => {
     expect(latency.percentileMs(0.5)).to.be.below(5);
   });
 
-  it('has no more calls under way than its limit, and makes those that are due once there is room', async () => {
-    const answerAfterMs = 2_000;
-    const world = new World({ ratePerSecond: 20_000, durationMs: 1_000 }, () => answerAfterMs);
+  it('makes rate times time calls, whatever the two are', async () => {
+    for (const [ratePerSecond, durationMs, callCount] of [
+      [7, 2_000, 14],
+      [3, 1_000, 3],
+      [333, 3_000, 999],
+      [1, 1, 1],
+    ] as const) {
+      const world = new World({ ratePerSecond, durationMs }, () => 1);
+      await world.run(4_000);
+      expect(world.madeAtMs.length, `${ratePerSecond}/s for ${durationMs} ms`).to.equal(callCount);
+    }
+  });
+
+  it('has no more calls under way than places, and makes those that are due once there is room', async () => {
+    const world = new World({ ratePerSecond: 2_000, durationMs: 1_000, placeCount: 1_000 }, () => 2_000);
     await world.run(6_000);
-    expect(world.underWayMax).to.equal(UNDER_WAY_MAX);
-    expect(world.figures.latency.count).to.equal(20_000);
-    expect(world.figures.lateCount).to.equal(20_000 - UNDER_WAY_MAX);
-    expect(world.figures.latency.maxMs).to.be.at.least(3_000);
+    expect(world.underWayMax).to.equal(1_000);
+    expect(world.figures.latency.count).to.equal(2_000);
+    expect([world.figures.lateCount, world.figures.unmadeCount]).to.deep.equal([1_000, 0]);
+    // Due at 0.5 s, made when the first place was free at 2 s, answered at 4 s.
+    expect(world.figures.latency.maxMs).to.be.within(3_490, 3_510);
+  });
+
+  it('gives a place to one call at a time, and tells each answer to its own', async () => {
+    const world = new World({ ratePerSecond: 1_000, durationMs: 500, placeCount: 7 }, (at) => 1 + (at % 5));
+    await world.run(2_000);
+    expect(world.mistakes).to.deep.equal([]);
+    expect(world.figures.latency.count).to.equal(500);
+  });
+
+  it('ends some time after its end when it cannot keep up, and says how many calls were not made', async () => {
+    const world = new World({ ratePerSecond: 1_000, durationMs: 1_000, placeCount: 1 }, () => 100);
+    await world.run(1_000 + OVERTIME_MAX_MS + 200);
+    const { latency, unmadeCount } = world.figures;
+    expect(latency.count).to.be.within(58, 61);
+    expect(latency.count + unmadeCount).to.equal(1_000);
   });
 
   it('goes as fast as its callers when no rate is given', async () => {
-    const world = new World({ ratePerSecond: 0, callers: 3, durationMs: 100 }, () => 10);
+    const world = new World({ ratePerSecond: 0, placeCount: 3, durationMs: 100 }, () => 10);
     await world.run(200);
     expect(world.underWayMax).to.equal(3);
     expect(world.figures.latency.count).to.equal(30);
@@ -54,15 +81,35 @@ describe('a load', () => {
     expect([world.figures.latency.count, world.figures.failedCount]).to.deep.equal([5, 5]);
   });
 
-  it('ends with a bug, whatever is under way', async () => {
-    const world = new World({ ratePerSecond: 100, durationMs: 100 }, () => new TypeError('a bug') as never);
-    const outcome = world.done.then(
-      () => 'done',
-      (error: Error) => error.message,
-    );
-    await world.elapse(200);
-    expect(await outcome).to.equal('a bug');
+  it('counts a call as failed when what came is no answer', async () => {
+    for (const ratePerSecond of [0, 100]) {
+      const world = new World({ ratePerSecond, durationMs: 100 }, () => 10);
+      world.refused = new SeqError('TIMEOUT', 'one of many');
+      await world.run(300);
+      expect([...world.figures.failures]).to.deep.equal([['TIMEOUT', world.madeAtMs.length]]);
+      expect(world.figures.latency.count).to.equal(0);
+    }
   });
+
+  it('lets the rest of the program have its turns while calls fail at once', async () => {
+    const world = new World({ ratePerSecond: 0, durationMs: 60_000 }, () => new SeqError('CLOSED', 'no'));
+    world.clock.after(50, () => world.stop.abort(undefined));
+    await world.run(60);
+    expect(world.figures.failedCount).to.be.within(190, 210);
+    expect(world.figures.tookMs).to.be.within(50, 51);
+  });
+
+  for (const ratePerSecond of [0, 100]) {
+    it(`ends with a bug, whatever is under way (rate ${ratePerSecond})`, async () => {
+      const world = new World({ ratePerSecond, durationMs: 60_000, placeCount: 3 }, (at) => (at === 2 ? (new TypeError('a bug') as never) : 5));
+      const outcome = await world.run(200).catch((error: Error) => error.message);
+      expect(outcome).to.equal('a bug');
+      const madeCount = world.madeAtMs.length;
+      await world.clock.elapse(200);
+      expect(world.madeAtMs.length).to.be.at.most(madeCount + 2);
+      expect(world.clock.timerCount).to.equal(0);
+    });
+  }
 
   for (const ratePerSecond of [0, 100]) {
     it(`stops at once when it is told to, and waits for what is under way (rate ${ratePerSecond})`, async () => {
@@ -81,38 +128,26 @@ class World {
   readonly figures = new LoadFigures();
   readonly stop = new Stopper();
   readonly madeAtMs: number[] = [];
-  readonly done: Promise<void>;
+  /** Places that two calls had at once, and answers of another call. */
+  readonly mistakes: string[] = [];
+  /** What every answer is taken for. */
+  refused: SeqError | undefined;
   underWayMax = 0;
-  #underWay = 0;
+  readonly #done: Promise<void>;
+  readonly #underWay = new Map<number, number>();
   readonly #startMs = this.clock.nowMs();
 
   /** `outcome`: how long a call takes, in ms, or what it fails with. */
-  constructor(options: Partial<LoadOptions>, outcome: (at: number) => number | SeqError) {
-    const call = (): Promise<void> => {
-      const came = outcome(this.madeAtMs.length);
-      this.madeAtMs.push(this.clock.nowMs() - this.#startMs);
-      this.#underWay += 1;
-      this.underWayMax = Math.max(this.underWayMax, this.#underWay);
-      return new Promise((resolve, reject) => {
-        const end = (): void => {
-          this.#underWay -= 1;
-          if (came instanceof Error) reject(came);
-          else resolve();
-        };
-        if (came instanceof Error || came === 0) end();
-        else this.clock.after(came, end);
-      });
+  constructor(options: Partial<LoadOptions<number>>, outcome: (at: number) => number | SeqError) {
+    const calls = {
+      begin: (place: number) => this.#begin(place, outcome(this.madeAtMs.length)),
+      came: (place: number, at: number) => this.#came(place, at),
     };
-    const { clock } = this;
-    // A turn of the event loop takes time, or one that waits for time would turn for ever.
-    const turning: Clock = {
-      nowMs: () => clock.nowMs(),
-      now: () => clock.now(),
-      wallMs: () => clock.wallMs(),
-      after: (delayMs, fire) => clock.after(delayMs, fire),
-      defer: (fire) => void clock.after(TURN_MS, fire),
-    };
-    this.done = runLoad({ clock: turning, call, ratePerSecond: 1, callers: 1, durationMs: 1, stop: this.stop, ...options }, this.figures);
+    const fixed = { clock: turningClock(this.clock), calls, stop: this.stop };
+    this.#done = runLoad(
+      { ratePerSecond: 1, placeCount: options.ratePerSecond === 0 ? 1 : 10_000, durationMs: 1, ...fixed, ...options },
+      this.figures,
+    );
   }
 
   async elapse(ms: number): Promise<void> {
@@ -120,11 +155,24 @@ class World {
   }
 
   /** Until it is done, within so many ms of its clock. */
-  async run(withinMs: number): Promise<void> {
-    const state = { isDone: false };
-    const done = this.done.then(() => (state.isDone = true));
-    for (let left = withinMs; left > 0 && !state.isDone; left--) await this.clock.elapse(1);
-    expect(state.isDone, `done within ${withinMs} ms`).to.equal(true);
-    await done;
+  run(withinMs: number): Promise<void> {
+    return whileTimePasses(this.clock, this.#done, withinMs);
+  }
+
+  #begin(place: number, came: number | SeqError): Promise<number> {
+    const at = this.madeAtMs.length;
+    this.madeAtMs.push(this.clock.nowMs() - this.#startMs);
+    if (came instanceof Error) return Promise.reject(came);
+    if (this.#underWay.has(place)) this.mistakes.push(`place ${place} is taken`);
+    this.#underWay.set(place, at);
+    this.underWayMax = Math.max(this.underWayMax, this.#underWay.size);
+    if (came === 0) return Promise.resolve(at);
+    return new Promise((resolve) => void this.clock.after(came, () => resolve(at)));
+  }
+
+  #came(place: number, at: number): void {
+    if (this.#underWay.get(place) !== at) this.mistakes.push(`place ${place} got the answer of call ${at}`);
+    this.#underWay.delete(place);
+    if (this.refused !== undefined) throw this.refused;
   }
 }

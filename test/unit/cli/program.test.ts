@@ -123,6 +123,8 @@ describe('program', function () {
     [['bench', '--rate', 'x', '--yes'], "--rate must be a whole number, got 'x'"],
     [['bench', '--many', '10001', '--yes'], '--many must be in [1, 10000], got 10001'],
     [['bench', '--duration', '0s', '--yes'], '--duration must be 1ms to 24h, got 0s'],
+    [['bench', '--warm-up', '25h', '--yes'], '--warm-up must be 0ms to 24h, got 25h'],
+    [['bench', '--callers', '10000', '--many', '101', '--yes'], '--callers times --many must be at most 1000000, got 1010000'],
     [['check'], 'check needs a command: perf'],
     [['check', 'perf', '--load', 'xxl', '--yes'], "--load must be one of s, m, l, xl, got 'xxl'"],
     [['start'], 'config'],
