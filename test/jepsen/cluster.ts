@@ -154,12 +154,12 @@ export class TestCluster {
 
   /** Runs seqctl, or seqsvr: they are one program. Never throws for its exit code. */
   run(...args: readonly string[]): Promise<Ran> {
-    return new Promise((resolve) => {
-      execFile(process.execPath, [PROGRAM, ...args], { timeout: RUN_LIMIT_MS }, (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-        resolve({ code, stdout, stderr });
-      });
-    });
+    return runProgram(args);
+  }
+
+  /** As run(), with a Ctrl-C after so many ms. */
+  runInterrupted(afterMs: number, ...args: readonly string[]): Promise<Ran> {
+    return runProgram(args, afterMs);
   }
 
   /** The endpoints of the running stores, as the command line takes them. */
@@ -414,4 +414,16 @@ function namesOf(role: string, count: number): string[] {
 
 function fail(message: string): never {
   throw new Error(message);
+}
+
+function runProgram(args: readonly string[], interruptAfterMs?: number): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [PROGRAM, ...args], { timeout: RUN_LIMIT_MS }, (error, stdout, stderr) => {
+      clearTimeout(timer);
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ code, stdout, stderr });
+    });
+    // Not by execFile's own timeout: that throws away what comes after it.
+    const timer = interruptAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGINT'), interruptAfterMs);
+  });
 }

@@ -11,6 +11,9 @@ const LAST_UID = SECTIONS * UIDS_PER_SECTION - 1;
 /** Longer than a takeover after a lease takes. */
 const TAKEOVER_MS = 5_000;
 
+/** A program has begun its load by then. */
+const INTERRUPT_AFTER_MS = 4_000;
+
 /** What operators do, by the commands that they have: one story on real processes under load, and a second set beside it. */
 describe('seqctl against real clusters under load', function () {
   this.timeout(120_000);
@@ -75,17 +78,6 @@ describe('seqctl against real clusters under load', function () {
     await cluster.start(victim);
   });
 
-  it('takes numbers at a rate while everything goes on, and says how that went', async () => {
-    const bench = await ok('bench', '--rate', '500', '--duration', '2s', '--uids', '200', '--yes');
-    expect(bench).to.include({ violationCount: 0, failedCount: 0, callCount: 1_000 });
-    const refused = await seqctl('bench', '--duration', '1s');
-    expect([refused.code, refused.stderr.includes('give --yes to mean it')], refused.stderr).to.deep.equal([5, true]);
-    const check = await seqctl('check', 'perf', '--load', 's', '--duration', '2s', '--uids', '200', '--yes');
-    expect([0, 1], check.stdout).to.include(check.code);
-    const { checks } = JSON.parse(check.stdout) as { readonly checks: readonly { readonly name: string; readonly isPassed: boolean }[] };
-    expect(checks.filter(({ isPassed }) => isPassed).map(({ name }) => name)).to.include.members(['failed', 'order']);
-  });
-
   it('spreads evenly on demand, empties an AllocSvr and lets it come back', async () => {
     await ok('section', 'rebalance', '--yes');
     const counts = async (): Promise<number[]> => (await allocs()).map(({ sections }) => sections);
@@ -137,6 +129,26 @@ describe('seqctl against real clusters under load', function () {
     await ok('alloc', 'remove', 'alloc-3', '--yes');
     expect((await ok('alloc', 'remove', 'alloc-3', '--yes'))['name']).to.equal('alloc-3');
     expect((await allocs()).map(({ name }) => name)).to.deep.equal(['alloc-1', 'alloc-2']);
+  });
+
+  it('takes numbers at a rate while everything goes on, and says how that went', async () => {
+    const bench = await ok('bench', '--rate', '500', '--duration', '2s', '--yes');
+    expect(bench).to.include({ violationCount: 0, failedCount: 0, callCount: 1_000, uids: LAST_UID + 1 });
+    const refused = await seqctl('bench', '--duration', '1s');
+    expect([refused.code, refused.stderr.includes('give --yes to mean it')], refused.stderr).to.deep.equal([5, true]);
+    const check = await seqctl('check', 'perf', '--load', 's', '--duration', '2s', '--yes');
+    expect([0, 1], check.stdout).to.include(check.code);
+    const { checks } = JSON.parse(check.stdout) as { readonly checks: readonly { readonly name: string; readonly isPassed: boolean }[] };
+    expect(checks.filter(({ isPassed }) => isPassed).map(({ name }) => name)).to.include.members(['failed', 'order']);
+  });
+
+  it('ends its load early for a Ctrl-C, and prints the report of what there is', async () => {
+    const args = ['bench', '--rate', '200', '--warm-up', '0s', '--duration', '1h', '--yes', '-o', 'json'];
+    const { code, stdout, stderr } = await cluster.runInterrupted(INTERRUPT_AFTER_MS, ...args, '--endpoints', cluster.storeEndpoints);
+    expect(code, stderr).to.equal(130);
+    const report = JSON.parse(stdout) as { readonly callCount: number };
+    expect(report).to.include({ kind: 'Bench', isInterrupted: true, violationCount: 0, failedCount: 0 });
+    expect(report.callCount).to.be.above(0);
   });
 
   it('enters a second set, copies the map to it, and completes what could not be reached', async () => {
