@@ -72,8 +72,8 @@ export class Knowledge {
       const why = isAbove ? '' : ' and not above what was seen';
       return new SeqError('UNAVAILABLE', `an answer of a former owner: for uid ${uid} it is in epoch ${epoch}${why}`, { definite: false });
     }
-    // An upper bound is nothing that was handed out, so it is no floor for what comes.
-    if (answer.isExact) this.memory.sawSeq(uidLow, uidHigh, answer.lastLow, answer.lastHigh);
+    // An upper bound is nothing that was handed out, so it is no floor for what comes; what was asked for is, whatever a server says of it.
+    if (answer.isExact || count > 0) this.memory.sawSeq(uidLow, uidHigh, answer.lastLow, answer.lastHigh);
     return undefined;
   }
 

@@ -116,11 +116,13 @@ export class SentFrame {
       if (place >= this.opCount || owner === undefined)
         throw protocol(`an answer for place ${place} of a frame of ${this.opCount}, which waits for none`);
       const index = this.#indexes[place] ?? 0;
+      const detail = errors?.get(place);
+      // An error that cannot be read is the stream's: whoever waits must still be here to be told.
+      const refusal = detail === undefined ? undefined : judge.refusal(detail);
       this.#owners[place] = undefined;
       this.#leftCount -= 1;
-      const detail = errors?.get(place);
-      if (detail !== undefined) {
-        owner.failed(index, judge.refusal(detail));
+      if (refusal !== undefined) {
+        owner.failed(index, refusal);
         continue;
       }
       const answer = this.#read(place, seqs.low(at), seqs.high(at));

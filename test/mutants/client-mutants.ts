@@ -92,13 +92,20 @@ export const CLIENT_MUTANTS = [
     from: 'place >= this.opCount || owner === undefined',
     to: 'owner === undefined && place >= this.opCount',
     also: [
-      { from: 'owner.failed(index, judge.refusal(detail));', to: 'owner?.failed(index, judge.refusal(detail));' },
+      { from: 'owner.failed(index, refusal);', to: 'owner?.failed(index, refusal);' },
       {
         from: 'owner.answered(index, answer.low, answer.high, answer.isExact);',
         to: 'owner?.answered(index, answer.low, answer.high, answer.isExact);',
       },
     ],
     test: ['client/lane.test.ts', 'gives a stream up that answers a place that was answered before'],
+  }),
+  mutant('unreadable-error-loses-a-call', {
+    rule: 'whoever waits is told, also when the answer is an error that cannot be read',
+    file: 'client/sent-frame.ts',
+    from: 'const refusal = detail === undefined ? undefined : judge.refusal(detail); this.#owners[place] = undefined;',
+    to: 'this.#owners[place] = undefined; const refusal = detail === undefined ? undefined : judge.refusal(detail);',
+    test: ['client/lane.test.ts', 'gives a stream up with an error in it that cannot be read, and tells whoever waits'],
   }),
   mutant('frame-of-nobody', {
     rule: 'a reply to a frame that was not sent breaks the protocol',

@@ -120,15 +120,16 @@ class Client {
 
   /** Answers every frame with the bytes of this input, their id and so much set right that some get through. */
   #stream(): EventEmitter {
-    const { kind, payload } = this.#frame;
     const stream = new EventEmitter();
     return Object.assign(stream, {
       cancel: () => undefined,
       write: (bytes: Buffer) => {
         const { id } = OpsFrame.decode(bytes);
+        const { kind, payload } = this.#frame;
         queueMicrotask(() => {
-          if (kind >= ERROR) stream.emit('error', errorFromDetail(ErrorDetail.decode(payload)));
-          else stream.emit('data', exchangeMethod.responseDeserialize(Buffer.concat([payload, OpsReply.encode({ ...NO_REPLY, id }).finish()])));
+          if (kind < ERROR)
+            stream.emit('data', exchangeMethod.responseDeserialize(Buffer.concat([payload, OpsReply.encode({ ...NO_REPLY, id }).finish()])));
+          else stream.emit('error', trailerOf(payload));
         });
         return true;
       },
@@ -145,11 +146,20 @@ class Client {
   #answer(method: { readonly responseDeserialize: (bytes: Buffer) => unknown }): Promise<never> {
     const { kind, payload } = this.#frame;
     try {
-      if (kind >= ERROR) return Promise.reject(errorFromDetail(ErrorDetail.decode(payload)));
+      if (kind >= ERROR) return Promise.reject(trailerOf(payload));
       return Promise.resolve(method.responseDeserialize(Buffer.from(payload)) as never);
     } catch (cause) {
       return Promise.reject(SeqError.is(cause) ? cause : new SeqError('PROTOCOL', 'no message', { cause }));
     }
+  }
+}
+
+/** What a trailer says; one that cannot be read breaks the protocol. */
+function trailerOf(payload: Uint8Array): SeqError {
+  try {
+    return errorFromDetail(ErrorDetail.decode(payload));
+  } catch (cause) {
+    return SeqError.is(cause) ? cause : new SeqError('PROTOCOL', 'no message', { cause });
   }
 }
 

@@ -160,6 +160,13 @@ describe('client/attempt, what it has seen', () => {
     expect(await next()).to.deep.equal({ first: 10n, last: 10n });
   });
 
+  it('is also a number that a server calls an upper bound, when it was asked for', async () => {
+    world.reply = { seqs: [40n], inexact: [0], epoch: 5n };
+    expect(await next()).to.deep.equal({ first: 40n, last: 40n });
+    world.reply = { seqs: [30n], epoch: 5n };
+    expect(await outcome(next())).to.include({ code: 'UNAVAILABLE' });
+  });
+
   it('is an epoch, too: an answer of a former owner is not believed, however high its number', async () => {
     world.reply = { seqs: [20n], epoch: 5n };
     await next();

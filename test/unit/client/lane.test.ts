@@ -67,6 +67,15 @@ describe('client/lane', () => {
     expect([one?.told, three?.told]).to.deep.equal([['OUT_OF_RANGE'], ['9']]);
   });
 
+  it('gives a stream up with an error in it that cannot be read, and tells whoever waits', async () => {
+    const [op] = stage.send(1);
+    await stage.turn();
+    const version = { generation: 2n ** 60n, value: 1n };
+    const detail = { ...errorToDetail(new SeqError('NOT_OWNER', 'elsewhere')), routingVersion: version };
+    stage.stream.reply({ id: stage.idOf(0), seqs: [0n], errors: [{ place: 0, error: detail }] });
+    expect([op?.told, stage.stream.isCancelled]).to.deep.equal([['PROTOCOL indefinite'], true]);
+  });
+
   it('makes room for the next frame with the first reply, though some operation still waits', async () => {
     for (let turn = 0; turn < FRAMES_IN_FLIGHT + 1; turn++) {
       stage.send(2);
