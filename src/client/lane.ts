@@ -23,6 +23,13 @@ export const FRAMES_PENDING_MAX = 1_000;
 const SERVER_PATIENCE_MS = 900;
 const FRAME_ID_MAX = 2 ** 32 - 1;
 
+/** Of all lanes: a frame is written and encoded in one go. */
+const COLUMNS = {
+  uids: new ColumnRoom({ width: 8, lengthMax: OPS_PER_FRAME_MAX }),
+  counts: new ColumnRoom({ width: 4, lengthMax: OPS_PER_FRAME_MAX }),
+  floors: new ColumnRoom({ width: 8, lengthMax: OPS_PER_FRAME_MAX }),
+};
+
 /** What a lane asks about the table and what was seen. */
 export interface Guide extends Judge {
   readonly memory: ClientMemory;
@@ -52,11 +59,6 @@ export class Lane {
   readonly #frames = new Map<number, SentFrame>();
   readonly #spare: SentFrame[] = [];
   readonly #replies: ReplyQueue<() => void>;
-  readonly #columns = {
-    uids: new ColumnRoom({ width: 8, lengthMax: OPS_PER_FRAME_MAX }),
-    counts: new ColumnRoom({ width: 4, lengthMax: OPS_PER_FRAME_MAX }),
-    floors: new ColumnRoom({ width: 8, lengthMax: OPS_PER_FRAME_MAX }),
-  };
   #stream: OpsClientStream | undefined;
   #lastId = 0;
   /** Frames without any reply. */
@@ -141,10 +143,10 @@ export class Lane {
     const nowMs = this.turnMs();
     const frame = this.#spare.pop() ?? new SentFrame();
     frame.begin(this.#nextId(), nowMs, nowMs + ATTEMPT_MAX_MS);
-    const known = { memory: guide.memory, columns: this.#columns };
+    const known = { memory: guide.memory, columns: COLUMNS };
     this.#line.take(opCountMax, (ops, from, end) => frame.add(ops, from, end, known));
     if (frame.opCount === 0) return void this.#spare.push(frame);
-    const { uids, counts, floors } = this.#columns;
+    const { uids, counts, floors } = COLUMNS;
     const bytes = encodeOpsFrame({
       id: frame.id,
       ...guide.versions(),

@@ -5,7 +5,9 @@ import { isNewer, NO_VERSION, type Version } from '../model/version.js';
  * Uids whose highest number is remembered, as a power of 2, 16 bytes each: each has one place, and whoever is called later for the same
  * place takes it. All of it stays near the processor.
  */
-const PLACE_BITS = 15;
+const PLACE_BITS_MAX = 15;
+/** Room for a few at first: a process may have many clients. */
+const PLACE_BITS_MIN = 6;
 const WORDS_PER_PLACE = 4;
 
 /**
@@ -15,7 +17,10 @@ const WORDS_PER_PLACE = 4;
  */
 export class ClientMemory {
   /** By place: uid low and high, seq low and high. A seq of 0: nobody is there. */
-  readonly #words = new Uint32Array(WORDS_PER_PLACE << PLACE_BITS);
+  #words = new Uint32Array(WORDS_PER_PLACE << PLACE_BITS_MIN);
+  #placeBits = PLACE_BITS_MIN;
+  /** Places that somebody took, those that were taken over included. */
+  #takenCount = 0;
   /** By section: the highest epoch of an answer. As far as the highest section that answered. */
   #epochs = new Float64Array(0);
   #generation = 0;
@@ -23,7 +28,7 @@ export class ClientMemory {
 
   /** Where the uid's highest number is, for floorLow() and floorHigh(); -1: nowhere. */
   find(uidLow: number, uidHigh: number): number {
-    const at = placeOf(uidLow, uidHigh);
+    const at = placeOf(uidLow, uidHigh, this.#placeBits);
     return this.#words[at] === uidLow && this.#words[at + 1] === uidHigh ? at : -1;
   }
 
@@ -36,7 +41,7 @@ export class ClientMemory {
   }
 
   sawSeq(uidLow: number, uidHigh: number, low: number, high: number): void {
-    const at = placeOf(uidLow, uidHigh);
+    const at = placeOf(uidLow, uidHigh, this.#placeBits);
     const words = this.#words;
     if (words[at] === uidLow && words[at + 1] === uidHigh) {
       const knownHigh = words[at + 3] ?? 0;
@@ -44,9 +49,23 @@ export class ClientMemory {
     } else {
       words[at] = uidLow;
       words[at + 1] = uidHigh;
+      this.#takenCount += 1;
     }
     words[at + 2] = low;
     words[at + 3] = high;
+    if (this.#takenCount > 1 << (this.#placeBits - 1) && this.#placeBits < PLACE_BITS_MAX) this.#spread();
+  }
+
+  /** Twice the places, each entry where it belongs now. */
+  #spread(): void {
+    const former = this.#words;
+    this.#placeBits += 1;
+    this.#words = new Uint32Array(WORDS_PER_PLACE << this.#placeBits);
+    for (let at = 0; at < former.length; at += WORDS_PER_PLACE) {
+      if (former[at + 2] === 0 && former[at + 3] === 0) continue;
+      const entry = former.subarray(at, at + WORDS_PER_PLACE);
+      this.#words.set(entry, placeOf(entry[0] ?? 0, entry[1] ?? 0, this.#placeBits));
+    }
   }
 
   /** False: an owner of a later epoch has answered before, so whoever answers now is a former one. */
@@ -81,7 +100,7 @@ export class ClientMemory {
 }
 
 /** Neighbouring uids lie apart, and so do those that differ in any bit. */
-function placeOf(uidLow: number, uidHigh: number): number {
+function placeOf(uidLow: number, uidHigh: number, placeBits: number): number {
   const mixed = Math.imul(uidLow ^ Math.imul(uidHigh, 0x85eb_ca6b), 0x9e37_79b1);
-  return (mixed >>> (32 - PLACE_BITS)) * WORDS_PER_PLACE;
+  return (mixed >>> (32 - placeBits)) * WORDS_PER_PLACE;
 }

@@ -7,6 +7,9 @@ import type { Ops } from './ops.js';
 import { protocol } from './remote-error.js';
 
 const TWO_32 = 2 ** 32;
+const WORDS = 5;
+/** Operations that a frame has room for at first. */
+const OPS_FIRST = 16;
 
 /** Who judges answers, and remembers what was seen. */
 export interface Judge {
@@ -53,9 +56,9 @@ export class SentFrame {
   #leftCount = 0;
   /** Undefined: settled. */
   readonly #owners: (Ops | undefined)[] = [];
-  readonly #indexes = new Uint32Array(OPS_PER_FRAME_MAX);
+  #indexes = new Uint32Array(OPS_FIRST);
   /** For each place: uid low and high, floor low and high, count. */
-  readonly #words = new Uint32Array(OPS_PER_FRAME_MAX * WORDS);
+  #words = new Uint32Array(OPS_FIRST * WORDS);
 
   begin(id: number, sentAtMs: number, deadlineMs: number): void {
     this.id = id;
@@ -75,6 +78,7 @@ export class SentFrame {
   /** Takes in the operations [from, end) of `owner`, with the floors that are known of their uids, and writes their columns. */
   add(owner: Ops, from: number, end: number, { memory, columns }: { readonly memory: ClientMemory; readonly columns: Columns }): void {
     const { uids, counts, floors } = columns;
+    if (this.opCount + end - from > this.#indexes.length) this.#grow();
     const words = this.#words;
     for (let index = from; index < end; index++) {
       const place = this.opCount++;
@@ -101,6 +105,16 @@ export class SentFrame {
     owner.sent(from);
     this.#leftCount += end - from;
     if (owner.deadlineMs < this.deadlineMs) this.deadlineMs = owner.deadlineMs;
+  }
+
+  /** To what any frame needs: most clients never send so many. */
+  #grow(): void {
+    const indexes = new Uint32Array(OPS_PER_FRAME_MAX);
+    const words = new Uint32Array(OPS_PER_FRAME_MAX * WORDS);
+    indexes.set(this.#indexes);
+    words.set(this.#words);
+    this.#indexes = indexes;
+    this.#words = words;
   }
 
   /** Settles what the reply answers. Throws PROTOCOL when it does not fit; what it settled until there stays settled. */
@@ -176,7 +190,6 @@ export class SentFrame {
   }
 }
 
-const WORDS = 5;
 const ANSWER: Answer = {
   uidLow: 0,
   uidHigh: 0,

@@ -49,13 +49,14 @@ export interface Owner {
 /** Looks sections up in a table: in an array with the run of each section. */
 export class RoutingIndex {
   readonly table: RoutingTable;
-  readonly #runs: Uint32Array;
+  /** The narrowest that holds every run: a process may have many clients, each with an index. */
+  readonly #runs: Uint8Array | Uint16Array | Uint32Array;
 
   /** The table must be well-formed: a codec checked it, or this program made it. */
   constructor(table: RoutingTable) {
     this.table = table;
     const sectionCount = sectionCountOf(table.geometry);
-    this.#runs = new Uint32Array(sectionCount);
+    this.#runs = placesFor(table.runs.length, sectionCount);
     let next = 0;
     for (const [run, { sectionCount: count }] of table.runs.entries()) {
       this.#runs.fill(run, next, next + count);
@@ -74,4 +75,9 @@ export class RoutingIndex {
     assert(run !== undefined, 'section outside the routing table');
     return run;
   }
+}
+
+function placesFor(runCount: number, sectionCount: number): Uint8Array | Uint16Array | Uint32Array {
+  if (runCount <= 2 ** 8) return new Uint8Array(sectionCount);
+  return runCount <= 2 ** 16 ? new Uint16Array(sectionCount) : new Uint32Array(sectionCount);
 }

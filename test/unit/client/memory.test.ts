@@ -27,6 +27,16 @@ describe('client/memory', () => {
     expect(floorOf(memory, 5, 1)).to.deep.equal([4, 0]);
   });
 
+  it('grows with what it is told, and forgets nothing of it on the way', () => {
+    const memory = new ClientMemory();
+    const known = (): number => Array.from({ length: 2_000 }, (_, uid) => floorOf(memory, uid)).filter(([low], uid) => low === uid + 1).length;
+    for (let uid = 0; uid < 2_000; uid++) memory.sawSeq(uid, 0, uid + 1, 0);
+    const before = known();
+    expect(before).to.be.above(1_500);
+    for (let uid = 1_000_000; uid < 1_000_060; uid++) memory.sawSeq(uid, 0, 1, 0);
+    expect(known()).to.be.above(before - 61);
+  });
+
   it('forgets a uid for another one, and never takes the number of one for that of the other', () => {
     const memory = new ClientMemory();
     const uids = Array.from({ length: 200_000 }, (_, uid) => uid);
