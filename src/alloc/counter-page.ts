@@ -40,7 +40,7 @@ export function decodePage(bytes: Uint8Array, narrow: Uint32Array): Distances {
   const reader = new VarintReader(bytes);
   for (let slot = 0; !reader.isAtEnd; slot++) {
     const distance = reader.next();
-    if (distance > NARROW_MAX) return decodeWide(bytes);
+    if (distance > NARROW_MAX) return decodeWide(bytes, narrow.length);
     narrow[slot] = Number(distance);
   }
   return narrow;
@@ -51,8 +51,8 @@ export function widened(narrow: Uint32Array): BigUint64Array {
   return BigUint64Array.from(narrow, BigInt);
 }
 
-function decodeWide(bytes: Uint8Array): BigUint64Array {
-  const wide = new BigUint64Array(SLOTS_PER_PAGE);
+function decodeWide(bytes: Uint8Array, slotCount: number): BigUint64Array {
+  const wide = new BigUint64Array(slotCount);
   const reader = new VarintReader(bytes);
   for (let slot = 0; !reader.isAtEnd; slot++) wide[slot] = BigInt(reader.next());
   return wide;

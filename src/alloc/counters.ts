@@ -59,15 +59,13 @@ export class SectionCounters {
 
   /**
    * `maxSeq` is committed; `uidCount` is how many slots there are, from 0. `installed`: what the former owner
-   * handed over; each counter lies at or below `base`. Without it all begin at `base`. `memory`: where pages come from;
-   * absent: from a memory of their own.
+   * handed over; each counter lies at or below `base`. Without it all begin at `base`.
    */
   constructor(options: {
     readonly uidCount: number;
     readonly base: Seq;
     readonly maxSeq: Seq;
     readonly installed?: CounterPages | undefined;
-    readonly memory?: CounterMemory | undefined;
   }) {
     const { installed } = options;
     assert(options.base <= options.maxSeq, 'base <= maxSeq');
@@ -76,7 +74,7 @@ export class SectionCounters {
     this.#trueMax = options.base;
     this.#defaultSeq = installed?.defaultSeq ?? options.base;
     assert(this.#defaultSeq <= options.base, 'what former epochs handed out lies at or below base');
-    this.#memory = options.memory ?? new CounterMemory();
+    this.#memory = new CounterMemory(pageCountOf(options.uidCount));
     this.#top = this.#distanceOf(options.base);
     if (installed !== undefined) for (const page of installed.touchedPages()) this.#install(page, installed.copyPage(page));
   }
@@ -132,7 +130,9 @@ export class SectionCounters {
     const page = this.#pages[index];
     if (page === undefined) return -1;
     const at = slot & (SLOTS_PER_PAGE - 1);
-    const current = page[at] ?? 0;
+    const current = page[at];
+    // A slot outside of the section has none, and next() asserts.
+    if (current === undefined) return -1;
     const last = current + count;
     if (current < floor || last > limit) return -1;
     page[at] = last;
@@ -233,7 +233,7 @@ export class SectionCounters {
     if (other?.type === 'installed') return other.bytes;
     const distances = other?.distances ?? this.#pages[page];
     assert(distances !== undefined, 'only a touched page is copied');
-    return encodePage(distances.subarray(0, slotCountOf({ uidCount: this.#uidCount, page })));
+    return encodePage(distances);
   }
 
   #curSeqAt(slot: Slot): Seq {
@@ -264,7 +264,7 @@ export class SectionCounters {
     if (narrow !== undefined || this.#others.size === 0) return narrow;
     const other = this.#others.get(index);
     if (other?.type !== 'installed') return other?.distances;
-    const distances = decodePage(other.bytes, this.#memory.page());
+    const distances = decodePage(other.bytes, this.#emptyPage(index));
     if (distances instanceof BigUint64Array) this.#others.set(index, { type: 'wide', distances });
     else {
       this.#others.delete(index);
@@ -275,9 +275,13 @@ export class SectionCounters {
 
   #touch(index: number): Uint32Array {
     this.#count();
-    const page = this.#memory.page();
+    const page = this.#emptyPage(index);
     this.#pages[index] = page;
     return page;
+  }
+
+  #emptyPage(page: number): Uint32Array {
+    return this.#memory.page(slotCountOf({ uidCount: this.#uidCount, page }));
   }
 
   #widen(index: number, page: Uint32Array): BigUint64Array {
@@ -295,7 +299,7 @@ export class SectionCounters {
 
   /** One more page. The table of pages comes with the first of them, so that opening a section takes no time. */
   #count(): void {
-    if (this.#pageCount === 0) this.#pages = Array.from({ length: Math.ceil(this.#uidCount / SLOTS_PER_PAGE) });
+    if (this.#pageCount === 0) this.#pages = Array.from({ length: pageCountOf(this.#uidCount) });
     this.#pageCount += 1;
   }
 
@@ -304,4 +308,8 @@ export class SectionCounters {
     const distance = seq - this.#defaultSeq;
     return distance <= Number.MAX_SAFE_INTEGER ? Number(distance) : Number.POSITIVE_INFINITY;
   }
+}
+
+function pageCountOf(uidCount: number): number {
+  return Math.ceil(uidCount / SLOTS_PER_PAGE);
 }

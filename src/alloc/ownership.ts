@@ -18,7 +18,6 @@ import { Departure } from './departure.js';
 import type { HandoffSource } from './handoff-source.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Handover } from './handover.js';
-import { CounterMemory } from './counter-memory.js';
 import { OwnedSections, runAt } from './owned-sections.js';
 import type { OwnershipOptions } from './ownership-options.js';
 import { Raiser } from './raiser.js';
@@ -44,7 +43,6 @@ export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #clock: Clock;
   readonly #caller: Caller;
-  readonly #memory = new CounterMemory();
   readonly #sections: OwnedSections;
   readonly #handover: Handover;
   readonly #raiser: Raiser;
@@ -334,7 +332,7 @@ export class Ownership {
     const { raiseBy } = this.#registration;
     const { raiseAheadMs } = this.#options;
     const uidCount = this.#uidCountOf(section);
-    const shared = { clock: this.#clock, raiser: this.#raiser, memory: this.#memory };
+    const shared = { clock: this.#clock, raiser: this.#raiser };
     return new SectionAllocator({ ...shared, section, epoch, uidCount, base, maxSeq, raiseBy, raiseAheadMs, installed });
   }
 

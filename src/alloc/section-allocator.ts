@@ -2,7 +2,6 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { type Epoch, type SectionId, type Seq, type Slot, toSeq } from '../model/ids.js';
-import type { CounterMemory } from './counter-memory.js';
 import { type CounterPages, type CurrentSeq, SectionCounters } from './counters.js';
 import { CallRate } from './load.js';
 import { DEFAULT_RAISE_AHEAD_MS, Preallocator } from './preallocator.js';
@@ -30,8 +29,6 @@ export interface AllocatorOptions {
   readonly raiseAheadMs?: number | undefined;
   /** What the former owner handed over; absent: every counter begins at base. */
   readonly installed?: CounterPages | undefined;
-  /** Shared with other sections; absent: it has one of its own. */
-  readonly memory?: CounterMemory | undefined;
   readonly clock: Clock;
   readonly raiser: RaiseDesk;
 }
@@ -80,7 +77,7 @@ export class SectionAllocator {
     const { uidCount, base, maxSeq, raiseBy, raiseAheadMs = DEFAULT_RAISE_AHEAD_MS, installed, clock } = options;
     this.section = options.section;
     this.epoch = options.epoch;
-    this.#counters = new SectionCounters({ uidCount, base, maxSeq, installed, memory: options.memory });
+    this.#counters = new SectionCounters({ uidCount, base, maxSeq, installed });
     this.#defaultLow = Number(this.#counters.defaultSeq & 0xffff_ffffn);
     this.#defaultHigh = Number(this.#counters.defaultSeq >> 32n);
     this.#prealloc = new Preallocator({ raiseBy, aheadMs: raiseAheadMs, trueMax: base, nowMs: clock.nowMs() });

@@ -26,6 +26,20 @@ export const FRAME_MUTANTS = [
     test: ['alloc/counters.test.ts', 'takes nothing where nothing is open, below a floor, or above its limit'],
     isForSim: true,
   }),
+  mutant('counter-of-4-bytes-wraps', {
+    rule: 'invariant 1: a counter that outgrows 4 bytes gets 8',
+    file: 'alloc/counters.ts',
+    from: 'else if (distance <= NARROW_MAX) page[at] = Number(distance);',
+    to: 'else if (page !== undefined) page[at] = Number(distance);',
+    test: ['alloc/counters-model.test.ts', 'count on one by one past a distance of 2^32-1, where 4 bytes end'],
+  }),
+  mutant('at-once-outside-the-section', {
+    rule: 'a slot lies within its section',
+    file: 'alloc/counters.ts',
+    from: 'this.#memory.page(slotCountOf({ uidCount: this.#uidCount, page }))',
+    to: 'this.#memory.page(1024)',
+    test: ['alloc/counters-model.test.ts', 'refuse a slot outside the section at once as well'],
+  }),
   mutant('frame-never-makes-a-raise-due', {
     rule: 'DESIGN 3.2: the number that makes a raise due goes the way that asks for it',
     file: 'alloc/section-allocator.ts',

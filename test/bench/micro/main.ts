@@ -1,11 +1,12 @@
 import { run } from 'mitata';
 import { codecs } from './codecs.js';
+import { counters } from './counters.js';
 import { planner } from './planner.js';
 import { routing } from './routing.js';
 import { lastSunk } from './sink.js';
 
 /** `npm run bench:micro -- --only NAME[,NAME]`: the inner parts alone, each beside a baseline in the same run. */
-const PARTS: Readonly<Record<string, () => void>> = { codecs, planner, routing };
+const PARTS: Readonly<Record<string, () => void>> = { codecs, counters, planner, routing };
 
 const [flag, names] = process.argv.slice(2);
 const only = flag === '--only' ? (names ?? '').split(',') : Object.keys(PARTS);

@@ -55,6 +55,31 @@ describe('OwnedSections', () => {
     expect([...sections.values()]).to.have.length(1);
   });
 
+  it('has no page for a section of untouched uids, whatever is done but taking numbers', () => {
+    sections.adopt([run(0, 500, 1, { base: 77n })]);
+    for (const allocator of sections.openOnes()) {
+      expect(allocator.current(3 as Slot)).to.deep.equal({ seq: 77n, exact: false });
+      expect([allocator.takeAtOnce(3 as Slot, 1, -1), allocator.currentAtOnce(3 as Slot, -1)]).to.deep.equal([-1, -1]);
+      allocator.raised((allocator.maxSeq + 100n) as Seq);
+      allocator.sample();
+      expect([allocator.seal({ handsOver: true }), allocator.digest, allocator.residentUidCount]).to.deep.equal([77n, undefined, 0]);
+    }
+  });
+
+  it('finds at once what was asked for before, and nothing else: no section never opened, lost or of somebody else', () => {
+    sections.adopt([run(2, 3, 1)]);
+    const at = (section: number) => sections.at(section as SectionId);
+    expect([0, 2, 3, 4, 5, 1_000_000].map(at)).to.deep.equal(Array.from({ length: 6 }, () => undefined));
+    const [third, second] = [get(3), get(2)];
+    expect([at(2), at(3), at(4)]).to.deep.equal([second, third, undefined]);
+    sections.adopt([run(2, 1, 1), run(3, 1, 2)]);
+    expect([at(2), at(3)]).to.deep.equal([second, undefined]);
+    expect(get(3)).to.not.equal(third);
+    expect(at(3)?.epoch).to.equal(2);
+    sections.adopt([]);
+    expect([at(2), at(3)]).to.deep.equal([undefined, undefined]);
+  });
+
   it('refuses a table in which an open section goes back to an epoch before, and changes nothing', () => {
     sections.adopt([run(0, 3, 5)]);
     const open = get(1);
