@@ -15,6 +15,7 @@ import { addSection } from './section-commands.js';
 import { addStore } from './store-commands.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { programVersion } from './version.js';
+import { keepYoungGenerationSmall } from './young-generation.js';
 
 const LINE_WIDTH_MAX = 120;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -179,6 +180,8 @@ function addStart(program: Argv, _output: Output, choose: Choose): void {
     (args) =>
       choose(async () => {
         const worker = args.worker === undefined ? undefined : parseWhole('--worker', args.worker);
+        // Before the rest is loaded, which would make it grow.
+        keepYoungGenerationSmall();
         return (await import('./start.js')).start({ config: args.config, logLevel: args.logLevel, worker });
       }),
   );
