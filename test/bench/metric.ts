@@ -1,4 +1,4 @@
-/** The value of one sample without labels on a Prometheus page. Throws when it is not there. */
+/** The value of one sample, named with its labels as they are written, on a Prometheus page. Throws when it is not there. */
 export async function metricOf(url: string, name: string): Promise<number> {
   const page = await (await fetch(url)).text();
   const line = page.split('\n').find((text) => text.startsWith(`${name} `));
