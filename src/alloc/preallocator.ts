@@ -55,7 +55,7 @@ export class Preallocator {
   }
 
   /** The hottest counter was lifted by `by`, and no number was handed out for it: that is no rate. */
-  skip(by: bigint): void {
+  lifted(by: bigint): void {
     this.#sampledSeq = (this.#sampledSeq + by) as Seq;
   }
 

@@ -318,7 +318,7 @@ export class SectionAllocator {
     this.#callCount += 1;
     const before = this.#counters.trueMax;
     const seq = this.#counters.advance(slot, to);
-    this.#prealloc.skip(this.#counters.trueMax - before);
+    this.#prealloc.lifted(this.#counters.trueMax - before);
     if (this.#counters.trueMax >= this.#dueAt) this.#nudge();
     return seq;
   }

@@ -62,7 +62,7 @@ describe('Preallocator', () => {
 
   it('does not take what was skipped for a rate', () => {
     const prealloc = fresh();
-    prealloc.skip(2n ** 40n);
+    prealloc.lifted(2n ** 40n);
     prealloc.sample({ trueMax: seq(2n ** 40n + 5n), nowMs: 1_000 });
     expect(prealloc.lowWater).to.equal(2_500n);
   });
