@@ -302,8 +302,8 @@ export class TestCluster {
   }
 
   /** Three stores, and one supervisor 'alloc-1' with as many workers, each an AllocSvr: 'alloc-1-1' and so on. */
-  static async startWorkers(options: { readonly workers: number; readonly storeConfig?: Readonly<Record<string, unknown>> }): Promise<TestCluster> {
-    const cluster = new TestCluster({ allocs: 1 });
+  static async startWorkers(options: Pick<ClusterOptions, 'storeConfig' | 'parentFolder'> & { readonly workers: number }): Promise<TestCluster> {
+    const cluster = new TestCluster({ ...options, allocs: 1 });
     try {
       await cluster.#layOut({ ...options, allocConfig: { workers: options.workers } });
       const [host, port] = cluster.addressOf('alloc-1').split(':');

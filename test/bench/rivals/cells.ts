@@ -13,7 +13,7 @@ const WARM_UP_SHARE = 1 / 3;
 export const CALLERS = 256;
 const UNARY_CALLERS = 64;
 export const FRAME = 256;
-const FRAMES_AT_ONCE = 16;
+export const FRAMES_AT_ONCE = 16;
 const MIB = 1 << 20;
 /** What every system is asked for, in the rows of the table. */
 export const MILLION_UIDS: Uids = { sections: 10, perSection: 100_000, sectionSize: UIDS_PER_SECTION };

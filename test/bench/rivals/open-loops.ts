@@ -26,15 +26,18 @@ export interface Offer {
   readonly ratePerSecond: number;
 }
 
-/** Ours at every rate of the goals; Redis through ioredis where it has a chance. */
+/** Ours at every rate of the goals, and nobody, for what the generator itself is late; Redis through ioredis where it has a chance. */
 export function offersOf(ours: OurCluster, { everysec }: Rivals): readonly Offer[] {
   const own = ours.as('ours', { type: 'seqsvr', endpoints: ours.endpoints, frame: 1 });
   return [20_000, 100_000, 500_000].flatMap((ratePerSecond) => [
     { system: own, name: 'ours', ratePerSecond },
+    { system: NOBODY, name: 'nobody: the generator alone', ratePerSecond },
     ...(everysec === undefined || ratePerSecond > REDIS_RATE_MAX ? [] : [{ system: everysec, name: 'ioredis everysec', ratePerSecond }]),
   ]);
 }
 
+/** Its latencies are those of the client machine, which shares two processors with everything else here. */
+const NOBODY: RivalSystem = { name: 'nobody', target: { type: 'nobody' }, pids: [], isShared: false, stop: () => Promise.resolve() };
 /** Beyond it ioredis falls behind for good, and what is late fills the client's memory. */
 const REDIS_RATE_MAX = 100_000;
 

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured by itself. */
-export const PARTS = ['next', 'frames', 'unary', 'etcd', 'postgres', 'open', 'scale', 'memory'] as const;
+export const PARTS = ['next', 'frames', 'unary', 'etcd', 'postgres', 'open', 'scale', 'memory', 'workers'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {

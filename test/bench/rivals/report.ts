@@ -19,6 +19,7 @@ const COLUMNS = [
 ];
 const OPEN_COLUMNS = ['open loop', 'system', 'done/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'longest ms', 'raises', 'waits for a raise'];
 const SCALE_COLUMNS = ['scaling', 'size', 'ops/s', 'StoreSvr entries/s', 'rate / 10,000'];
+const WORKER_COLUMNS = ['workers of one host', 'load', 'ops/s', 'p99 ms', 'AllocSvrs us/op', 'StoreSvrs us/op', 'busiest does'];
 /** What each work is, for people. */
 const WORDS: Readonly<Record<Work, string>> = {
   next: 'next(), 256 callers',
@@ -35,6 +36,7 @@ export function report(results: Results): string {
     rows.length === 0 ? [] : [...aligned([COLUMNS, ...rows.map((row) => cellsOf(results, row))], 2), ...idleLines(results)],
     openLoops.length === 0 ? [] : aligned([OPEN_COLUMNS, ...openRows(results)], 2),
     scalings.length === 0 ? [] : aligned([SCALE_COLUMNS, ...scaleRows(results)], 1),
+    results.workerRuns.length === 0 ? [] : aligned([WORKER_COLUMNS, ...workerRows(results)], 2),
     goalLines(results),
   ];
   return blocks
@@ -101,6 +103,16 @@ function scaleRows({ scalings }: Results): readonly (readonly string[])[] {
     const rate = spreadOf(own.map(({ opsPerSecond }) => opsPerSecond));
     const entries = spreadOf(own.map(({ entriesPerSecond }) => entriesPerSecond));
     return [dimension, showNumber(size, 0), showSpread(rate, 0), showSpread(entries, 1), showFixed((rate?.median ?? Number.NaN) / 10_000, 1)];
+  });
+}
+
+function workerRows({ workerRuns }: Results): readonly (readonly string[])[] {
+  const keys = new Map(workerRuns.map(({ workers, work }) => [`${work} ${workers}`, { workers, work }]));
+  return [...keys.values()].map(({ workers, work }) => {
+    const own = workerRuns.filter((one) => one.workers === workers && one.work === work);
+    const of = (figure: 'opsPerSecond' | 'p99Ms' | 'allocCpuUs' | 'storesCpuUs' | 'busiestShare', digits: number): string =>
+      showSpread(spreadOf(own.map((one) => one[figure])), digits);
+    return [String(workers), WORDS[work], of('opsPerSecond', 0), of('p99Ms', 2), of('allocCpuUs', 3), of('storesCpuUs', 3), of('busiestShare', 2)];
   });
 }
 

@@ -49,6 +49,21 @@ export interface Idle {
   readonly storesMsPerSecond: number;
 }
 
+/** A host of several AllocSvrs under one supervisor, and one load on it. */
+export interface WorkerRun {
+  readonly workers: number;
+  readonly work: 'next' | 'frames';
+  readonly round: number;
+  readonly opsPerSecond: number;
+  readonly p99Ms: number;
+  /** Time on a processor for each operation, of all processes of the host: AllocSvrs and supervisor. */
+  readonly allocCpuUs: number;
+  /** Of all StoreSvrs together. */
+  readonly storesCpuUs: number;
+  /** The part of the AllocSvrs' time that the busiest of them took: 1 / workers when they share evenly. */
+  readonly busiestShare: number;
+}
+
 /** Everything that one run measured. */
 export interface Results {
   readonly measurements: readonly Measurement[];
@@ -57,6 +72,7 @@ export interface Results {
   readonly memory: Memory | undefined;
   readonly takeover: Takeover | undefined;
   readonly idle: Idle | undefined;
+  readonly workerRuns: readonly WorkerRun[];
 }
 
 /** A row of the table. */

@@ -23,7 +23,7 @@ describe('bench', () => {
     return { ...base, system, targetPerSecond, ...figures };
   };
   const results = (some: Partial<Results>): Results => {
-    return { measurements: [], openLoops: [], scalings: [], memory: undefined, takeover: undefined, idle: undefined, ...some };
+    return { measurements: [], openLoops: [], scalings: [], memory: undefined, takeover: undefined, idle: undefined, workerRuns: [], ...some };
   };
   const reached = (some: Partial<Results>, goal: number): (boolean | undefined)[] =>
     verdictsOf(results(some))
@@ -114,6 +114,18 @@ describe('bench', () => {
     ).to.deep.equal(['a    b', 'cc  dd']);
   });
 
+  it('prints a row for each number of workers and load, by the medians of the rounds', () => {
+    const run = (workers: number, round: number, allocCpuUs: number) => {
+      return { workers, work: 'next' as const, round, opsPerSecond: 10 * workers, p99Ms: 1, allocCpuUs, storesCpuUs: 0.1, busiestShare: 1 / workers };
+    };
+    const lines = report(results({ workerRuns: [run(1, 0, 0.5), run(2, 0, 0.6), run(2, 1, 0.8)] })).split('\n');
+    expect(lines.slice(0, 3)).to.deep.equal([
+      'workers of one host  load                 ops/s  p99 ms       AllocSvrs us/op  StoreSvrs us/op  busiest does',
+      '1                    next(), 256 callers     10    1.00                 0.500            0.100          1.00',
+      '2                    next(), 256 callers     20    1.00  0.700 [0.600..0.800]            0.100          0.50',
+    ]);
+  });
+
   it('reads what redis-benchmark prints, and says so when it is something else', () => {
     const printed = [
       'Latency by percentile distribution:',
@@ -198,7 +210,7 @@ describe('bench', () => {
     expect(parseOptions(['--quick', '--only', 'next,open'])).to.deep.include({ isQuick: true, parts: new Set(['next', 'open']) });
     expect(parseOptions([])).to.deep.include({ rounds: 5, seconds: 3, openSeconds: 60, touchedUids: 10_000_000, json: undefined });
     expect(() => parseOptions(['--only', 'nxt'])).to.throw(
-      "--only must name some of next, frames, unary, etcd, postgres, open, scale, memory, got 'nxt'",
+      "--only must name some of next, frames, unary, etcd, postgres, open, scale, memory, workers, got 'nxt'",
     );
     expect(() => parseOptions(['--rounds', '0'])).to.throw('--rounds must be a whole number in [1, 100], got 0');
     expect(() => parseOptions(['--seconds', 'x'])).to.throw('--seconds must be in [0.1, 600], got x');

@@ -7,12 +7,13 @@ import { measureMemory, memoryEnv } from './memory.js';
 import { Background, heatUp, measureOpenLoop, offersOf } from './open-loops.js';
 import { measureIdle } from './idle.js';
 import { profiledEnv, toggleProfile } from './profile.js';
-import type { Idle, Memory, OpenLoop, Results, Scaling, Takeover } from './results.js';
+import type { Idle, Memory, OpenLoop, Results, Scaling, Takeover, WorkerRun } from './results.js';
 import { measureScaling, openSections } from './scaling.js';
 import { showFixed, showNumber } from './show.js';
 import type { Rivals, Stage } from './stage.js';
 import type { OurCluster } from './systems/ours.js';
 import { measureTakeover } from './takeover.js';
+import { measureWorkerHost, WORKER_COUNTS } from './workers.js';
 
 /** So much of a measurement's time everything runs before the first round: what is measured is compiled code, of all systems. */
 const HEAT_UP_SHARE = 1 / 3;
@@ -33,6 +34,7 @@ class Run {
   readonly #measurements: Measurement[] = [];
   readonly #openLoops: OpenLoop[] = [];
   readonly #scalings: Scaling[] = [];
+  readonly #workerRuns: WorkerRun[] = [];
   #memory: Memory | undefined;
   #takeover: Takeover | undefined;
   #idle: Idle | undefined;
@@ -48,13 +50,15 @@ class Run {
       `${options.rounds} rounds of ${options.seconds} s a cell, on ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`,
     );
     const client = await this.#stage.startClient();
-    const isLoaded = [...options.parts].some((part) => part !== 'memory');
+    const isLoaded = [...options.parts].some((part) => part !== 'memory' && part !== 'workers');
+    // Before everything else starts: nothing but the hosts is there then.
+    if (options.parts.has('workers')) await this.#tried('workers', () => this.#workersPart(client));
     // Memory is not a matter of time, so it is measured while everything else starts.
     const [stage] = await Promise.all([isLoaded ? this.#startAll() : undefined, options.parts.has('memory') ? this.#memoryPart(client) : undefined]);
     if (stage !== undefined) await this.#loads(client, stage);
-    const [measurements, openLoops, scalings] = [this.#measurements, this.#openLoops, this.#scalings];
+    const [measurements, openLoops, scalings, workerRuns] = [this.#measurements, this.#openLoops, this.#scalings, this.#workerRuns];
     return {
-      results: { measurements, openLoops, scalings, memory: this.#memory, takeover: this.#takeover, idle: this.#idle },
+      results: { measurements, openLoops, scalings, memory: this.#memory, takeover: this.#takeover, idle: this.#idle, workerRuns },
       failedCount: this.#failedCount,
     };
   }
@@ -76,6 +80,24 @@ class Run {
       this.#memory = await measureMemory(ours, client, { folder: this.#stage.folder, touchedUids: this.#stage.options.touchedUids });
       await ours.stop();
     });
+  }
+
+  /** All hosts stand while they are measured in turns, so that what the others take with nothing to do burdens each alike. */
+  async #workersPart(client: ClientMachine): Promise<void> {
+    const { rounds, seconds } = this.#stage.options;
+    const hosts = await Promise.all(WORKER_COUNTS.map((workers) => this.#stage.startWorkers(workers)));
+    for (let round = 0; round < rounds; round += 1) {
+      for (const host of round % 2 === 0 ? hosts : hosts.toReversed()) {
+        for (const run of await measureWorkerHost(host, client, { round, seconds })) {
+          this.#workerRuns.push(run);
+          console.log(
+            `round ${round + 1}  ${run.work.padEnd(6)}  ${run.workers} workers  ${showNumber(run.opsPerSecond, 0).padStart(9)}/s  ` +
+              `AllocSvrs ${showFixed(run.allocCpuUs, 3)} us/op, the busiest does ${showFixed(run.busiestShare, 2)} of it`,
+          );
+        }
+      }
+    }
+    for (const host of hosts) await host.stop();
   }
 
   async #loads(client: ClientMachine, { ours, rivals }: { readonly ours: OurCluster; readonly rivals: Rivals }): Promise<void> {

@@ -9,6 +9,7 @@ import { startEtcd } from './systems/etcd.js';
 import { OurCluster } from './systems/ours.js';
 import { startPostgres } from './systems/postgres.js';
 import { type RedisSystem, startRedis } from './systems/redis.js';
+import { WorkerHost } from './systems/worker-host.js';
 import type { RivalSystem } from './system.js';
 
 export interface Rivals {
@@ -57,6 +58,10 @@ export class Stage {
 
   startOurs(options: { readonly stores: number; readonly allocEnv: Readonly<Record<string, string>> }): Promise<OurCluster> {
     return this.#kept(OurCluster.start({ ...options, folder: this.folder }));
+  }
+
+  startWorkers(workers: number): Promise<WorkerHost> {
+    return this.#kept(WorkerHost.start({ workers, folder: this.folder }));
   }
 
   /** Those that the parts to be measured need, and that are installed. What is absent is said and left out. */

@@ -2,6 +2,8 @@ import { cpuMicrosOf, familyOf, residentBytesOf } from './process-figures.js';
 
 /** How the client machine reaches a system, and what one call to it is. */
 export type Target =
+  /** Nobody: what the client machine takes by itself. */
+  | { readonly type: 'nobody' }
   /** Our own client; `frame` above 1: nextMany of so many uids a call. */
   | { readonly type: 'seqsvr'; readonly endpoints: readonly string[]; readonly frame: number }
   /** A bare grpc-js client of the unary method Next; `route`: who tells the version of the routing table, nobody for the echo. */

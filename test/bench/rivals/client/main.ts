@@ -8,6 +8,7 @@ import type { Driver } from './driver.js';
 import { openEtcd } from './etcd-driver.js';
 import type { Answer, Order } from './messages.js';
 import { openLoop } from './open-loop.js';
+import { openNobody } from './nobody-driver.js';
 import { openPostgres } from './postgres-driver.js';
 import { openRedis } from './redis-driver.js';
 import { openSeqsvr } from './seqsvr-driver.js';
@@ -46,6 +47,8 @@ async function driverTo(target: Target, draw: () => number): Promise<Driver> {
 
 function open(target: Target, draw: () => number): Driver | Promise<Driver> {
   switch (target.type) {
+    case 'nobody':
+      return openNobody();
     case 'seqsvr':
       return openSeqsvr(target);
     case 'unary':
