@@ -23,6 +23,7 @@ const TASKS = {
     TASKS.lint();
     run('buf', ['lint']);
     checkGenerated();
+    checkPackage();
   },
 };
 
@@ -58,6 +59,20 @@ function checkGenerated() {
   rmSync(fresh, { recursive: true });
   if (different.length > 0) stop(`src/rpc/gen differs from the .proto files: ${different.join(', ')}; run npm run proto`);
   console.log(`generated code matches the .proto files (${names.size} files)`);
+}
+
+/** What `npm pack` makes of the build, as publint and are-the-types-wrong see it. Only ESM counts: Node 20.19 can require() it, node10 cannot resolve sub-paths. */
+function checkPackage() {
+  if (!existsSync(join(root, 'dist', 'src', 'client', 'client.d.ts'))) stop('the package is checked as built: run npm run build first');
+  const folder = mkdtempSync(join(tmpdir(), 'seqsvr-pack-'));
+  const npm = npmCommand(['pack', '--ignore-scripts', '--silent', '--pack-destination', folder]);
+  const packed = spawnSync(npm.command, npm.args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], ...npm.options });
+  if (packed.status !== 0) stop('npm pack failed');
+  const [file] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  run('publint', ['run', join(folder, file), '--strict']);
+  run('attw', [join(folder, file), '--profile', 'esm-only', '--quiet']);
+  rmSync(folder, { recursive: true });
+  console.log(`the package is well-formed, and so are its types (${file})`);
 }
 
 function filesBelow(folder) {
