@@ -10,6 +10,7 @@ import { parseName, UID_MAX } from '../model/ids.js';
 import { checkElection, checkLeaseTerms, DEFAULT_LEASE_TERMS, DEFAULT_RENEW_EVERY_MS, type LeaseTerms } from '../model/lease.js';
 import * as fields from './config-fields.js';
 import { formatDuration, parseDurationMs } from './duration.js';
+import { checkExposure, type Listener } from './exposure.js';
 import { checkWorkers, isSupervisor } from './worker-config.js';
 
 /** How far one raise lifts max_seq unless configured (the article's step); more than the maximum only wastes numbers. */
@@ -69,6 +70,8 @@ export interface StoreConfig {
   readonly electionMaxMs: number;
   /** Where metrics and probes are read over HTTP. Undefined: nowhere. */
   readonly adminListen: string | undefined;
+  /** Its ports may be reached from other machines without protection: said by name. */
+  readonly insecure: boolean;
 }
 
 /** One AllocSvr process. */
@@ -93,6 +96,8 @@ export interface AllocConfig {
   readonly workers: number | undefined;
   /** Where metrics and probes are read over HTTP. Undefined: nowhere. */
   readonly adminListen: string | undefined;
+  /** Its ports may be reached from other machines without protection: said by name. */
+  readonly insecure: boolean;
 }
 
 export type NodeConfig = StoreConfig | AllocConfig;
@@ -164,6 +169,7 @@ const storeSchema = z.strictObject({
   heartbeat: fields.durationOr(formatDuration(DEFAULT_HEARTBEAT_MS)),
   election: fields.durationOr(formatDuration(DEFAULT_ELECTION_MIN_MS)),
   adminListen: fields.listenField.optional(),
+  insecure: fields.fieldOr(false, fields.boolean),
 });
 
 const allocSchema = z.strictObject({
@@ -188,6 +194,7 @@ const allocSchema = z.strictObject({
   dataDir: fields.pathField.optional(),
   workers: fields.fieldOr(null, (raw) => (raw === null ? undefined : fields.integer(raw, { from: 1, to: WORKERS_MAX }))),
   adminListen: fields.listenField.optional(),
+  insecure: fields.fieldOr(false, fields.boolean),
 });
 
 /** The rules that tie several keys together. */
@@ -204,6 +211,7 @@ function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
   }
   const electionMaxMs = raw.election * 2;
   checkElection({ leaseMs: raw.lease, electionMaxMs });
+  checkExposure(listenersOf(raw), raw.insecure);
   const { role, name, cluster, join, nodeId, listen, peerListen, members, geometry, raiseBy } = raw;
   return {
     role,
@@ -225,6 +233,7 @@ function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
     electionMinMs: raw.election,
     electionMaxMs,
     adminListen: raw.adminListen,
+    insecure: raw.insecure,
   };
 }
 
@@ -276,6 +285,7 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
   if (raw.advertise === undefined && isWildcard(raw.listen)) {
     throw fields.invalid(`advertise: is required when listen is a wildcard, got listen ${raw.listen}`);
   }
+  checkExposure(listenersOf(raw), raw.insecure);
   const config: AllocConfig = {
     role: 'alloc',
     name: raw.name,
@@ -289,9 +299,19 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     dataDir: raw.dataDir === undefined ? undefined : resolve(raw.dataDir),
     workers: raw.workers,
     adminListen: raw.adminListen,
+    insecure: raw.insecure,
   };
   if (isSupervisor(config)) checkWorkers(config);
   return config;
+}
+
+function listenersOf(raw: { readonly listen: string; readonly peerListen?: string; readonly adminListen?: string | undefined }): Listener[] {
+  const plain = { by: [], isProtected: false };
+  return [
+    { key: 'listen', address: raw.listen, ...plain },
+    { key: 'peerListen', address: raw.peerListen, ...plain },
+    { key: 'adminListen', address: raw.adminListen, ...plain },
+  ];
 }
 
 function readYaml(text: string, file: string): unknown {

@@ -28,6 +28,12 @@ export function isWildcard(address: string): boolean {
   return WILDCARD_HOSTS.has(splitAddress(address).host);
 }
 
+/** True when only this machine can reach `address`, `host:port`: 127.0.0.0/8, ::1 or localhost. */
+export function isLoopback(address: string): boolean {
+  const { host } = splitAddress(address);
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 /** Why nobody can listen on `address`, as INVALID_ARGUMENT with what to do about it. `cause` is what the system said. */
 export function cannotListen(address: string, cause: unknown): SeqError {
   return new SeqError('INVALID_ARGUMENT', `cannot listen on ${address}: ${portAdvice(messageOf(cause), splitAddress(address).port)}`, { cause });

@@ -383,8 +383,8 @@ export class TestCluster {
 
   #add(name: string, address: string, config: object): void {
     const configFile = join(this.#folder, `${name}.yaml`);
-    // JSON is YAML.
-    writeFileSync(configFile, JSON.stringify(config, undefined, 2));
+    // JSON is YAML. Nodes in network namespaces listen where others reach them.
+    writeFileSync(configFile, JSON.stringify({ insecure: true, ...config }, undefined, 2));
     this.#addresses.set(name, address);
     this.#nodes.set(name, new NodeProcess({ name, configFile, logFolder: join(this.#folder, 'logs'), ...this.#placeOf(name) }));
   }

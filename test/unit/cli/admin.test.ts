@@ -182,6 +182,7 @@ function storeConfig(dataDir: string): StoreConfig {
     electionMinMs: 60,
     electionMaxMs: 120,
     adminListen: local,
+    insecure: false,
   };
 }
 
@@ -200,6 +201,7 @@ function allocConfig(store: string): AllocConfig {
     raiseAheadMs: 60_000,
     strict: false,
     adminListen: local,
+    insecure: false,
   };
 }
 

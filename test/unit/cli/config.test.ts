@@ -61,6 +61,7 @@ describe('config', () => {
       electionMinMs: 500,
       electionMaxMs: 1000,
       adminListen: undefined,
+      insecure: false,
     });
   });
 
@@ -79,11 +80,23 @@ describe('config', () => {
       strict: false,
       dataDir: undefined,
       adminListen: undefined,
+      insecure: false,
     });
   });
 
-  it('takes the admin port of either role as it is given: loopback or not is the choice of whoever writes the file', () => {
-    for (const text of [STORE, ALLOC]) expect(parseConfig(withLine(text, "adminListen: '[::]:9'"), 'x').adminListen).to.equal('[::]:9');
+  it('takes addresses that others can reach only when the file says by name that nothing protects them', () => {
+    const open = "listen: '10.0.0.7:1'";
+    for (const text of [STORE, ALLOC]) {
+      for (const key of ['listen', 'adminListen', ...(text === STORE ? ['peerListen'] : [])]) {
+        const exposed = withLine(text, `${key}: '10.0.0.7:9'`);
+        expect(refusalOf(exposed)).to.include(`x.yaml: ${key}: others can reach 10.0.0.7:9`).and.to.include('insecure: true');
+        expect(parseConfig(withLine(exposed, 'insecure: true'), 'x')).to.include({ [key]: '10.0.0.7:9', insecure: true });
+      }
+      for (const host of ['127.9.9.9', 'localhost', '[::1]']) {
+        expect(parseConfig(withLine(text, `listen: '${host}:1'`), 'x').listen).to.equal(`${host}:1`);
+      }
+    }
+    expect(refusalOf(withLine(withLine(ALLOC, open), 'insecure: maybe'))).to.include('true or false');
   });
 
   it('reads 64-bit uids as text, exactly', () => {
@@ -131,6 +144,7 @@ describe('config', () => {
       'heartbeat',
       'election',
       'adminListen',
+      'insecure',
     ]);
     expect(keysOf('deploy/config/alloc.yaml')).to.have.members([
       'role',
@@ -144,6 +158,7 @@ describe('config', () => {
       'raiseAhead',
       'strict',
       'adminListen',
+      'insecure',
     ]);
   });
 

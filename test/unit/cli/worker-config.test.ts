@@ -3,7 +3,7 @@ import { type AllocConfig, parseConfig } from '../../../src/cli/config.js';
 import { workerOf } from '../../../src/cli/worker-config.js';
 
 const CONFIG = parseConfig(
-  'role: alloc\nname: host-1\nlisten: 0.0.0.0:7091\nadvertise: host-1:7091\nadminListen: 127.0.0.1:7990\ndataDir: /var/lib/seqsvr\nworkers: 3\nstores: [s:1]\n',
+  'insecure: true\nrole: alloc\nname: host-1\nlisten: 0.0.0.0:7091\nadvertise: host-1:7091\nadminListen: 127.0.0.1:7990\ndataDir: /var/lib/seqsvr\nworkers: 3\nstores: [s:1]\n',
   'a.yaml',
 ) as AllocConfig;
 
@@ -25,7 +25,7 @@ describe('the workers of a host', () => {
 
   it('have ports that do not overlap, and names that fit', () => {
     const text = (listen: string, name: string): string =>
-      `role: alloc\nname: ${name}\nlisten: ${listen}\nadminListen: 127.0.0.1:7092\nstores: [s:1]\nworkers: 2\n`;
+      `insecure: true\nrole: alloc\nname: ${name}\nlisten: ${listen}\nadminListen: 127.0.0.1:7092\nstores: [s:1]\nworkers: 2\n`;
     expect(() => parseConfig(text('h:7091', 'a'), 'a.yaml')).to.throw(
       '2 workers take the ports 7091..7092 for listen and 7092..7093 for adminListen',
     );
