@@ -2,9 +2,28 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ERRORS } from '../dist/src/base/errors.js';
+import { CONFIG_SCHEMAS } from '../dist/src/cli/config.js';
 
-const path = fileURLToPath(new URL('../docs/errors.md', import.meta.url));
-const page = `# Errors
+/** Each page, the source that it is printed from, and its text. */
+const PAGES = [
+  { page: 'docs/errors.md', source: 'src/base/errors.ts', text: errorsPage },
+  { page: 'docs/config.md', source: 'src/cli/config.ts', text: configPage },
+];
+
+const isCheck = process.argv.includes('--check');
+for (const { page, source, text } of PAGES) {
+  const path = fileURLToPath(new URL(`../${page}`, import.meta.url));
+  const wanted = text();
+  if (existsSync(path) && readFileSync(path, 'utf8') === wanted) continue;
+  if (!isCheck) writeFileSync(path, wanted);
+  else {
+    console.error(`${page} is not what ${source} says; run npm run docs`);
+    process.exitCode = 1;
+  }
+}
+
+function errorsPage() {
+  return `# Errors
 
 Printed from \`src/base/errors.ts\` by \`npm run docs\`. One set of codes, the same in the client (\`SeqError.code\`), on the wire (in the trailer
 \`seqsvr-error-bin\`) and in the CLI. *Definite*: the operation certainly did not happen; the maker of a single error can know better, so
@@ -20,10 +39,76 @@ ${Object.entries(ERRORS)
   )
   .join('\n')}
 `;
-
-const isCurrent = existsSync(path) && readFileSync(path, 'utf8') === page;
-if (process.argv.includes('--check') && !isCurrent) {
-  console.error('docs/errors.md is not what src/base/errors.ts says; run npm run docs');
-  process.exit(1);
 }
-if (!isCurrent) writeFileSync(path, page);
+
+function configPage() {
+  return `# Configuration files
+
+Printed from the schemas in \`src/cli/config.ts\` by \`npm run docs\`. One YAML file a process: \`seqsvr start --config FILE\`. An unknown key is refused, so that a misspelt one is not
+silently without effect; so is a value out of its range, and a combination that could not be kept, with the arithmetic. Durations carry their unit: \`500ms\`, \`2s\`, \`5m\`, \`1h\`. Addresses are
+\`host:port\`; an IPv6 host stands in brackets. Whole numbers above 9007199254740991 stand in quotes. A relative path counts from the folder that the process is started in. Files to begin with, each key explained at
+length: [store.yaml](../deploy/config/store.yaml), [alloc.yaml](../deploy/config/alloc.yaml).
+
+## A StoreSvr: \`role: store\`
+
+${keyTable(CONFIG_SCHEMAS.store)}
+
+## An AllocSvr: \`role: alloc\`
+
+${keyTable(CONFIG_SCHEMAS.alloc)}
+`;
+}
+
+function keyTable(schema) {
+  const rows = keysOf(schema, '').map(
+    ({ key, type, range, fallback, description }) => `| \`${key}\` | ${type} | ${range} | ${fallback} | ${description} |`,
+  );
+  return ['| key | type | range | default | meaning |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+/** Every key below an object, those of nested objects and of the items of lists with a path. */
+function keysOf(object, path) {
+  return Object.entries(object.def.shape).flatMap(([name, schema]) => {
+    const key = `${path}${name}`;
+    const { inner, description, fallback } = unwrap(schema);
+    if (description === undefined) throw new Error(`config key ${key} does not say what it is for; give it .describe('...')`);
+    const { type, items } = kindOf(inner, key);
+    const below = items === undefined ? [] : keysOf(items, inner.def.type === 'array' ? `${key}[].` : `${key}.`);
+    return [{ key, description, fallback, ...type }, ...below];
+  });
+}
+
+/** What is inside of .optional() and .prefault(), and what these and .describe() said. */
+function unwrap(schema) {
+  let inner = schema;
+  let description;
+  let fallback = 'required';
+  for (; ; inner = inner.def.innerType) {
+    description ??= inner.meta()?.description;
+    if (inner.def.type === 'optional') fallback = '';
+    else if (inner.def.type === 'prefault') fallback = shown(inner.def.defaultValue);
+    else return { inner, description, fallback };
+  }
+}
+
+function shown(fallback) {
+  if (fallback === null) return '';
+  if (typeof fallback === 'object') return 'see below';
+  return fallback === '' ? "`''`" : `\`${fallback}\``;
+}
+
+function kindOf(schema, key) {
+  const { type, values, element } = schema.def;
+  if (type === 'literal') return { type: { type: `\`${values[0]}\``, range: '' } };
+  if (type === 'object') return { type: { type: 'keys', range: '' }, items: schema };
+  if (type === 'array') {
+    const isObject = element.def.type === 'object';
+    return {
+      type: { type: isObject ? 'list' : `list of ${element.meta()?.type}`, range: element.meta()?.range ?? '' },
+      items: isObject ? element : undefined,
+    };
+  }
+  const { type: name, range = '' } = schema.meta() ?? {};
+  if (name === undefined) throw new Error(`config key ${key} does not say its type; use a field of config-fields.ts`);
+  return { type: { type: name, range } };
+}

@@ -5,11 +5,20 @@ import { z } from 'zod';
 import { DEFAULT_RAISE_AHEAD_MS, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../alloc/preallocator.js';
 import { messageOf, SeqError, show } from '../base/errors.js';
 import { isWildcard } from '../model/address.js';
-import { checkGeometry, DEFAULT_GEOMETRY, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
+import { checkGeometry, DEFAULT_GEOMETRY, SECTIONS_MAX, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
 import { parseName, UID_MAX } from '../model/ids.js';
-import { checkElection, checkLeaseTerms, DEFAULT_LEASE_TERMS, DEFAULT_RENEW_EVERY_MS, type LeaseTerms } from '../model/lease.js';
+import {
+  checkElection,
+  checkLeaseTerms,
+  DEFAULT_LEASE_TERMS,
+  DEFAULT_RENEW_EVERY_MS,
+  DRIFT_MAX_PPM,
+  LEASE_MAX_MS,
+  LEASE_MIN_MS,
+  type LeaseTerms,
+  MARGIN_MAX_MS,
+} from '../model/lease.js';
 import * as fields from './config-fields.js';
-import { formatDuration, parseDurationMs } from './duration.js';
 import { checkExposure, type Listener } from './exposure.js';
 import { checkWorkers, isSupervisor } from './worker-config.js';
 
@@ -27,6 +36,8 @@ const FOUNDER_ID_MAX = 65_535;
 /** About what a member misses while its machine restarts; beyond it gets a snapshot. */
 const DEFAULT_KEEP_LOG_ENTRIES = 10_000;
 const KEEP_LOG_ENTRIES_MAX = 1_000_000;
+const RENEW_EVERY_MIN_MS = 10;
+const RENEW_EVERY_MAX_MS = 60_000;
 /** Workers of one host. */
 const WORKERS_MAX = 64;
 /** Stores that a joiner may list to begin with; one that answers is enough. */
@@ -133,69 +144,111 @@ export function parseConfig(text: string, file: string): NodeConfig {
 }
 
 const memberSchema = z.strictObject({
-  id: fields.field((raw) => fields.integer(raw, { from: 1, to: NODE_ID_MAX })),
-  name: fields.nameField,
-  peerAddress: fields.dialField,
-  address: fields.dialField,
+  id: fields.integerField({ from: 1, to: NODE_ID_MAX }).describe(`Its Raft node id; at most ${FOUNDER_ID_MAX} for a founding store.`),
+  name: fields.nameField.describe('Its name.'),
+  peerAddress: fields.dialField.describe('What other stores dial.'),
+  address: fields.dialField.describe('What AllocSvrs, clients and tools dial.'),
 });
 
 const geometrySchema = z.strictObject({
-  firstUid: fields.bigintOr(DEFAULT_GEOMETRY.firstUid, { from: 0n, to: UID_MAX }),
-  lastUid: fields.bigintOr(DEFAULT_GEOMETRY.lastUid, { from: 0n, to: UID_MAX }),
-  uidsPerSection: fields.fieldOr(DEFAULT_GEOMETRY.uidsPerSection, (raw) => fields.integer(raw, { from: 1, to: UIDS_PER_SECTION_MAX })),
+  firstUid: fields.bigintOr(DEFAULT_GEOMETRY.firstUid, { from: 0n, to: UID_MAX }).describe('First uid of the set, inclusive.'),
+  lastUid: fields.bigintOr(DEFAULT_GEOMETRY.lastUid, { from: 0n, to: UID_MAX }).describe('Last uid of the set, inclusive.'),
+  uidsPerSection: fields
+    .integerOr(DEFAULT_GEOMETRY.uidsPerSection, { from: 1, to: UIDS_PER_SECTION_MAX })
+    .describe(`Neighbouring uids that share one max_seq. A set has at most ${SECTIONS_MAX} sections.`),
 });
 
+const CLUSTER_KIND = { type: '32 hex digits', range: 'in quotes' };
+const DRIFT_KIND = { type: 'share', range: `0 to ${DRIFT_MAX_PPM / 10_000}%, or as ppm` };
+const adminListen = fields.listenField
+  .describe('Where metrics and probes are read over plain HTTP. Whoever reaches it is answered. Left out: nowhere, and nothing is measured.')
+  .optional();
+const insecure = fields
+  .booleanOr(false)
+  .describe('true: ports without TLS may listen off loopback. Then whoever reaches them can take numbers, or take part in the cluster.');
+
 const storeSchema = z.strictObject({
-  role: z.literal('store'),
-  name: fields.nameField,
-  cluster: fields.field((raw) => {
-    if (typeof raw !== 'string' || !/^[0-9a-f]{32}$/.test(raw)) throw fields.invalid(`must be 32 hex digits in quotes, got ${show(raw)}`);
-    return raw;
-  }),
-  join: fields.fieldOr(false, fields.boolean),
-  nodeId: fields.fieldOr(null, (raw) => (raw === null ? undefined : fields.integer(raw, { from: 1, to: NODE_ID_MAX }))),
-  dataDir: fields.pathField,
-  listen: fields.listenField,
-  peerListen: fields.listenField,
-  advertise: fields.dialField.optional(),
-  peerAdvertise: fields.dialField.optional(),
-  members: z.array(memberSchema, 'must be a list'),
-  geometry: geometrySchema.prefault({}),
-  lease: fields.durationOr(formatDuration(DEFAULT_LEASE_TERMS.leaseMs)),
-  drift: fields.fieldOr(DEFAULT_LEASE_TERMS.driftPpm, fields.parsePpm),
-  leaseMargin: fields.durationOr(formatDuration(DEFAULT_LEASE_TERMS.marginMs)),
-  raiseBy: fields.bigintOr(DEFAULT_RAISE_BY, { from: 1n, to: RAISE_BY_MAX }),
-  keepLogEntries: fields.fieldOr(DEFAULT_KEEP_LOG_ENTRIES, (raw) => fields.integer(raw, { from: 1, to: KEEP_LOG_ENTRIES_MAX })),
-  heartbeat: fields.durationOr(formatDuration(DEFAULT_HEARTBEAT_MS)),
-  election: fields.durationOr(formatDuration(DEFAULT_ELECTION_MIN_MS)),
-  adminListen: fields.listenField.optional(),
-  insecure: fields.fieldOr(false, fields.boolean),
+  role: z.literal('store').describe('What this process is.'),
+  name: fields.nameField.describe("This node's name, for logs and tools; for a founding store the one it has under `members`."),
+  cluster: fields
+    .field(CLUSTER_KIND, (raw) => {
+      if (typeof raw !== 'string' || !/^[0-9a-f]{32}$/.test(raw)) throw fields.invalid(`must be 32 hex digits in quotes, got ${show(raw)}`);
+      return raw;
+    })
+    .describe("The cluster's id, the same in all its stores and never changed. A data folder of another cluster is refused."),
+  join: fields.booleanOr(false).describe('true: it joins a cluster that exists, waits to be added and never founds one. `nodeId` is left out then.'),
+  nodeId: fields
+    .optionalInteger({ from: 1, to: NODE_ID_MAX })
+    .describe('Its Raft node id, one of those under `members`. Required for a founding store.'),
+  dataDir: fields.pathField.describe('Where log and state are kept, on a disk that honours fsync. Two processes never share one.'),
+  listen: fields.listenField.describe('Where AllocSvrs, clients and tools connect.'),
+  peerListen: fields.listenField.describe('Where the other stores connect.'),
+  advertise: fields.dialField
+    .describe('What others dial to reach `listen`: its `address` under `members`, which it must equal. Required with `join: true`.')
+    .optional(),
+  peerAdvertise: fields.dialField
+    .describe('What other stores dial to reach `peerListen`: its `peerAddress` under `members`, which it must equal. Required with `join: true`.')
+    .optional(),
+  members: z
+    .array(memberSchema, 'must be a list')
+    .describe(`A founding store: all 1, 3 or 5 founding voters, this one included. A joiner: 1 to ${LISTED_MAX} stores to begin with.`),
+  geometry: geometrySchema.prefault({}).describe('The uids of this set and how they are cut into sections. Fixed when the cluster is founded.'),
+  lease: fields
+    .durationOr(DEFAULT_LEASE_TERMS.leaseMs, { fromMs: LEASE_MIN_MS, toMs: LEASE_MAX_MS })
+    .describe('How long one confirmed renewal lets an AllocSvr serve. More than 4 x `election`. Fixed at the founding; later `seqctl lease set`.'),
+  drift: fields
+    .fieldOr(`${DEFAULT_LEASE_TERMS.driftPpm / 10_000}%`, DRIFT_KIND, fields.parsePpm)
+    .describe('How far the rate of any clock may be off. Fixed at the founding; later `seqctl lease set`.'),
+  leaseMargin: fields
+    .durationOr(DEFAULT_LEASE_TERMS.marginMs, { fromMs: 0, toMs: MARGIN_MAX_MS })
+    .describe("Added to the arbiter's wait, lease x (1 + drift) / (1 - drift). Fixed at the founding; later `seqctl lease set`."),
+  raiseBy: fields
+    .bigintOr(DEFAULT_RAISE_BY, { from: 1n, to: RAISE_BY_MAX })
+    .describe('How far one raise lifts max_seq when nothing is known of the rate. Fixed when the cluster is founded.'),
+  keepLogEntries: fields
+    .integerOr(DEFAULT_KEEP_LOG_ENTRIES, { from: 1, to: KEEP_LOG_ENTRIES_MAX })
+    .describe('Applied entries that stay in the log. A member that was away for longer gets a snapshot.'),
+  heartbeat: fields.durationOr(DEFAULT_HEARTBEAT_MS, { fromMs: 1 }).describe('How often the Raft leader is heard from. Three fit into `election`.'),
+  election: fields
+    .durationOr(DEFAULT_ELECTION_MIN_MS, { fromMs: HEARTBEATS_PER_ELECTION_MIN })
+    .describe('The shortest wait before a store calls an election; the longest is twice as much.'),
+  adminListen,
+  insecure,
 });
 
 const allocSchema = z.strictObject({
-  role: z.literal('alloc'),
-  name: fields.nameField,
-  listen: fields.listenField,
-  advertise: fields.dialField.optional(),
-  zone: fields.fieldOr('', (raw) => (raw === '' ? '' : parseName(fields.text(raw), 'zone'))),
-  stores: z.array(fields.dialField, 'must be a list of addresses').min(1, 'must name at least one store, got none'),
-  renewEvery: fields.fieldOr(formatDuration(DEFAULT_RENEW_EVERY_MS), (raw) => {
-    const ms = parseDurationMs(raw);
-    if (ms < 10 || ms > 60_000) throw fields.invalid(`must be 10ms to 1m, got ${String(raw)}`);
-    return ms;
-  }),
-  raiseAhead: fields.fieldOr(formatDuration(DEFAULT_RAISE_AHEAD_MS), (raw) => {
-    const ms = parseDurationMs(raw);
-    if (ms < RAISE_AHEAD_MIN_MS || ms > RAISE_AHEAD_MAX_MS)
-      throw fields.invalid(`must be ${formatDuration(RAISE_AHEAD_MIN_MS)} to ${formatDuration(RAISE_AHEAD_MAX_MS)}, got ${String(raw)}`);
-    return ms;
-  }),
-  strict: fields.fieldOr(false, fields.boolean),
-  dataDir: fields.pathField.optional(),
-  workers: fields.fieldOr(null, (raw) => (raw === null ? undefined : fields.integer(raw, { from: 1, to: WORKERS_MAX }))),
-  adminListen: fields.listenField.optional(),
-  insecure: fields.fieldOr(false, fields.boolean),
+  role: z.literal('alloc').describe('What this process is.'),
+  name: fields.nameField.describe("This AllocSvr's name, unique in its set. A second process with the same name supersedes the first."),
+  listen: fields.listenField.describe('Where clients connect.'),
+  advertise: fields.dialField.describe('What clients dial to reach `listen`. Default: `listen`. Required when that is a wildcard.').optional(),
+  zone: fields
+    .fieldOr('', fields.NAME_KIND, (raw) => (raw === '' ? '' : parseName(fields.text(raw), 'zone')))
+    .describe('The failure domain it lives in. Clients see it; placement does not look at it yet.'),
+  stores: z
+    .array(fields.dialField, 'must be a list of addresses')
+    .min(1, 'must name at least one store, got none')
+    .describe('Stores to begin with, as they advertise themselves; one that lives is enough.'),
+  renewEvery: fields
+    .durationOr(DEFAULT_RENEW_EVERY_MS, { fromMs: RENEW_EVERY_MIN_MS, toMs: RENEW_EVERY_MAX_MS })
+    .describe("How often the lease is renewed. Four fit into the cluster's lease."),
+  raiseAhead: fields
+    .durationOr(DEFAULT_RAISE_AHEAD_MS, { fromMs: RAISE_AHEAD_MIN_MS, toMs: RAISE_AHEAD_MAX_MS })
+    .describe("How long one raise of max_seq is to last at the section's recent rate. Longer: a crash lets counters jump further."),
+  strict: fields.booleanOr(false).describe('Every call is confirmed by a quorum of stores (STRICT): order then holds whatever clocks do.'),
+  dataDir: fields.pathField
+    .describe('Where counters go at a clean stop when nobody takes over. Left out: uids then go on from the highest number of their section.')
+    .optional(),
+  workers: fields
+    .optionalInteger({ from: 1, to: WORKERS_MAX })
+    .describe(
+      'Processes under one supervisor, each an AllocSvr of its own: names NAME-1 and on, ports from those given on. Left out: this very process.',
+    ),
+  adminListen,
+  insecure,
 });
+
+/** By role, what a config file may have. docs/config.md is printed from it. */
+export const CONFIG_SCHEMAS = { store: storeSchema, alloc: allocSchema } as const;
 
 /** The rules that tie several keys together. */
 function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {

@@ -14,6 +14,10 @@ export interface LeaseTerms {
 /** DESIGN 3.3: an election (two rounds of at most 1 s) never costs a lease. */
 export const DEFAULT_LEASE_TERMS: LeaseTerms = { leaseMs: 3000, driftPpm: 10_000, marginMs: 100 };
 export const DEFAULT_RENEW_EVERY_MS = 500;
+export const LEASE_MIN_MS = 50;
+export const LEASE_MAX_MS = 600_000;
+export const DRIFT_MAX_PPM = 200_000;
+export const MARGIN_MAX_MS = 60_000;
 
 /** How long the arbiter waits after the last renewal it could have answered: lease x (1 + drift) / (1 - drift) + margin. */
 export function waitMsOf({ leaseMs, driftPpm, marginMs }: LeaseTerms): number {
@@ -23,13 +27,13 @@ export function waitMsOf({ leaseMs, driftPpm, marginMs }: LeaseTerms): number {
 
 /** Throws INVALID_ARGUMENT with the arithmetic when these terms could not be kept. */
 export function checkLeaseTerms({ leaseMs, driftPpm, marginMs }: LeaseTerms): void {
-  if (!Number.isInteger(leaseMs) || leaseMs < 50 || leaseMs > 600_000) {
+  if (!Number.isInteger(leaseMs) || leaseMs < LEASE_MIN_MS || leaseMs > LEASE_MAX_MS) {
     throw new SeqError('INVALID_ARGUMENT', `lease must be 50ms to 10m, got ${leaseMs}ms`);
   }
-  if (!Number.isInteger(driftPpm) || driftPpm < 0 || driftPpm > 200_000) {
+  if (!Number.isInteger(driftPpm) || driftPpm < 0 || driftPpm > DRIFT_MAX_PPM) {
     throw new SeqError('INVALID_ARGUMENT', `drift must be 0 to 200000 ppm (20 %), got ${driftPpm}`);
   }
-  if (!Number.isInteger(marginMs) || marginMs < 0 || marginMs > 60_000) {
+  if (!Number.isInteger(marginMs) || marginMs < 0 || marginMs > MARGIN_MAX_MS) {
     throw new SeqError('INVALID_ARGUMENT', `lease margin must be 0 to 60s, got ${marginMs}ms`);
   }
 }
