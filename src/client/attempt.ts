@@ -70,10 +70,10 @@ export class Attempts {
 
   async next(
     address: string,
-    { uid, count, strict = false }: { readonly uid: Uid; readonly count: number; readonly strict?: boolean },
+    { uid, count, floor = 0n, strict = false }: { readonly uid: Uid; readonly count: number; readonly floor?: bigint; readonly strict?: boolean },
     scope: AttemptScope,
   ): Promise<SeqRange> {
-    const first = await new OneOp({ address, uid, count, scope }).on(this.lane(address, strict));
+    const first = await new OneOp({ address, uid, count, floor, scope }).on(this.lane(address, strict));
     const from = bigOf(first.low, first.high);
     return { first: from, last: from + BigInt(count - 1) };
   }
@@ -83,8 +83,12 @@ export class Attempts {
     return new ManyOps({ address, uids, scope }).on(this.lane(address, strict));
   }
 
-  async current(address: string, uid: Uid, scope: AttemptScope, strict = false): Promise<CurrentSeq> {
-    const last = await new OneOp({ address, uid, count: 0, scope }).on(this.lane(address, strict));
+  async current(
+    address: string,
+    { uid, floor = 0n, strict = false }: { readonly uid: Uid; readonly floor?: bigint; readonly strict?: boolean },
+    scope: AttemptScope,
+  ): Promise<CurrentSeq> {
+    const last = await new OneOp({ address, uid, count: 0, floor, scope }).on(this.lane(address, strict));
     return { seq: bigOf(last.low, last.high), exact: last.isExact };
   }
 

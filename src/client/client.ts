@@ -15,6 +15,8 @@ import {
   parseClientOptions,
   parseUids,
   type SeqClientOptions,
+  takeFloor,
+  type UidCallOptions,
 } from './options.js';
 import { FastWay } from './fast-way.js';
 import type { SetLink } from './set-link.js';
@@ -26,7 +28,7 @@ export type { Random } from '../base/random.js';
 export type { Version } from '../model/version.js';
 export type { CurrentSeq, SeqRange } from './attempt.js';
 export type { SeqClientEventName, SeqClientEvents } from './events.js';
-export type { CallOptions, RetryOptions, SeqClientOptions } from './options.js';
+export type { CallOptions, RetryOptions, SeqClientOptions, UidCallOptions } from './options.js';
 
 /** What a caller is told to wait, in ms, when too many calls are in flight. */
 const BUSY_RETRY_AFTER_MS = 100;
@@ -143,12 +145,12 @@ export class SeqClient {
   }
 
   /** The next number of the uid: larger than every one whose call returned before this call began. */
-  next(uid: UidLike, options?: CallOptions): Promise<bigint> {
+  next(uid: UidLike, options?: UidCallOptions): Promise<bigint> {
     return (options === undefined ? this.#fast?.next(uid) : undefined) ?? this.#nextLong(uid, options);
   }
 
   /** `count` neighbouring numbers, 1 to 1,000,000, first and last inclusive. */
-  async nextRange(uid: UidLike, count: number, options?: CallOptions): Promise<SeqRange> {
+  async nextRange(uid: UidLike, count: number, options?: UidCallOptions): Promise<SeqRange> {
     return this.#takeRange(parseUid(uid), parseCount(count, RANGE_COUNT_MAX), options);
   }
 
@@ -162,7 +164,7 @@ export class SeqClient {
     return (options === undefined ? this.#fast?.nextMany(uids) : undefined) ?? this.#nextManyLong(uids, options);
   }
 
-  async #nextLong(uid: UidLike, options: CallOptions | undefined): Promise<bigint> {
+  async #nextLong(uid: UidLike, options: UidCallOptions | undefined): Promise<bigint> {
     const { first } = await this.#takeRange(parseUid(uid), 1, options);
     return first;
   }
@@ -174,9 +176,10 @@ export class SeqClient {
   }
 
   /** The last number handed out for the uid. Hands nothing out. */
-  async current(uid: UidLike, options?: CallOptions): Promise<CurrentSeq> {
+  async current(uid: UidLike, options?: UidCallOptions): Promise<CurrentSeq> {
     const parsed = parseUid(uid);
-    return this.#callOne(parsed, options, ({ attempts }, address, scope, strict) => attempts.current(address, parsed, scope, strict));
+    const { floor, others } = takeFloor(options);
+    return this.#callOne(parsed, others, ({ attempts }, address, scope, strict) => attempts.current(address, { uid: parsed, floor, strict }, scope));
   }
 
   /**
@@ -234,8 +237,9 @@ export class SeqClient {
     return this.close();
   }
 
-  #takeRange(uid: Uid, count: number, options: CallOptions | undefined): Promise<SeqRange> {
-    return this.#callOne(uid, options, ({ attempts }, address, scope, strict) => attempts.next(address, { uid, count, strict }, scope));
+  async #takeRange(uid: Uid, count: number, options: UidCallOptions | undefined): Promise<SeqRange> {
+    const { floor, others } = takeFloor(options);
+    return this.#callOne(uid, others, ({ attempts }, address, scope, strict) => attempts.next(address, { uid, count, floor, strict }, scope));
   }
 
   /** A call on one uid: to its set, and there to its owner. */

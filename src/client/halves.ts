@@ -1,5 +1,10 @@
 /** 64-bit numbers as halves of 32 bits, and back. */
 
+export interface Halves {
+  readonly low: number;
+  readonly high: number;
+}
+
 const TWO_32 = 2 ** 32;
 /** A number is exact below 2^53. */
 const EXACT_HIGH_MAX = 2 ** 21;

@@ -1,4 +1,5 @@
 import { SeqError } from '../base/errors.js';
+import type { Halves } from './halves.js';
 import type { Ops } from './ops.js';
 
 /** Operations that wait for their frame, in the order of asking. Bounded by the calls that a client may have in flight. */
@@ -106,6 +107,10 @@ class Some implements Ops {
 
   get size(): number {
     return this.#indexes.length;
+  }
+
+  get floor(): Halves | undefined {
+    return this.#ops.floor;
   }
 
   get deadlineMs(): number {

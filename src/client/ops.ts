@@ -1,4 +1,5 @@
 import type { SeqError } from '../base/errors.js';
+import type { Halves } from './halves.js';
 
 /**
  * One or several operations that go to one AllocSvr together, by their index. Each is answered or fails once, in any order; then whoever
@@ -6,6 +7,8 @@ import type { SeqError } from '../base/errors.js';
  */
 export interface Ops {
   readonly size: number;
+  /** The highest number that the caller has seen for the uid, when it says so; of one operation only. */
+  readonly floor?: Halves | undefined;
   uidLow(index: number): number;
   uidHigh(index: number): number;
   /** How many neighbouring numbers; 0: the last number handed out. */

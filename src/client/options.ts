@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../base/clock.js';
 import { SeqError, show } from '../base/errors.js';
 import { type Random, systemRandom } from '../base/random.js';
 import { splitAddress } from '../model/address.js';
-import { parseUid, type Uid } from '../model/ids.js';
+import { parseFloor, parseUid, SEQ_MAX, type Uid } from '../model/ids.js';
 import { grpcWire, type Wire } from '../rpc/wire.js';
 
 export interface RetryOptions {
@@ -40,6 +40,14 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Replaces the client's `strict` for this call. */
   readonly strict?: boolean;
+}
+
+export interface UidCallOptions extends CallOptions {
+  /**
+   * The highest number that the caller has seen for the uid, such as one that it stored: the answer is above it (`current`: not below), or the
+   * call fails. Default: what this client has seen itself, which counts in any case.
+   */
+  readonly floor?: bigint;
 }
 
 /** SeqClientOptions, checked and complete. */
@@ -94,6 +102,14 @@ export function parseCallOptions(
     signal,
     strict: parseFlag(strict ?? defaults.strict, 'strict'),
   };
+}
+
+/** The floor of a call, 0: none, and its other options. Throws INVALID_ARGUMENT unless it is a number that a counter can have reached. */
+export function takeFloor(options: UidCallOptions | undefined): { readonly floor: bigint; readonly others: CallOptions | undefined } {
+  if (typeof options !== 'object' || options === null || !('floor' in options)) return { floor: 0n, others: options };
+  const { floor = 0n, ...others } = options;
+  if (typeof floor !== 'bigint' || floor < 0n) throw invalid(`floor must be a bigint in [0, ${SEQ_MAX}], got ${show(floor)}`);
+  return { floor: parseFloor(floor), others };
 }
 
 /** Throws INVALID_ARGUMENT unless it is an array of at most NEXT_MANY_UIDS_MAX uids, each one well-formed. */

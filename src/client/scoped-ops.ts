@@ -1,7 +1,7 @@
 import { SeqError } from '../base/errors.js';
 import type { Seq, Uid } from '../model/ids.js';
 import type { AttemptScope } from './attempt.js';
-import { bigOf, highOf, lowOf } from './halves.js';
+import { bigOf, type Halves, highOf, lowOf } from './halves.js';
 import type { Lane } from './lane.js';
 import type { Ops } from './ops.js';
 
@@ -88,13 +88,21 @@ abstract class ScopedOps<Value> implements Ops {
 /** One operation. */
 export class OneOp extends ScopedOps<OneAnswer> {
   readonly size = 1;
+  readonly floor: Halves | undefined;
   readonly #low: number;
   readonly #high: number;
   readonly #count: number;
 
-  /** `count` 0: the last number handed out. */
-  constructor(options: { readonly address: string; readonly uid: Uid; readonly count: number; readonly scope: AttemptScope }) {
+  /** `count` 0: the last number handed out. `floor` 0: the caller names none. */
+  constructor(options: {
+    readonly address: string;
+    readonly uid: Uid;
+    readonly count: number;
+    readonly floor: bigint;
+    readonly scope: AttemptScope;
+  }) {
     super(options);
+    this.floor = options.floor === 0n ? undefined : { low: lowOf(options.floor), high: highOf(options.floor) };
     this.#low = lowOf(options.uid);
     this.#high = highOf(options.uid);
     this.#count = options.count;

@@ -80,14 +80,19 @@ export class SentFrame {
     const { uids, counts, floors } = columns;
     if (this.opCount + end - from > this.#indexes.length) this.#grow();
     const words = this.#words;
+    const given = owner.floor;
     for (let index = from; index < end; index++) {
       const place = this.opCount++;
       const uidLow = owner.uidLow(index);
       const uidHigh = owner.uidHigh(index);
       const count = owner.count(index);
       const known = memory.find(uidLow, uidHigh);
-      const floorLow = memory.floorLow(known);
-      const floorHigh = memory.floorHigh(known);
+      let floorLow = memory.floorLow(known);
+      let floorHigh = memory.floorHigh(known);
+      if (given !== undefined && (given.high > floorHigh || (given.high === floorHigh && given.low > floorLow))) {
+        floorLow = given.low;
+        floorHigh = given.high;
+      }
       this.#owners[place] = owner;
       this.#indexes[place] = index;
       const at = place * WORDS;
@@ -100,7 +105,7 @@ export class SentFrame {
       counts.put(place, count);
       floors.put(place, floorLow, floorHigh);
       if (count !== 1) this.hasCounts = true;
-      if (known >= 0) this.hasFloors = true;
+      if (known >= 0 || given !== undefined) this.hasFloors = true;
     }
     owner.sent(from);
     this.#leftCount += end - from;

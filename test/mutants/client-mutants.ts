@@ -47,7 +47,7 @@ export const CLIENT_MUTANTS = [
   mutant('floor-not-sent', {
     rule: 'DESIGN 3.5, H6: a client sends the highest number that it saw for the uid',
     file: 'client/sent-frame.ts',
-    from: 'if (known >= 0) this.hasFloors = true;',
+    from: 'if (known >= 0 || given !== undefined) this.hasFloors = true;',
     to: '',
     test: ['client/attempt.test.ts', 'goes with every call as its floor: the highest number of that very uid'],
   }),

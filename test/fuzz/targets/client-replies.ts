@@ -100,7 +100,7 @@ class Client {
         return;
       }
       case 'current': {
-        const { seq, exact } = await attempts.current(ADDRESS, UID, SCOPE);
+        const { seq, exact } = await attempts.current(ADDRESS, { uid: UID }, SCOPE);
         mustHold(seq >= this.#last && seq <= SEQ_MAX, 'a counter is never below a number that was seen');
         if (exact) this.#last = seq;
         return;

@@ -74,15 +74,15 @@ describe('client/attempt', () => {
       { code: 'ABORTED', definite: false, outcomes: [] },
     ] as const) {
       const world = new World(new SeqError(code, 'so it was', { definite }));
-      await outcome(world.attempts.current('a:1', UID, SCOPE));
+      await outcome(world.attempts.current('a:1', { uid: UID }, SCOPE));
       expect(world.outcomes).to.deep.equal(outcomes);
     }
   });
 
   it('keeps the table that a reply brings, and tells of it once', async () => {
     const world = new World({ seqs: [1n], routing: tableToWire(tableOf(2, ['b:1'])) });
-    await world.attempts.current('a:1', UID, SCOPE);
-    await world.attempts.current('a:1', UID, SCOPE);
+    await world.attempts.current('a:1', { uid: UID }, SCOPE);
+    await world.attempts.current('a:1', { uid: UID }, SCOPE);
     expect(world.tables).to.deep.equal(['0.0 -> 7.2']);
     expect(world.cache.pick(UID)).to.equal('b:1');
   });
@@ -97,7 +97,7 @@ describe('client/attempt', () => {
     it(`drops a table with ${title}: an error of GetRoute, none of a call`, async () => {
       const world = new World({ seqs: [1n], routing: table });
       expect((await outcome(world.attempts.getRoute('a:1', OPTIONS)))?.code).to.equal('PROTOCOL');
-      expect((await world.attempts.current('a:1', UID, SCOPE)).seq).to.equal(1n);
+      expect((await world.attempts.current('a:1', { uid: UID }, SCOPE)).seq).to.equal(1n);
       expect(world.cache.table).to.equal(undefined);
       expect(world.outcomes).to.include('PROTOCOL');
     });
@@ -115,7 +115,7 @@ describe('client/attempt, what it has seen', () => {
   const OTHER = parseUid(6);
   let world: World;
   const next = () => world.attempts.next('a:1', { uid: UID, count: 1 }, SCOPE);
-  const current = () => world.attempts.current('a:1', UID, SCOPE);
+  const current = () => world.attempts.current('a:1', { uid: UID }, SCOPE);
 
   beforeEach(async () => {
     world = new World({ seqs: [7n], epoch: 4n });
@@ -136,6 +136,21 @@ describe('client/attempt, what it has seen', () => {
     world.reply = { seqs: [2n], epoch: 4n };
     await world.attempts.next('a:1', { uid: OTHER, count: 1 }, SCOPE);
     expect(world.requests.map(({ floors }) => floors)).to.deep.equal([[], [9n], [10n], [12n, 0n], [1n]]);
+  });
+
+  it('gives way to a higher floor that the call brings, for that call alone', async () => {
+    const withFloor = (floor: bigint) => world.attempts.next('a:1', { uid: UID, count: 1, floor }, SCOPE);
+    world.reply = { seqs: [2n ** 33n + 2n], epoch: 4n };
+    expect(await withFloor(2n ** 33n + 1n)).to.deep.equal({ first: 2n ** 33n + 2n, last: 2n ** 33n + 2n });
+    world.reply = { seqs: [2n ** 33n + 3n], epoch: 4n };
+    await withFloor(5n);
+    world.reply = { seqs: [2n ** 33n + 4n], epoch: 4n };
+    expect(await outcome(withFloor(2n ** 33n + 4n)), 'at the floor').to.include({ code: 'UNAVAILABLE', definite: false });
+    world.reply = { seqs: [7n], epoch: 4n };
+    await world.attempts.current('a:1', { uid: OTHER, floor: 7n }, SCOPE);
+    expect(world.requests.map(({ floors }) => floors)).to.deep.equal([[], [2n ** 33n + 1n], [2n ** 33n + 2n], [2n ** 33n + 4n], [7n]]);
+    world.reply = { seqs: [2n ** 33n + 4n], epoch: 4n };
+    expect((await next()).first, 'a floor that a caller named is not what was seen').to.equal(2n ** 33n + 4n);
   });
 
   it('is above every number that is believed: one at it or below is no answer, but a reason to try again', async () => {

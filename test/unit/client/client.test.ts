@@ -49,6 +49,24 @@ describe('client/client', () => {
     expect(server.lastSeqOf(5)).to.equal(1n);
   });
 
+  it('hands out nothing at or below the floor that a call brings', async () => {
+    const { client, server } = await startBoth();
+    server.setLastSeq(5, 2n ** 40n);
+    expect(await client.next(5, { floor: 2n ** 40n })).to.equal(2n ** 40n + 1n);
+    expect(await client.nextRange(5, 2, { floor: 0n })).to.deep.equal({ first: 2n ** 40n + 2n, last: 2n ** 40n + 3n });
+    expect((await client.current(5, { floor: 2n ** 40n + 3n })).seq).to.equal(2n ** 40n + 3n);
+    const error = await client.next(5, { floor: 2n ** 41n, timeoutMs: 50 }).catch((caught: SeqError) => caught);
+    expect(error)
+      .to.include({ code: 'TIMEOUT', definite: true })
+      .and.to.have.property('message')
+      .that.includes(`floor ${2n ** 41n} is above`);
+    for (const floor of [-1n, 2n ** 63n, 5, '5', null]) {
+      const refused = await client.next(5, { floor: floor as bigint }).catch((caught: SeqError) => caught);
+      expect(refused, String(floor)).to.include({ code: 'INVALID_ARGUMENT' });
+    }
+    expect(await client.nextMany([5], { floor: 1n } as object).catch((caught: SeqError) => caught.code)).to.equal('INVALID_ARGUMENT');
+  });
+
   it('answers nextMany in the order asked, repeated uids included', async () => {
     const { client } = await startBoth();
     await client.next(2);
