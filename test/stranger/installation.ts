@@ -112,7 +112,7 @@ async function link(file: string, project: string): Promise<void> {
 
 /** `npx seqsvr dev`, as README says it, in a process group of its own: npx does not pass a SIGTERM on. */
 async function startCluster(project: string, port: number): Promise<ChildProcess> {
-  const args = ['seqsvr', 'dev', '--data', 'data', '--port', String(port), '--stores', '1', '--allocs', '1'];
+  const args = ['seqsvr', 'dev', '--data', 'data', '--port', String(port), '--stores', '1', '--allocs', '2'];
   const child = spawn('npx', args, { cwd: project, env: environment(project), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   child.stdout.on('data', (chunk) => (text += String(chunk)));
