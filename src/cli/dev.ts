@@ -24,6 +24,7 @@ import {
   portSlotsOf,
 } from './dev-layout.js';
 import { DeathReports } from './death-reports.js';
+import { requireDependencies } from './dependency-floors.js';
 import { waitUntilServing } from './dev-ready.js';
 import { EXIT } from './exit.js';
 import { anyFreePort, FrontDoor, isPortFree } from './front-door.js';
@@ -54,6 +55,7 @@ const ANY_PORT_RETRIES_MAX = 20;
  */
 export async function dev(asked: DevOptions, output: Output): Promise<number> {
   quietGrpc();
+  requireDependencies();
   checkPort(asked.port);
   const options = { ...asked, data: checkData(asked.data) };
   const pidPath = join(options.data, 'pid');

@@ -4,12 +4,14 @@ import { systemRandom } from '../base/random.js';
 import { createLog, type LogLevel } from '../ops/log.js';
 import { quietGrpc } from '../rpc/server.js';
 import { loadConfig, type NodeConfig } from './config.js';
+import { requireDependencies } from './dependency-floors.js';
 import { runProcess, STOP_LIMIT_MS, SUPERVISOR_STOP_LIMIT_MS, systemProcess } from './process.js';
 import { isSupervisor, workerOf } from './worker-config.js';
 
 /** `seqsvr start --config FILE`: one production process. Never resolves: a signal ends the process. */
 export async function start(options: { readonly config: string; readonly logLevel: LogLevel; readonly worker: number | undefined }): Promise<never> {
   quietGrpc();
+  requireDependencies();
   const config = configFor(options);
   const log = createLog({ node: config.name, level: options.logLevel });
   log.write('info', 'processStarting', { role: config.role, config: options.config, pid: process.pid });
