@@ -15,16 +15,22 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
-import { cannotListen, splitAddress } from '../model/address.js';
+import { splitAddress } from '../model/address.js';
 import type { Version } from '../model/version.js';
+import { type CallFigures, CallGate } from './call-gate.js';
+import { ConnectionGate, type GateFigures } from './connection-gate.js';
 import { errorToWire } from './status.js';
 
 /** Server limits. grpc-js' own defaults are open; each of these is a decision (ecosystem: hardening). */
 const SERVER_OPTIONS: ServerOptions = {
   'grpc.max_receive_message_length': 4 * 1024 * 1024,
   'grpc.max_send_message_length': 16 * 1024 * 1024,
-  'grpc.max_concurrent_streams': 1000,
-  'grpc-node.max_session_memory': 64,
+  // Of one connection.
+  'grpc.max_concurrent_streams': 256,
+  // MiB that one connection may hold, answers above all that it does not read.
+  'grpc-node.max_session_memory': 16,
+  // A connection without a call; clients come back by themselves.
+  'grpc.max_connection_idle_ms': 300_000,
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.enable_channelz': 0,
@@ -68,34 +74,54 @@ export interface RpcServer {
   cut(): void;
 }
 
-/** A gRPC server. */
+/** A gRPC server behind two gates, for grpc-js' own limits leave connections and half-made calls open without bound. */
 export class GrpcServer implements RpcServer {
   readonly #server: Server;
   readonly #clock: Clock;
-  readonly address: string;
+  readonly #calls: CallGate;
+  readonly #injector: ReturnType<Server['createConnectionInjector']>;
+  #connections: ConnectionGate | undefined;
+  #address = '';
 
-  private constructor(server: Server, clock: Clock, address: string) {
-    this.#server = server;
+  private constructor({ clock, maxRequestBytes, services }: ServeOptions) {
+    const limits = maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': maxRequestBytes };
     this.#clock = clock;
-    this.address = address;
+    this.#calls = new CallGate(clock);
+    this.#server = new Server({ ...SERVER_OPTIONS, ...limits, interceptors: [this.#calls.interceptor] });
+    for (const { definition, implementation } of services) this.#server.addService(definition, implementation);
+    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
   /** Binds and serves. Throws INVALID_ARGUMENT when the address cannot be had: in use, or not of this machine. */
   static async start(options: ServeOptions): Promise<GrpcServer> {
-    const limits = options.maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': options.maxRequestBytes };
-    const server = new Server({ ...SERVER_OPTIONS, ...limits });
-    for (const { definition, implementation } of options.services) server.addService(definition, implementation);
-    const { host } = splitAddress(options.address);
-    const bound = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, boundPort) => {
-        if (error === null) resolve(boundPort);
-        else reject(cannotListen(options.address, error));
+    const { address, clock } = options;
+    const { host } = splitAddress(address);
+    const server = new GrpcServer(options);
+    try {
+      server.#connections = await ConnectionGate.listen({
+        address,
+        clock,
+        isSecure: false,
+        admit: (socket) => server.#injector.injectConnection(socket),
       });
-    });
-    return new GrpcServer(server, options.clock, `${host}:${bound}`);
+    } catch (error) {
+      server.#calls.close();
+      throw error;
+    }
+    server.#address = `${host}:${server.#connections.port}`;
+    return server;
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  get figures(): { readonly connections: Readonly<GateFigures> | undefined; readonly calls: Readonly<CallFigures> } {
+    return { connections: this.#connections?.figures, calls: this.#calls.figures };
   }
 
   async close(): Promise<void> {
+    this.#connections?.close();
     await new Promise<void>((resolve) => {
       const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.cut());
       this.#server.tryShutdown(() => {
@@ -103,11 +129,14 @@ export class GrpcServer implements RpcServer {
         resolve();
       });
     });
+    this.#calls.close();
   }
 
   cut(): void {
+    this.#connections?.close();
+    this.#calls.close();
     // forceShutdown() alone ends no session while channelz is off (grpc-js 1.14.7); drain() does.
-    this.#server.drain(this.address, 0);
+    this.#injector.drain(0);
     this.#server.forceShutdown();
   }
 }

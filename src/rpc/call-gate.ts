@@ -1,0 +1,135 @@
+import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { type Clock, every } from '../base/clock.js';
+
+/** Calls and streams of one server that are open at the same time, whoever made them. */
+export const CALLS_OPEN_MAX = 10_000;
+/** Of these, calls whose request has not come whole. Beyond it the one that has taken longest is ended: a request comes with its headers, or soon after. */
+export const UNFINISHED_MAX = 256;
+/** How long a request may take to come, in ms. */
+export const REQUEST_MAX_MS = 10_000;
+const SWEEP_EVERY_MS = 1_000;
+
+/** What became of calls, since the server started. */
+export interface CallFigures {
+  openCount: number;
+  refusedCount: number;
+  /** Ended because their request did not come. */
+  unfinishedCount: number;
+}
+
+type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
+type Status = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
+
+/**
+ * Bounds what open calls hold. grpc-js gives a call memory when its headers come and waits for the request for ever, so that headers alone fill
+ * a server; here calls are counted, and a request that does not come ends its call.
+ */
+export class CallGate {
+  readonly figures: CallFigures = { openCount: 0, refusedCount: 0, unfinishedCount: 0 };
+  readonly #clock: Clock;
+  /** In the order in which they came. */
+  readonly #unfinished = new Map<GatedCall, /** When it came. */ number>();
+  readonly #stopSweeping: () => void;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#stopSweeping = every(clock, SWEEP_EVERY_MS, () => this.#sweep());
+  }
+
+  readonly interceptor: ServerInterceptor = (_method, call) => new GatedCall(call, this);
+
+  close(): void {
+    this.#stopSweeping();
+  }
+
+  /** False: there are too many. */
+  opened(call: GatedCall): boolean {
+    this.figures.openCount += 1;
+    if (this.figures.openCount > CALLS_OPEN_MAX) {
+      this.figures.refusedCount += 1;
+      return false;
+    }
+    this.#unfinished.set(call, this.#clock.nowMs());
+    if (this.#unfinished.size > UNFINISHED_MAX) this.#endOldest(`${UNFINISHED_MAX} requests of calls are not here yet`);
+    return true;
+  }
+
+  /** Its request is here, or the first message of its stream. */
+  heard(call: GatedCall): void {
+    this.#unfinished.delete(call);
+  }
+
+  over(call: GatedCall): void {
+    this.figures.openCount -= 1;
+    this.#unfinished.delete(call);
+  }
+
+  #sweep(): void {
+    const dueMs = this.#clock.nowMs() - REQUEST_MAX_MS;
+    for (const cameMs of this.#unfinished.values()) {
+      if (cameMs > dueMs) return;
+      this.#endOldest(`the request did not come within ${REQUEST_MAX_MS} ms`);
+    }
+  }
+
+  #endOldest(why: string): void {
+    const [oldest] = this.#unfinished.keys();
+    if (oldest === undefined) return;
+    this.#unfinished.delete(oldest);
+    this.figures.unfinishedCount += 1;
+    oldest.end(why);
+  }
+}
+
+/** One call on its way through the gate; everything but its beginning and its end goes straight through. */
+class GatedCall extends ServerInterceptingCall {
+  readonly #call: ServerInterceptingCallInterface;
+  readonly #gate: CallGate;
+
+  constructor(call: ServerInterceptingCallInterface, gate: CallGate) {
+    super(call);
+    this.#call = call;
+    this.#gate = gate;
+  }
+
+  override start(listener: Listener): void {
+    const isIn = this.#gate.opened(this);
+    this.#call.start({
+      onReceiveMetadata: (metadata) => {
+        if (isIn) listener.onReceiveMetadata(metadata);
+      },
+      onReceiveMessage: (message) => {
+        this.#gate.heard(this);
+        listener.onReceiveMessage(message);
+      },
+      onReceiveHalfClose: () => {
+        this.#gate.heard(this);
+        listener.onReceiveHalfClose();
+      },
+      onCancel: () => {
+        this.#gate.over(this);
+        if (isIn) listener.onCancel();
+      },
+    });
+    if (!isIn) this.end(`${CALLS_OPEN_MAX} calls are open already`);
+  }
+
+  /** With a status that says why. */
+  end(why: string): void {
+    this.#call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: why });
+  }
+
+  // The way back is grpc-js' own, without the closures that its class makes for each message.
+
+  override sendMetadata(metadata: Metadata): void {
+    this.#call.sendMetadata(metadata);
+  }
+
+  override sendMessage(message: unknown, callback: () => void): void {
+    this.#call.sendMessage(message, callback);
+  }
+
+  override sendStatus(end: Status): void {
+    this.#call.sendStatus(end);
+  }
+}

@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { connect as connectHttp2, type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { expect } from 'chai';
+import { systemClock } from '../../../src/base/clock.js';
+import { REQUEST_MAX_MS, UNFINISHED_MAX } from '../../../src/rpc/call-gate.js';
+import { GrpcChannel } from '../../../src/rpc/channel.js';
+import { CONNECTIONS_OF_ONE_MAX, SILENCE_MAX_MS, SILENT_MAX } from '../../../src/rpc/connection-gate.js';
+import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { GrpcServer, Handlers } from '../../../src/rpc/server.js';
+import { VirtualClock } from '../virtual-clock.js';
+
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const RESOURCE_EXHAUSTED = '8';
+
+describe('gates of a gRPC server', () => {
+  let clock: VirtualClock;
+  let server: GrpcServer;
+  let port: number;
+  const sockets: Socket[] = [];
+  const sessions: ClientHttp2Session[] = [];
+
+  beforeEach(async () => {
+    clock = new VirtualClock();
+    const handlers = new Handlers({ clock, onBug: (error) => expect.fail(String(error)) });
+    const implementation = { getRoute: handlers.unary(() => ({})) };
+    server = await GrpcServer.start({ address: '127.0.0.1:0', services: [{ definition: RouteServiceService, implementation }], clock });
+    port = Number(server.address.split(':')[1]);
+  });
+
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    for (const session of sessions.splice(0)) session.destroy();
+    server.cut();
+  });
+
+  /** An open connection that says `text`. */
+  async function dial(text = ''): Promise<Socket> {
+    const socket = connect(port, '127.0.0.1');
+    sockets.push(socket.on('error', () => undefined));
+    await once(socket, 'connect');
+    if (text !== '') socket.write(text);
+    return socket.resume();
+  }
+
+  /** A call whose headers are sent and whose request is not. */
+  function halfCall(session: ClientHttp2Session): ClientHttp2Stream {
+    const path = '/seqsvr.v1.RouteService/GetRoute';
+    const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+    return session.request(headers, { endStream: false }).on('error', () => undefined);
+  }
+
+  async function http2(): Promise<ClientHttp2Session> {
+    const session = connectHttp2(`http://127.0.0.1:${port}`).on('error', () => undefined);
+    sessions.push(session);
+    await once(session, 'connect');
+    return session;
+  }
+
+  /** Resolves once the other side has cut it, with a reset or without. */
+  const cut = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('close', () => resolve()));
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  const connections = () => server.figures.connections!;
+
+  it('cuts a connection that says nothing for too long, and one that says half of a preface', async () => {
+    const silent = await dial();
+    const half = await dial(PREFACE.slice(0, 10));
+    await until(() => connections().openCount === 2);
+    clock.advance(SILENCE_MAX_MS - 1);
+    expect(connections()).to.include({ openCount: 2, silentCount: 0 });
+    const ends = [cut(silent), cut(half)];
+    clock.advance(1);
+    await Promise.all(ends);
+    await until(() => connections().openCount === 0);
+    expect(connections().silentCount).to.equal(2);
+  });
+
+  it('cuts at once what speaks something else', async () => {
+    await cut(await dial('GET / HTTP/1.1\r\n\r\n'));
+    expect(connections()).to.include({ strangerCount: 1, silentCount: 0 });
+  });
+
+  it('lets a preface through that comes in pieces, and serves calls after it', async () => {
+    const socket = await dial(PREFACE.slice(0, 3));
+    await until(() => connections().openCount === 1);
+    const answered = once(socket, 'data');
+    socket.write(PREFACE.slice(3));
+    // An empty SETTINGS frame; the server answers with its own.
+    socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+    await answered;
+    clock.advance(SILENCE_MAX_MS);
+    expect(connections()).to.include({ openCount: 1, silentCount: 0 });
+    const channel = new GrpcChannel({ address: server.address, clock: systemClock });
+    await channel.call(RouteServiceService.getRoute, { setsVersion: 0n }, { timeoutMs: 5_000 });
+    channel.close();
+  });
+
+  it('cuts the connection that is silent for longest when too many are', async () => {
+    const first = await dial();
+    await until(() => connections().openCount === 1);
+    const end = cut(first);
+    for (let count = 0; count < SILENT_MAX; count += 1) await dial();
+    await end;
+    expect(connections()).to.include({ silentCount: 1, refusedCount: 0 });
+  });
+
+  it('refuses connections of one address above their bound', async () => {
+    for (let count = 0; count < CONNECTIONS_OF_ONE_MAX; count += 1) await dial(PREFACE);
+    await until(() => connections().openCount === CONNECTIONS_OF_ONE_MAX);
+    await cut(await dial(PREFACE));
+    expect(connections()).to.include({ openCount: CONNECTIONS_OF_ONE_MAX, refusedCount: 1, silentCount: 0 });
+  });
+
+  it('ends a call whose request does not come, with a status, and forgets it', async () => {
+    const stream = halfCall(await http2());
+    await until(() => server.figures.calls.openCount === 1);
+    const answer = once(stream, 'response') as Promise<[Record<string, string>]>;
+    clock.advance(REQUEST_MAX_MS - 1);
+    expect(server.figures.calls.unfinishedCount).to.equal(0);
+    clock.advance(2_000);
+    const [headers] = await answer;
+    expect(headers['grpc-status']).to.equal(RESOURCE_EXHAUSTED);
+    expect(decodeURI(headers['grpc-message'] ?? '')).to.equal(`the request did not come within ${REQUEST_MAX_MS} ms`);
+    await until(() => server.figures.calls.openCount === 0);
+  });
+
+  it('ends the oldest of too many calls without a request, and serves others meanwhile', async () => {
+    const [one, other] = [await http2(), await http2()];
+    const oldest = halfCall(one);
+    await until(() => server.figures.calls.openCount === 1);
+    const answer = once(oldest, 'response') as Promise<[Record<string, string>]>;
+    for (let count = 0; count < UNFINISHED_MAX; count += 1) halfCall(other);
+    const [headers] = await answer;
+    expect(headers['grpc-status']).to.equal(RESOURCE_EXHAUSTED);
+    expect(server.figures.calls).to.include({ openCount: UNFINISHED_MAX, unfinishedCount: 1 });
+    const channel = new GrpcChannel({ address: server.address, clock: systemClock });
+    await channel.call(RouteServiceService.getRoute, { setsVersion: 0n }, { timeoutMs: 5_000 });
+    channel.close();
+  });
+
+  it('counts a call out that its caller takes back', async () => {
+    const stream = halfCall(await http2());
+    await until(() => server.figures.calls.openCount === 1);
+    stream.close(constants.NGHTTP2_CANCEL);
+    await until(() => server.figures.calls.openCount === 0);
+    expect(server.figures.calls).to.include({ refusedCount: 0, unfinishedCount: 0 });
+  });
+});
