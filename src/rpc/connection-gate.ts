@@ -13,7 +13,8 @@ export const SILENT_MAX = 256;
 export const SILENCE_MAX_MS = 3_000;
 
 /** How HTTP/2 begins (RFC 9113, 3.4). */
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+const PREFACE_TEXT = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const PREFACE = Buffer.from(PREFACE_TEXT, 'latin1');
 /** How TLS begins: the type of a handshake record (RFC 8446, 5.1). */
 const TLS_HANDSHAKE = 0x16;
 
