@@ -82,7 +82,7 @@ export class ConnectionGate {
   /** Takes no more connections; those that were admitted stay. */
   close(): void {
     this.#server.close();
-    for (const cut of [...this.#silent.values()]) cut();
+    for (const cut of this.#silent.values()) cut();
   }
 
   #onConnection(socket: Socket): void {
