@@ -5,8 +5,8 @@ import { cannotListen, splitAddress } from '../model/address.js';
 
 /** What a server takes of connections. What is above is cut, the one that came last first. */
 export const CONNECTIONS_MAX = 4_096;
-/** From one address of the network. */
-export const CONNECTIONS_OF_ONE_MAX = 512;
+/** From one address of the network: many clients may stand behind one, but never all that there is room for. */
+export const CONNECTIONS_OF_ONE_MAX = 2_048;
 /** That have not said yet what they speak. Beyond it the one that has been silent for longest is cut: who means it speaks at once. */
 export const SILENT_MAX = 256;
 /** How long a connection may be silent, in ms. */
