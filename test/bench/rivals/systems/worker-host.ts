@@ -12,6 +12,7 @@ const SUPERVISOR = 'alloc-1';
 export class WorkerHost {
   readonly workers: number;
   readonly #cluster: TestCluster;
+  #stopping: Promise<void> | undefined;
 
   private constructor(cluster: TestCluster, workers: number) {
     this.#cluster = cluster;
@@ -49,7 +50,13 @@ export class WorkerHost {
     return this.#cluster.storeNames.map((name) => this.#cluster.pidOf(name));
   }
 
-  async stop(): Promise<void> {
+  /** The second call waits for the first. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     // Cleanly, for a supervisor that is killed has no time to stop its children.
     if (this.#cluster.isRunning(SUPERVISOR)) await this.#cluster.stop(SUPERVISOR);
     await this.#cluster.dispose();
