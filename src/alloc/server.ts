@@ -7,7 +7,7 @@ import { isWildcard, splitAddress } from '../model/address.js';
 import { type Incarnation, parseAllocId, parseIncarnation } from '../model/ids.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { Health } from '../rpc/health.js';
-import { Handlers, type RpcServer, type ServeOptions } from '../rpc/server.js';
+import { Handlers, type RpcServer, type ServeOptions, type ServerFigures, sumFigures } from '../rpc/server.js';
 import { grpcWire, type Wire } from '../rpc/wire.js';
 import { StoreClient } from '../store/client.js';
 import type { AllocEvent } from './events.js';
@@ -136,6 +136,11 @@ export class AllocServer {
   /** What its streams have carried. */
   get exchangeFigures(): Readonly<ExchangeFigures> {
     return this.#service.exchangeFigures;
+  }
+
+  /** What the gates of its port have counted. */
+  get gateFigures(): ServerFigures {
+    return sumFigures([this.#server]);
   }
 
   get incarnation(): Incarnation {

@@ -3,11 +3,12 @@ import type { AllocServer } from '../alloc/server.js';
 import type { Clock } from '../base/clock.js';
 import { observeTypes } from '../base/observe.js';
 import { AllocMetrics, type AllocReading } from '../ops/alloc-metrics.js';
+import { addGateMetrics } from '../ops/gate-metrics.js';
 import { Metrics } from '../ops/metrics.js';
 import type { Telemetry } from './admin.js';
 
 /** What an AllocSvr shows of itself. */
-type Watched = Pick<AllocServer, 'node' | 'exchangeFigures'>;
+type Watched = Pick<AllocServer, 'node' | 'exchangeFigures' | 'gateFigures'>;
 
 export type AllocTelemetry = Telemetry<AllocEvent, Watched>;
 
@@ -16,6 +17,7 @@ export function allocTelemetry({ version, clock }: { readonly version: string; r
   let server: Watched | undefined;
   const metrics = new Metrics({ version });
   const alloc = new AllocMetrics(metrics, () => (server === undefined ? undefined : readingOf(server, clock)));
+  addGateMetrics(metrics, () => server?.gateFigures);
   return {
     metrics,
     checks: [

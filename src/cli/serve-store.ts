@@ -87,6 +87,6 @@ async function startStore(config: StoreConfig, context: ProcessContext, { join, 
     onFatal,
     onRemoved: () => fail(new SeqError('PERMISSION_DENIED', `${config.name} was removed from its cluster: its data directory never counts again`)),
   });
-  telemetry?.watch(server.node);
+  telemetry?.watch(server);
   return { address: server.address, stop: () => server.stop() };
 }

@@ -1,17 +1,21 @@
 import { observeTypes } from '../base/observe.js';
+import { addGateMetrics } from '../ops/gate-metrics.js';
 import { Metrics } from '../ops/metrics.js';
 import { StoreMetrics, type StoreReading } from '../ops/store-metrics.js';
 import type { StoreEvent } from '../store/events.js';
 import type { StoreNode } from '../store/node.js';
+import type { StoreServer } from '../store/server.js';
 import type { Telemetry } from './admin.js';
 
-export type StoreTelemetry = Telemetry<StoreEvent, StoreNode>;
+export type StoreTelemetry = Telemetry<StoreEvent, Pick<StoreServer, 'node' | 'gateFigures'>>;
 
 /** Joins a StoreSvr and its metrics: neither knows the other. `version` is the program's. */
 export function storeTelemetry(version: string): StoreTelemetry {
   let node: StoreNode | undefined;
+  let server: Pick<StoreServer, 'gateFigures'> | undefined;
   const metrics = new Metrics({ version });
   const store = new StoreMetrics(metrics, () => (node === undefined ? undefined : readingOf(node)));
+  addGateMetrics(metrics, () => server?.gateFigures);
   // Every store applies a decision; only the one that made it counts it.
   const decided = (event: { readonly sectionCount: number; readonly reason: string }): void => {
     if (node?.isLeading === true) store.decided(event);
@@ -29,7 +33,8 @@ export function storeTelemetry(version: string): StoreTelemetry {
       movePlanned: decided,
     }),
     watch: (running) => {
-      node = running;
+      server = running;
+      node = running.node;
     },
   };
 }

@@ -64,10 +64,20 @@ export interface ServeOptions {
   readonly maxRequestBytes?: number;
 }
 
+const NO_CONNECTIONS: GateFigures = { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0 };
+
+/** What a server's two gates have counted. */
+export interface ServerFigures {
+  readonly connections: Readonly<GateFigures>;
+  readonly calls: Readonly<CallFigures>;
+}
+
 /** A server on one address. */
 export interface RpcServer {
   /** `host:port` as bound: the port is the real one also when 0 was asked for. */
   readonly address: string;
+  /** Live. Absent: a network that a test made, which has no gates. */
+  readonly figures?: ServerFigures | undefined;
   /** Takes no new calls, lets the open ones end for a while, then cuts them. */
   close(): Promise<void>;
   /** Cuts every call and connection at once. */
@@ -116,8 +126,8 @@ export class GrpcServer implements RpcServer {
     return this.#address;
   }
 
-  get figures(): { readonly connections: Readonly<GateFigures> | undefined; readonly calls: Readonly<CallFigures> } {
-    return { connections: this.#connections?.figures, calls: this.#calls.figures };
+  get figures(): ServerFigures {
+    return { connections: this.#connections?.figures ?? NO_CONNECTIONS, calls: this.#calls.figures };
   }
 
   async close(): Promise<void> {
@@ -139,6 +149,25 @@ export class GrpcServer implements RpcServer {
     this.#injector.drain(0);
     this.#server.forceShutdown();
   }
+}
+
+/** The figures of all servers of a process together, as they are now. */
+export function sumFigures(servers: readonly RpcServer[]): ServerFigures {
+  const sum = {
+    connections: { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0 },
+    calls: { openCount: 0, refusedCount: 0, unfinishedCount: 0 },
+  };
+  for (const { figures } of servers) {
+    if (figures === undefined) continue;
+    sum.connections.openCount += figures.connections.openCount;
+    sum.connections.refusedCount += figures.connections.refusedCount;
+    sum.connections.silentCount += figures.connections.silentCount;
+    sum.connections.strangerCount += figures.connections.strangerCount;
+    sum.calls.openCount += figures.calls.openCount;
+    sum.calls.refusedCount += figures.calls.refusedCount;
+    sum.calls.unfinishedCount += figures.calls.unfinishedCount;
+  }
+  return sum;
 }
 
 /** Adapts handlers to grpc-js: errors become statuses with our trailer, deadlines become moments of the Clock. */

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import type { Observer } from '../base/observe.js';
 import type { Random } from '../base/random.js';
 import { Health } from '../rpc/health.js';
-import { Handlers, type RpcServer } from '../rpc/server.js';
+import { Handlers, type RpcServer, type ServerFigures, sumFigures } from '../rpc/server.js';
 import { grpcWire, type Wire } from '../rpc/wire.js';
 import { storeAdminService } from './admin-service.js';
 import { type Identity, isJoiner, openDataDir } from './data-dir.js';
@@ -126,6 +126,11 @@ export class StoreServer {
 
   get address(): string {
     return this.#servers[0]?.address ?? '';
+  }
+
+  /** What the gates of its ports have counted. */
+  get gateFigures(): ServerFigures {
+    return sumFigures(this.#servers);
   }
 
   /** Takes nothing more in, saves what is applied, closes. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -125,6 +126,22 @@ describe('a node with an admin port', function () {
       expect(sampleOf(metrics, 'seqsvr_arbiter_moves_total', '{reason="no_owner"}')).to.equal(7);
       expect(sampleOf(metrics, 'seqsvr_raft_applied_index')).to.equal(sampleOf(metrics, 'seqsvr_raft_commit_index'));
       expect(metrics.get('seqsvr_store_fsync_duration_seconds')?.samples.get('seqsvr_store_fsync_duration_seconds_count')).to.be.greaterThan(2);
+    });
+
+    it('counts a connection that speaks something else, on the port that it came to', async () => {
+      const counted = async (context: TestContext): Promise<number | undefined> =>
+        sampleOf(await context.metrics(), 'seqsvr_connections_refused_total', '{reason="not_http2"}');
+      expect([await counted(storeContext), await counted(allocContext)]).to.deep.equal([0, 0]);
+      await new Promise<void>((resolve) => {
+        const [host = '', port = ''] = alloc.address.split(':');
+        const socket = connect(Number(port), host, () => socket.end('GET / HTTP/1.1\r\n\r\n'));
+        // Cut is what is expected, and how it shows depends on who is first.
+        socket
+          .on('error', () => undefined)
+          .on('close', () => resolve())
+          .resume();
+      });
+      expect([await counted(storeContext), await counted(allocContext)]).to.deep.equal([0, 1]);
     });
 
     it('shows what is true of an AllocSvr', async () => {
