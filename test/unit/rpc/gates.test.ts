@@ -62,7 +62,7 @@ describe('gates of a gRPC server', () => {
   const until = async (condition: () => boolean): Promise<void> => {
     while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
   };
-  const connections = () => server.figures.connections!;
+  const connections = () => server.figures.connections;
 
   it('cuts a connection that says nothing for too long, and one that says half of a preface', async () => {
     const silent = await dial();
