@@ -3,28 +3,29 @@ import { addGateMetrics } from '../ops/gate-metrics.js';
 import { Metrics } from '../ops/metrics.js';
 import { StoreMetrics, type StoreReading } from '../ops/store-metrics.js';
 import type { StoreEvent } from '../store/events.js';
-import type { StoreNode } from '../store/node.js';
 import type { StoreServer } from '../store/server.js';
 import type { Telemetry } from './admin.js';
 
-export type StoreTelemetry = Telemetry<StoreEvent, Pick<StoreServer, 'node' | 'gateFigures'>>;
+/** What a StoreSvr shows of itself. */
+type Watched = Pick<StoreServer, 'node' | 'gateFigures'>;
+
+export type StoreTelemetry = Telemetry<StoreEvent, Watched>;
 
 /** Joins a StoreSvr and its metrics: neither knows the other. `version` is the program's. */
 export function storeTelemetry(version: string): StoreTelemetry {
-  let node: StoreNode | undefined;
-  let server: Pick<StoreServer, 'gateFigures'> | undefined;
+  let server: Watched | undefined;
   const metrics = new Metrics({ version });
-  const store = new StoreMetrics(metrics, () => (node === undefined ? undefined : readingOf(node)));
+  const store = new StoreMetrics(metrics, () => (server === undefined ? undefined : readingOf(server)));
   addGateMetrics(metrics, () => server?.gateFigures);
   // Every store applies a decision; only the one that made it counts it.
   const decided = (event: { readonly sectionCount: number; readonly reason: string }): void => {
-    if (node?.isLeading === true) store.decided(event);
+    if (server?.node.isLeading === true) store.decided(event);
   };
   return {
     metrics,
     checks: [
-      { name: 'leader known', isPassed: () => node?.raft.leaderId !== undefined },
-      { name: 'cluster founded', isPassed: () => node?.state.cluster !== undefined },
+      { name: 'leader known', isPassed: () => server?.node.raft.leaderId !== undefined },
+      { name: 'cluster founded', isPassed: () => server?.node.state.cluster !== undefined },
     ],
     observe: observeTypes<StoreEvent>({
       roleChanged: (event) => store.roleChanged(event),
@@ -34,12 +35,12 @@ export function storeTelemetry(version: string): StoreTelemetry {
     }),
     watch: (running) => {
       server = running;
-      node = running.node;
     },
   };
 }
 
-function readingOf({ raft, state, isLeading, transport }: StoreNode): StoreReading {
+function readingOf({ node }: Watched): StoreReading {
+  const { raft, state, isLeading, transport } = node;
   const { role, term, leaderId, log } = raft;
   return {
     hasLeader: leaderId !== undefined,

@@ -158,7 +158,7 @@ export class SeqClient {
    * One number for each of many uids, at most 1,000,000, in the order asked. A uid may repeat and gets a different
    * number each time, in no promised order. What fails, fails alone: a SeqError in its place, for a uid outside the
    * cluster's range and at the end of the budget too. Rejects as a whole only with INVALID_ARGUMENT (too many uids, or
-   * one that is no uint64; nothing was sent), RESOURCE_EXHAUSTED (as any call), ABORTED or CLOSED.
+   * one that is no uint64; nothing was sent), RESOURCE_EXHAUSTED (like every call), ABORTED or CLOSED.
    */
   nextMany(uids: readonly UidLike[], options?: CallOptions): Promise<(bigint | SeqError)[]> {
     return (options === undefined ? this.#fast?.nextMany(uids) : undefined) ?? this.#nextManyLong(uids, options);

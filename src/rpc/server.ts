@@ -17,8 +17,9 @@ import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
 import type { Version } from '../model/version.js';
-import { type CallFigures, CallGate } from './call-gate.js';
-import { ConnectionGate, type GateFigures } from './connection-gate.js';
+import { CallGate } from './call-gate.js';
+import { ConnectionGate } from './connection-gate.js';
+import { NO_FIGURES, type ServerFigures } from './server-figures.js';
 import { errorToWire } from './status.js';
 
 /** Server limits. grpc-js' own defaults are open; each of these is a decision (ecosystem: hardening). */
@@ -62,14 +63,6 @@ export interface ServeOptions {
   readonly clock: Clock;
   /** The largest message it takes, in bytes. Default 4 MiB. */
   readonly maxRequestBytes?: number;
-}
-
-const NO_CONNECTIONS: GateFigures = { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0 };
-
-/** What a server's two gates have counted. */
-export interface ServerFigures {
-  readonly connections: Readonly<GateFigures>;
-  readonly calls: Readonly<CallFigures>;
 }
 
 /** A server on one address. */
@@ -127,7 +120,7 @@ export class GrpcServer implements RpcServer {
   }
 
   get figures(): ServerFigures {
-    return { connections: this.#connections?.figures ?? NO_CONNECTIONS, calls: this.#calls.figures };
+    return { connections: this.#connections?.figures ?? NO_FIGURES.connections, calls: this.#calls.figures };
   }
 
   async close(): Promise<void> {
@@ -149,25 +142,6 @@ export class GrpcServer implements RpcServer {
     this.#injector.drain(0);
     this.#server.forceShutdown();
   }
-}
-
-/** The figures of all servers of a process together, as they are now. */
-export function sumFigures(servers: readonly RpcServer[]): ServerFigures {
-  const sum = {
-    connections: { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0 },
-    calls: { openCount: 0, refusedCount: 0, unfinishedCount: 0 },
-  };
-  for (const { figures } of servers) {
-    if (figures === undefined) continue;
-    sum.connections.openCount += figures.connections.openCount;
-    sum.connections.refusedCount += figures.connections.refusedCount;
-    sum.connections.silentCount += figures.connections.silentCount;
-    sum.connections.strangerCount += figures.connections.strangerCount;
-    sum.calls.openCount += figures.calls.openCount;
-    sum.calls.refusedCount += figures.calls.refusedCount;
-    sum.calls.unfinishedCount += figures.calls.unfinishedCount;
-  }
-  return sum;
 }
 
 /** Adapts handlers to grpc-js: errors become statuses with our trailer, deadlines become moments of the Clock. */

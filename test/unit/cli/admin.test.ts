@@ -16,6 +16,7 @@ import type { Log } from '../../../src/ops/log.js';
 import { Metrics } from '../../../src/ops/metrics.js';
 import { GrpcChannel } from '../../../src/rpc/channel.js';
 import { SeqServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { freePorts } from '../../jepsen/ports.js';
 import { readPage, type Shown } from '../ops/page.js';
 
 /** A context whose log remembers where the admin port is. */
@@ -91,12 +92,14 @@ describe('a node with an admin port', function () {
   describe('of a store and of an AllocSvr that serve', () => {
     const [storeContext, allocContext] = [new TestContext(), new TestContext()];
     let folder: string;
+    let storePeerPort: number;
     let store: Running;
     let alloc: Running;
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), 'seqsvr-admin-'));
-      store = await serveStore(storeConfig(join(folder, 'data')), storeContext);
+      [storePeerPort = 0] = await freePorts(1);
+      store = await serveStore({ ...storeConfig(join(folder, 'data')), peerListen: `127.0.0.1:${storePeerPort}` }, storeContext);
       alloc = await serveAlloc(allocConfig(store.address), allocContext);
       const channel = new GrpcChannel({ address: alloc.address, clock });
       await eventually(() =>
@@ -128,20 +131,17 @@ describe('a node with an admin port', function () {
       expect(metrics.get('seqsvr_store_fsync_duration_seconds')?.samples.get('seqsvr_store_fsync_duration_seconds_count')).to.be.greaterThan(2);
     });
 
-    it('counts a connection that speaks something else, on the port that it came to', async () => {
-      const counted = async (context: TestContext): Promise<number | undefined> =>
-        sampleOf(await context.metrics(), 'seqsvr_connections_refused_total', '{reason="not_http2"}');
-      expect([await counted(storeContext), await counted(allocContext)]).to.deep.equal([0, 0]);
-      await new Promise<void>((resolve) => {
-        const [host = '', port = ''] = alloc.address.split(':');
-        const socket = connect(Number(port), host, () => socket.end('GET / HTTP/1.1\r\n\r\n'));
-        // Cut is what is expected, and how it shows depends on who is first.
-        socket
-          .on('error', () => undefined)
-          .on('close', () => resolve())
-          .resume();
-      });
-      expect([await counted(storeContext), await counted(allocContext)]).to.deep.equal([0, 1]);
+    it('counts a connection that speaks something else, on whichever of its ports', async () => {
+      const counted = async (): Promise<(number | undefined)[]> => {
+        const pages = [await storeContext.metrics(), await allocContext.metrics()];
+        return pages.map((page) => sampleOf(page, 'seqsvr_connections_refused_total', '{reason="not_http2"}'));
+      };
+      expect(await counted()).to.deep.equal([0, 0]);
+      await speakHttp1(portOf(alloc.address));
+      expect(await counted()).to.deep.equal([0, 1]);
+      await speakHttp1(portOf(store.address));
+      await speakHttp1(storePeerPort);
+      expect(await counted()).to.deep.equal([2, 1]);
     });
 
     it('shows what is true of an AllocSvr', async () => {
@@ -224,6 +224,22 @@ function allocConfig(store: string): AllocConfig {
 
 function sampleOf(metrics: ReadonlyMap<string, Shown>, name: string, labels = ''): number | undefined {
   return metrics.get(name)?.samples.get(`${name}${labels}`);
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':').at(-1));
+}
+
+/** Resolves when the connection is over. */
+function speakHttp1(port: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.end('GET / HTTP/1.1\r\n\r\n'));
+    // Being cut is what is expected; whether that shows as an error depends on who is first.
+    socket
+      .on('error', () => undefined)
+      .on('close', () => resolve())
+      .resume();
+  });
 }
 
 function isRefused(context: TestContext): Promise<boolean> {

@@ -1,0 +1,33 @@
+import type { CallFigures } from './call-gate.js';
+import type { GateFigures } from './connection-gate.js';
+
+/** What the two gates of a server have counted since it started. */
+export interface ServerFigures {
+  readonly connections: Readonly<GateFigures>;
+  readonly calls: Readonly<CallFigures>;
+}
+
+/** Before a server listens, and of a network that has no gates. */
+export const NO_FIGURES: ServerFigures = {
+  connections: { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0 },
+  calls: { openCount: 0, refusedCount: 0, unfinishedCount: 0 },
+};
+
+/** All servers of a process together, as they are now. */
+export function sumFigures(servers: readonly { readonly figures?: ServerFigures | undefined }[]): ServerFigures {
+  return servers.reduce<ServerFigures>(({ connections, calls }, { figures = NO_FIGURES }) => {
+    return {
+      connections: {
+        openCount: connections.openCount + figures.connections.openCount,
+        refusedCount: connections.refusedCount + figures.connections.refusedCount,
+        silentCount: connections.silentCount + figures.connections.silentCount,
+        strangerCount: connections.strangerCount + figures.connections.strangerCount,
+      },
+      calls: {
+        openCount: calls.openCount + figures.calls.openCount,
+        refusedCount: calls.refusedCount + figures.calls.refusedCount,
+        unfinishedCount: calls.unfinishedCount + figures.calls.unfinishedCount,
+      },
+    };
+  }, NO_FIGURES);
+}
