@@ -31,6 +31,7 @@ export const ALLOC_COLUMNS: readonly Column<AllocLine>[] = [
   { title: 'ZONE', cell: ({ zone }) => zone },
   { title: 'ADDRESS', cell: ({ address }) => address },
   { title: 'RUN', cell: ({ incarnation }) => incarnation.slice(0, INCARNATION_SHOWN) },
+  { title: 'INCARNATION', isWide: true, cell: ({ incarnation }) => incarnation },
 ];
 
 export function allocLine({ id, address, zone, state, incarnation, sectionCount, heardMsAgo, waitLeftMs, callsPerSecond }: AllocView): AllocLine {

@@ -16,7 +16,7 @@ export type AllocArgs = ConnectionArgs & { readonly name: string; readonly reaso
 export function allocList(args: ConnectionArgs, voices: Voices): Promise<number> {
   return withMembers(args, voices, async ({ finder }) => {
     const lines = (await askArbiter(finder)).allocs.map(allocLine);
-    print(voices.output, args.output, { kind: 'AllocList', body: { allocs: lines }, table: renderTable(ALLOC_COLUMNS, lines) });
+    print(voices.output, args.output, { kind: 'AllocList', body: { allocs: lines }, table: renderTable(ALLOC_COLUMNS, lines, args.output) });
     return EXIT.ok;
   });
 }
@@ -80,7 +80,7 @@ async function printAlloc(
   what: { readonly args: AllocArgs; readonly kind: string; readonly name: AllocId },
 ) {
   const line = allocLine(found(await askArbiter(session.finder), what.name));
-  print(output, what.args.output, { kind: what.kind, body: { alloc: line }, table: renderTable(ALLOC_COLUMNS, [line]) });
+  print(output, what.args.output, { kind: what.kind, body: { alloc: line }, table: renderTable(ALLOC_COLUMNS, [line], what.args.output) });
   return EXIT.ok;
 }
 

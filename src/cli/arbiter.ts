@@ -28,6 +28,7 @@ export interface HistoryLine {
 }
 
 const HISTORY_COLUMNS: readonly Column<HistoryLine>[] = [
+  { title: 'NUMBER', isWide: true, cell: ({ number }) => String(number) },
   { title: 'TIME', cell: ({ time }) => time },
   { title: 'TERM', cell: ({ term }) => String(term) },
   { title: 'KIND', cell: ({ kind }) => kind },
@@ -52,9 +53,13 @@ export function arbiterStatus(args: ConnectionArgs, voices: Voices): Promise<num
       leaseText(lease),
       '',
     ];
-    const next = plan.length === 0 ? '' : `\nit would now do:\n${renderTable(MOVE_COLUMNS, plan)}`;
+    const next = plan.length === 0 ? '' : `\nit would now do:\n${renderTable(MOVE_COLUMNS, plan, args.output)}`;
     const body = { term, heldBackBy, unassignedCount, movingCount, policy, lease, plan, allocs };
-    print(voices.output, args.output, { kind: 'ArbiterStatus', body, table: `${facts.join('\n')}\n${renderTable(ALLOC_COLUMNS, allocs)}${next}` });
+    print(voices.output, args.output, {
+      kind: 'ArbiterStatus',
+      body,
+      table: `${facts.join('\n')}\n${renderTable(ALLOC_COLUMNS, allocs, args.output)}${next}`,
+    });
     return EXIT.ok;
   });
 }
@@ -65,7 +70,7 @@ export function arbiterHistory(args: ConnectionArgs & { readonly limit: number }
   return withMembers(args, voices, async ({ finder }) => {
     const { records } = await finder.callLeader((channel, options) => channel.call(Placement.getHistory, { limit: args.limit }, options));
     const lines = records.map(historyLine);
-    print(voices.output, args.output, { kind: 'ArbiterHistory', body: { records: lines }, table: renderTable(HISTORY_COLUMNS, lines) });
+    print(voices.output, args.output, { kind: 'ArbiterHistory', body: { records: lines }, table: renderTable(HISTORY_COLUMNS, lines, args.output) });
     return EXIT.ok;
   });
 }

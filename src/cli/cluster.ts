@@ -8,7 +8,7 @@ import { EXIT } from './exit.js';
 import { inspectCluster } from './inspect.js';
 import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
-import { type Output, print } from './output.js';
+import { type Format, type Output, print } from './output.js';
 import { type Column, renderTable } from './table.js';
 
 const COLUMNS: readonly Column<NodeView>[] = [
@@ -22,6 +22,8 @@ const COLUMNS: readonly Column<NodeView>[] = [
   { title: 'SECTIONS', cell: ({ sections }) => textOf(sections) },
   { title: 'PID', cell: ({ pid }) => textOf(pid) },
   { title: 'UPTIME', cell: ({ uptimeMs }) => (uptimeMs === undefined ? '' : formatAge(uptimeMs)) },
+  { title: 'VERSION', isWide: true, cell: ({ version }) => version ?? '' },
+  { title: 'ERROR', isWide: true, cell: ({ error }) => error ?? '' },
 ];
 
 /** `seqctl cluster status`: exit 0 only when the cluster is healthy. */
@@ -32,17 +34,17 @@ export async function clusterStatus(args: ConnectionArgs, output: Output): Promi
   try {
     const inspection = await inspectCluster(args.endpoints, { pool, clock: systemClock, timeoutMs: args.timeoutMs });
     const view = viewOf(inspection);
-    print(output, args.output, { kind: 'ClusterStatus', body: view, table: tableOf(view) });
+    print(output, args.output, { kind: 'ClusterStatus', body: view, table: tableOf(view, args.output) });
     return view.health === 'healthy' ? EXIT.ok : EXIT.unhealthy;
   } finally {
     pool.close();
   }
 }
 
-function tableOf(view: ClusterView): string {
+function tableOf(view: ClusterView, format: Format): string {
   const head = `cluster ${view.clusterId} is ${view.health}, routing version ${showVersion(view.routingVersion)}\n`;
   const problems = view.problems.map((problem) => `  ${problem}\n`).join('');
-  return `${head}${problems}\n${renderTable(COLUMNS, view.nodes)}`;
+  return `${head}${problems}\n${renderTable(COLUMNS, view.nodes, format)}`;
 }
 
 function textOf(value: bigint | number | undefined): string {

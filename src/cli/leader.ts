@@ -56,6 +56,6 @@ async function show({ finder }: MemberSession, { output }: Voices, what: { reado
   if (leader === undefined) throw new SeqError('UNAVAILABLE', 'no store that answers leads', { definite: true });
   const { nodeId, term, address } = leader.store;
   const line = { name: leader.status.name, id: nodeId, term, address };
-  print(output, what.args.output, { kind: what.kind, body: line, table: renderTable(COLUMNS, [line]) });
+  print(output, what.args.output, { kind: what.kind, body: line, table: renderTable(COLUMNS, [line], what.args.output) });
   return EXIT.ok;
 }

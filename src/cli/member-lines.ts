@@ -36,6 +36,10 @@ export const MEMBER_COLUMNS: readonly Column<MemberLine>[] = [
   { title: 'PEER-ADDRESS', cell: ({ peerAddress }) => peerAddress },
   { title: 'ADDRESS', cell: ({ address }) => address },
   { title: 'UUID', cell: ({ nodeUuid }) => nodeUuid.slice(0, UUID_SHOWN) },
+  { title: 'WHOLE-UUID', isWide: true, cell: ({ nodeUuid }) => nodeUuid },
+  { title: 'WANTS-VOTE', isWide: true, cell: ({ role, wantsVote }) => (role === 'learner' ? yesOrNo(wantsVote) : '') },
+  { title: 'REPLACES', isWide: true, cell: ({ replacesId }) => (replacesId === undefined ? '' : String(replacesId)) },
+  { title: 'REASON', isWide: true, cell: ({ reason }) => reason ?? '' },
 ];
 
 /** A member as the list has it, beside what answered at its address. `leaderId` undefined: nobody leads, so nobody knows who is heard. Pure. */
@@ -61,6 +65,10 @@ export function memberLine(member: StoreMember, status: GetStatusResponse | unde
     replacesId: replacesId === 0 ? undefined : replacesId,
     reason: store?.quarantine?.reason,
   };
+}
+
+function yesOrNo(fact: boolean): string {
+  return fact ? 'yes' : 'no';
 }
 
 function stateOf(facts: {

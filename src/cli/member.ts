@@ -34,7 +34,7 @@ export function memberList(args: ConnectionArgs, voices: Voices): Promise<number
       appliedIndex: best.store.appliedIndex,
       members: lines,
     };
-    print(voices.output, args.output, { kind: 'MemberList', body, table: renderTable(MEMBER_COLUMNS, lines) });
+    print(voices.output, args.output, { kind: 'MemberList', body, table: renderTable(MEMBER_COLUMNS, lines, args.output) });
     if (leader === undefined) voices.output.talk(`no store leads: these are the members as ${best.status.name} had them`);
     return EXIT.ok;
   });
@@ -140,6 +140,6 @@ export async function printMember(
   const { members, leaderId } = await session.list();
   const found = members.filter(what.is);
   const lines = await Promise.all(found.map(async (member) => memberLine(member, await session.finder.statusAt(member.address), leaderId)));
-  print(output, what.args.output, { kind: what.kind, body: { member: lines[0] }, table: renderTable(MEMBER_COLUMNS, lines) });
+  print(output, what.args.output, { kind: what.kind, body: { member: lines[0] }, table: renderTable(MEMBER_COLUMNS, lines, what.args.output) });
   return EXIT.ok;
 }

@@ -3,7 +3,7 @@ import { SeqError, show } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
 import { DEFAULT_PORT } from './dev-layout.js';
 import { parseDurationMs } from './duration.js';
-import type { Format } from './output.js';
+import { FORMATS, type Format } from './output.js';
 
 /** What a command that talks to a cluster gets. */
 export interface ConnectionArgs {
@@ -38,7 +38,14 @@ export const CONNECTION_OPTIONS = {
     group: 'Connection:',
     requiresArg: true,
   }),
-  output: fromEnv('output', { alias: 'o', type: 'string', default: 'table', describe: 'table or json', group: 'Output:', requiresArg: true }),
+  output: fromEnv('output', {
+    alias: 'o',
+    type: 'string',
+    default: 'table',
+    describe: 'table, wide, json or yaml',
+    group: 'Output:',
+    requiresArg: true,
+  }),
 } as const satisfies Record<string, Options>;
 
 /** For the whole of a command that waits until its change is complete. */
@@ -75,8 +82,9 @@ export function parseConnection(flags: ConnectionFlags, timeoutDefault = TIMEOUT
 
 /** Throws INVALID_ARGUMENT with the value and the rule. */
 export function parseFormat(output: string): Format {
-  if (output !== 'table' && output !== 'json') throw new SeqError('INVALID_ARGUMENT', `--output must be table or json, got '${output}'`);
-  return output;
+  const format = FORMATS.find((each) => each === output);
+  if (format === undefined) throw new SeqError('INVALID_ARGUMENT', `--output must be one of ${FORMATS.join(', ')}, got '${output}'`);
+  return format;
 }
 
 /** Options of whole numbers come as text: yargs would make NaN of a slip, and the message could not show it. Throws INVALID_ARGUMENT. */

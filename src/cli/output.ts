@@ -1,3 +1,5 @@
+import { stringify } from 'yaml';
+
 /** stdout is data, stderr is talk. */
 export interface Output {
   /** Writes data, exactly as given. */
@@ -6,9 +8,11 @@ export interface Output {
   talk(line: string): void;
 }
 
-export type Format = 'table' | 'json';
+/** How a result is printed: for people, with more columns for people, or the same object for programs in either notation. */
+export const FORMATS = ['table', 'wide', 'json', 'yaml'] as const;
+export type Format = (typeof FORMATS)[number];
 
-/** The version of every JSON object that the tools print. A field may join it; none changes its meaning or leaves. */
+/** The version of every JSON or YAML object that the tools print. A field may join it; none changes its meaning or leaves. */
 export const API_VERSION = 'seqsvr/v1';
 
 export const processOutput: Output = {
@@ -18,15 +22,35 @@ export const processOutput: Output = {
 
 /** One JSON object: its kind, then `body`. 64-bit values are strings, for JSON numbers lose digits above 2^53. */
 export function toJson(kind: string, body: object): string {
-  const text = JSON.stringify(
-    { apiVersion: API_VERSION, kind, ...body },
-    (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value),
-    2,
-  );
-  return `${text}\n`;
+  return `${JSON.stringify(document(kind, body), textForBigint, 2)}\n`;
 }
 
-/** Prints a result the way the caller asked for it. */
+/** The same object in YAML: a 64-bit value is a quoted string there, too, and nothing is an anchor or a folded line. */
+export function toYaml(kind: string, body: object): string {
+  // By way of JSON, so that what is absent in one is absent in the other.
+  const plain: unknown = JSON.parse(JSON.stringify(document(kind, body), textForBigint));
+  return stringify(plain, { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+/** Prints a result the way the caller asked for it. `table` is what people read, wide or not. */
 export function print(output: Output, format: Format, result: { readonly kind: string; readonly body: object; readonly table: string }): void {
-  output.out(format === 'json' ? toJson(result.kind, result.body) : result.table);
+  output.out(textOf(format, result));
+}
+
+/** False: a program reads it, and finds all there is to say in the object. */
+export function isForPeople(format: Format): boolean {
+  return format === 'table' || format === 'wide';
+}
+
+function textOf(format: Format, { kind, body, table }: { readonly kind: string; readonly body: object; readonly table: string }): string {
+  if (format === 'json') return toJson(kind, body);
+  return format === 'yaml' ? toYaml(kind, body) : table;
+}
+
+function document(kind: string, body: object): object {
+  return { apiVersion: API_VERSION, kind, ...body };
+}
+
+function textForBigint(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
 }

@@ -24,6 +24,7 @@ export interface RouteLine {
 
 const COLUMNS: readonly Column<RouteLine>[] = [
   { title: 'SECTIONS', cell: ({ firstSection, lastSection }) => `${firstSection}..${lastSection}` },
+  { title: 'COUNT', isWide: true, cell: ({ firstSection, lastSection }) => String(lastSection - firstSection + 1) },
   { title: 'UIDS', cell: ({ firstUid, lastUid }) => `${firstUid}..${lastUid}` },
   { title: 'ALLOC', cell: ({ alloc }) => alloc },
   { title: 'ADDRESS', cell: ({ address }) => address },
@@ -42,7 +43,7 @@ export async function routeShow(args: ConnectionArgs, output: Output): Promise<n
     print(output, args.output, {
       kind: 'RoutingTable',
       body: { version, geometry, stores, allocs, routes },
-      table: `routing version ${showVersion(version)}\n\n${renderTable(COLUMNS, routes)}`,
+      table: `routing version ${showVersion(version)}\n\n${renderTable(COLUMNS, routes, args.output)}`,
     });
     return EXIT.ok;
   } finally {

@@ -23,6 +23,7 @@ export interface SectionLine {
 
 export const SECTION_COLUMNS: readonly Column<SectionLine>[] = [
   { title: 'SECTIONS', cell: ({ firstSection, lastSection }) => runText(firstSection, lastSection) },
+  { title: 'COUNT', isWide: true, cell: ({ firstSection, lastSection }) => String(lastSection - firstSection + 1) },
   { title: 'UIDS', cell: ({ firstUid, lastUid }) => `${firstUid}..${lastUid}` },
   { title: 'ALLOC', cell: ({ alloc }) => alloc },
   { title: 'EPOCH', cell: ({ epoch }) => String(epoch) },

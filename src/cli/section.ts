@@ -34,7 +34,7 @@ export function sectionList(args: ConnectionArgs & { readonly alloc: string | un
     print(voices.output, args.output, {
       kind: 'SectionList',
       body: { version, geometry, sections: lines },
-      table: head + renderTable(SECTION_COLUMNS, lines),
+      table: head + renderTable(SECTION_COLUMNS, lines, args.output),
     });
     return EXIT.ok;
   });
@@ -51,7 +51,7 @@ export function sectionShow(args: ConnectionArgs & { readonly section: string },
     if (run === undefined)
       throw new SeqError('INVALID_ARGUMENT', `section ${id} is not one of this set, which has 0..${sectionCountOf(geometry) - 1}`);
     const line = sectionLine({ ...run, firstSection: id, sectionCount: 1 }, geometry);
-    print(voices.output, args.output, { kind: 'Section', body: { section: line }, table: renderTable(SECTION_COLUMNS, [line]) });
+    print(voices.output, args.output, { kind: 'Section', body: { section: line }, table: renderTable(SECTION_COLUMNS, [line], args.output) });
     return EXIT.ok;
   });
 }
@@ -112,7 +112,7 @@ function printMoves(
   args: MoveArgs,
   body: { readonly state: 'planned' | 'begun' | 'done'; readonly moves: readonly MoveLine[] },
 ): number {
-  print(output, args.output, { kind: 'SectionMoves', body, table: renderTable(MOVE_COLUMNS, body.moves) });
+  print(output, args.output, { kind: 'SectionMoves', body, table: renderTable(MOVE_COLUMNS, body.moves, args.output) });
   return EXIT.ok;
 }
 

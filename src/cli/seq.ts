@@ -6,7 +6,7 @@ import { quietGrpc } from '../rpc/server.js';
 import { EXIT } from './exit.js';
 import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
-import { type Output, print } from './output.js';
+import { isForPeople, type Output, print } from './output.js';
 
 /** `seqctl seq next UID [-n N]`: prints a number, or `first..last`. In JSON `seq` is the last number handed out. */
 export async function seqNext(args: ConnectionArgs & { readonly uid: string; readonly count: string | undefined }, output: Output): Promise<number> {
@@ -29,7 +29,7 @@ export async function seqCurrent(args: ConnectionArgs & { readonly uid: string }
   await using client = await connect(args);
   const { seq, exact } = await client.current(uid);
   print(output, args.output, { kind: 'CurrentSequence', body: { uid, seq, exact }, table: `${seq}\n` });
-  if (!exact && args.output === 'table') output.talk('an upper bound: nothing was handed out for this uid since its section changed hands');
+  if (!exact && isForPeople(args.output)) output.talk('an upper bound: nothing was handed out for this uid since its section changed hands');
   return EXIT.ok;
 }
 
