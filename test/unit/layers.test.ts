@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, RegExp>> = {
   alloc: /^(base|model|rpc)\/|^store\/client\.js$/,
   client: /^(base|model|rpc)\//,
   ops: /^(base|model|rpc)\//,
+  gateway: /^(base|model|rpc|client)\//,
   verify: /^(base|model)\//,
   cli: /./,
 };
