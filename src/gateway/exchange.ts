@@ -1,0 +1,64 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Answer } from './http-error.js';
+import { hasBody } from './request.js';
+
+/** One request and its answer. */
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly startedMs: number;
+  readonly socket: Socket;
+  readonly #response: ServerResponse;
+  readonly #abort = new AbortController();
+  #lateCheckCount = 0;
+  #isAnswered = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, startedMs: number) {
+    this.request = request;
+    this.startedMs = startedMs;
+    this.socket = request.socket;
+    this.#response = response;
+  }
+
+  /** Aborted once the caller has gone away. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** `isLast`: of its connection. Does nothing when the caller has gone away. */
+  answer({ status, headers, body }: Answer, isLast: boolean): void {
+    this.#isAnswered = true;
+    const text = `${JSON.stringify(body, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}\n`;
+    // A body that was not read is in the way of the next request.
+    const isClosing = isLast || (hasBody(this.request) && !this.request.complete);
+    this.#response.writeHead(status, {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(text),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...headers,
+      ...(isClosing ? { connection: 'close' } : {}),
+    });
+    this.#response.end(text);
+  }
+
+  /** Calls `handle` when the answer has left, or never will. */
+  onOver(handle: () => void): void {
+    this.#response.once('close', handle);
+  }
+
+  /** The connection is gone. */
+  abort(): void {
+    this.#abort.abort(new Error('the caller has gone away'));
+  }
+
+  /** True once `checksMax` checks found the answer on its way and not read. One that waits for those before it is not on its way yet. */
+  isLate(checksMax: number): boolean {
+    if (this.#isAnswered && this.#response.socket !== null) this.#lateCheckCount += 1;
+    return this.#lateCheckCount > checksMax;
+  }
+}

@@ -1,0 +1,89 @@
+import { SeqError, show } from '../base/errors.js';
+import { parseCount, parseFloor, parseUid, SEQ_MAX, type Uid, UID_MAX } from '../model/ids.js';
+import { RANGE_COUNT_MAX } from '../rpc/limits.js';
+
+/** JSON Schema, as OpenAPI 3.1 has it. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** One value that a request may carry: how it is described, and how it is read. */
+export interface Field<Value> {
+  readonly doc: string;
+  readonly schema: JsonSchema;
+  readonly isRequired: boolean;
+  /** `raw` is what JSON has, or text from a path or a query; undefined: it is not there. Throws INVALID_ARGUMENT. */
+  readonly parse: (raw: unknown) => Value;
+}
+
+export type Fields = Readonly<Record<string, Field<unknown>>>;
+
+/** What a request carried, read by its fields. */
+export type ValuesOf<Of extends Fields> = { readonly [Key in keyof Of]: Of[Key] extends Field<infer Value> ? Value : never };
+
+/** A decimal number that JSON must have as text: most readers of JSON lose the digits of a bare one above 2^53. */
+const DECIMAL = /^-?\d{1,40}$/;
+
+export const uidField: Field<Uid> = {
+  doc: 'The user key.',
+  schema: { type: 'string', pattern: '^\\d{1,20}$', description: `A decimal number in [0, ${UID_MAX}].` },
+  isRequired: true,
+  parse: (raw) => parseUid(decimal(raw, 'uid')),
+};
+
+export const countField = optionalField<number>({
+  doc: 'How many neighbouring numbers: `first` to `last`. Default 1.',
+  schema: { type: 'integer', minimum: 1, maximum: RANGE_COUNT_MAX },
+  parse: (raw) => parseCount(raw, RANGE_COUNT_MAX),
+});
+
+export const floorField = optionalField<bigint>({
+  doc: 'The highest number that the caller has stored for the uid: the answer lies above it (`current`: not below it), or the call fails.',
+  schema: { type: 'string', pattern: '^\\d{1,19}$', description: `A decimal number in [0, ${SEQ_MAX}].` },
+  parse: (raw) => {
+    const floor = BigInt(decimal(raw, 'floor'));
+    if (floor < 0n) throw invalid(`floor must be in [0, ${SEQ_MAX}], got ${floor}`);
+    return parseFloor(floor);
+  },
+});
+
+const STRICT_DOC = 'true: ownership is confirmed by a quorum of stores after the request came, so that order holds whatever clocks do.';
+
+export const strictField = optionalField<boolean>({
+  doc: STRICT_DOC,
+  schema: { type: 'boolean' },
+  parse: (raw) => {
+    if (typeof raw !== 'boolean') throw invalid(`strict must be true or false, got ${show(raw)}`);
+    return raw;
+  },
+});
+
+/** The same in a query, where everything is text. */
+export const strictQueryField = optionalField<boolean>({
+  doc: STRICT_DOC,
+  schema: { type: 'boolean' },
+  parse: (raw) => {
+    if (raw !== 'true' && raw !== 'false') throw invalid(`strict must be true or false, got ${show(raw)}`);
+    return raw === 'true';
+  },
+});
+
+/** Reads what a request carried. A key that no field has is refused: misspelt, it would silently change nothing. */
+export function readFields<Of extends Fields>(fields: Of, raw: Readonly<Record<string, unknown>>, what: string): ValuesOf<Of> {
+  for (const key of Object.keys(raw)) {
+    if (!Object.hasOwn(fields, key)) throw invalid(`${what} has an unknown key ${show(key)}; known are: ${Object.keys(fields).join(', ') || 'none'}`);
+  }
+  const values = Object.entries(fields).map(([key, field]) => [key, field.parse(Object.hasOwn(raw, key) ? raw[key] : undefined)]);
+  return Object.fromEntries(values) as ValuesOf<Of>;
+}
+
+function optionalField<Value>(field: Omit<Field<Value>, 'isRequired'>): Field<Value | undefined> {
+  return { ...field, isRequired: false, parse: (raw) => (raw === undefined ? undefined : field.parse(raw)) };
+}
+
+function decimal(raw: unknown, what: string): string {
+  if (typeof raw !== 'string' || !DECIMAL.test(raw)) throw invalid(`${what} must be a decimal number as text, such as "42", got ${show(raw)}`);
+  return raw;
+}
+
+function invalid(message: string): SeqError {
+  return new SeqError('INVALID_ARGUMENT', message);
+}

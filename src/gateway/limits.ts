@@ -1,0 +1,53 @@
+/** What the gateway takes. Each is a decision; what is above is refused with a status, or cut where nobody would read one. */
+export interface GatewayLimits {
+  /** Request line and headers, in bytes. */
+  readonly headerBytesMax: number;
+  /** Headers of one request; what is beyond is not read. */
+  readonly headerCountMax: number;
+  /** Body of a request, in bytes. */
+  readonly bodyBytesMax: number;
+  /** How long a connection may take to send the headers of its request, its first byte included, in ms. */
+  readonly headersMaxMs: number;
+  /** How long a request may take to arrive, headers and body, in ms; at least `headersMaxMs`. */
+  readonly requestMaxMs: number;
+  /** How often what is late is looked for, in ms: requests that do not arrive, and answers that nobody reads. */
+  readonly lateCheckEveryMs: number;
+  /** Answers that their client has not read at this many checks are cut with their connection. */
+  readonly lateChecksMax: number;
+  /** How long an idle connection is kept for another request, in ms. */
+  readonly keepAliveMs: number;
+  /** Requests of one connection; after the last it is closed, so that a balancer can move its client. */
+  readonly requestsPerConnectionMax: number;
+  /** Connections at once. */
+  readonly connectionsMax: number;
+  /** Those from one address: a proxy needs many, but never all that there is room for. */
+  readonly connectionsOfOneMax: number;
+  /** Requests that are being answered, in all. */
+  readonly inFlightMax: number;
+  /** Those of one connection: who sends the next before the answer to the last (pipelining) may be this far ahead. */
+  readonly inFlightOfOneMax: number;
+  /** How long a request may wait for its answer unless it says so, and at most, in ms. */
+  readonly timeoutDefaultMs: number;
+  readonly timeoutMaxMs: number;
+  /** How long requests under way may take to end when the gateway stops, in ms; then they are cut. */
+  readonly drainMs: number;
+}
+
+export const GATEWAY_LIMITS: GatewayLimits = {
+  headerBytesMax: 8 * 1024,
+  headerCountMax: 64,
+  bodyBytesMax: 64 * 1024,
+  headersMaxMs: 3_000,
+  requestMaxMs: 6_000,
+  lateCheckEveryMs: 1_000,
+  lateChecksMax: 6,
+  keepAliveMs: 60_000,
+  requestsPerConnectionMax: 100_000,
+  connectionsMax: 2_048,
+  connectionsOfOneMax: 1_024,
+  inFlightMax: 1_024,
+  inFlightOfOneMax: 32,
+  timeoutDefaultMs: 5_000,
+  timeoutMaxMs: 30_000,
+  drainMs: 3_000,
+};

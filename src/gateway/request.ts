@@ -1,0 +1,134 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { SeqError, show } from '../base/errors.js';
+import { isLoopback } from '../model/address.js';
+import { HttpRefusal, refusal } from './http-error.js';
+import type { GatewayLimits } from './limits.js';
+import { type RawRequest, type Route, ROUTES } from './routes.js';
+
+/** The header, and the parameter of a query, that say how long a caller waits. */
+export const TIMEOUT_HEADER = 'Seqsvr-Timeout';
+export const TIMEOUT_PARAMETER = 'timeout';
+
+const PATTERNS = ROUTES.map((route) => ({ route, pattern: patternOf(route.path) }));
+
+/** The route of a request and the values in its path. Throws an HttpRefusal: 404, or 405 with what is allowed. */
+export function findRoute(method: string, path: string): { readonly route: Route; readonly path: RawRequest['path'] } {
+  // Some clients encode every colon of a path; nothing else in our paths needs it.
+  const plain = path.replaceAll(/%3a/gi, ':');
+  const found = PATTERNS.flatMap(({ route, pattern }) => {
+    const match = pattern.exec(plain);
+    return match === null ? [] : [{ route, path: { ...match.groups } }];
+  });
+  if (found.length === 0) throw refusal(404, `there is no ${show(path)}; there is ${[...new Set(ROUTES.map((route) => route.path))].join(', ')}`);
+  const matching = found.find(({ route }) => route.method === method);
+  if (matching !== undefined) return matching;
+  const allow = found.map(({ route }) => route.method).join(', ');
+  throw refusal(405, `${show(path)} takes ${allow}, got ${show(method)}`, { allow });
+}
+
+/** '/v1/uids/{uid}:next' -> what matches it, with a group for each name. A value holds neither a slash nor a colon. */
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll(/[.*+?^$|()[\]\\]/g, '\\$&').replaceAll(/\{(\w+)\}/g, '(?<$1>[^/:]*)')}$`);
+}
+
+/** Throws INVALID_ARGUMENT for a parameter that is there twice: which one counts would be a guess. */
+export function readQuery(text: string): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [key, value] of new URLSearchParams(text)) {
+    if (Object.hasOwn(query, key)) throw new SeqError('INVALID_ARGUMENT', `the query has ${show(key)} twice`);
+    query[key] = value;
+  }
+  return query;
+}
+
+/** How long the caller waits, in ms. Throws INVALID_ARGUMENT unless it is a duration in bounds, said in one place. */
+export function readTimeoutMs(inQuery: string | undefined, inHeader: string | string[] | undefined, limits: GatewayLimits): number {
+  const text = inQuery ?? inHeader;
+  if (inQuery !== undefined && inHeader !== undefined)
+    throw new SeqError('INVALID_ARGUMENT', `say how long you wait with ?timeout= or with ${TIMEOUT_HEADER}, not with both`);
+  if (text === undefined) return limits.timeoutDefaultMs;
+  const match = typeof text === 'string' ? /^(\d{1,6})(ms|s)$/.exec(text) : null;
+  const timeoutMs = Number(match?.[1]) * (match?.[2] === 's' ? 1_000 : 1);
+  if (!(timeoutMs >= 1 && timeoutMs <= limits.timeoutMaxMs)) {
+    throw new SeqError('INVALID_ARGUMENT', `timeout must be 1ms to ${limits.timeoutMaxMs / 1_000}s, with its unit, got ${show(text)}`);
+  }
+  return timeoutMs;
+}
+
+/**
+ * Throws PERMISSION_DENIED for what a browser sends on behalf of a page: a page of anybody could otherwise take numbers from whoever looks at it.
+ * On loopback the name asked for must be of this machine too, or a page could have its own name point here (DNS rebinding).
+ */
+export function checkCaller(headers: IncomingHttpHeaders, isLocal: boolean): void {
+  if (headers.origin !== undefined) throw denied(`pages of a browser are not served, got origin ${show(headers.origin)}`);
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'none') throw denied(`pages of a browser are not served, got sec-fetch-site ${show(site)}`);
+  if (isLocal && !namesThisMachine(headers.host)) {
+    throw denied(`this port is for its own machine: the host header must be localhost or a loopback address, got ${show(headers.host)}`);
+  }
+}
+
+function namesThisMachine(host: string | undefined): boolean {
+  // HTTP/1.0 has none, and no browser speaks it.
+  if (host === undefined) return true;
+  try {
+    return isLoopback(/:\d+$/.test(host) ? host : `${host}:80`);
+  } catch (error) {
+    if (error instanceof SeqError) return false;
+    throw error;
+  }
+}
+
+/** The keys of a JSON body; none for an empty body. Rejects with an HttpRefusal, or with ABORTED when the caller went away. */
+export async function readJson(request: IncomingMessage, bytesMax: number): Promise<RawRequest['body']> {
+  const bytes = await readBody(request, bytesMax);
+  if (bytes.length === 0) return {};
+  checkContent(request.headers);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new SeqError('INVALID_ARGUMENT', `the body is not JSON in UTF-8: ${cause instanceof Error ? cause.message : ''}`, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new SeqError('INVALID_ARGUMENT', `the body must be a JSON object, got ${Array.isArray(value) ? 'an array' : show(value)}`);
+  }
+  return value as RawRequest['body'];
+}
+
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const tooLong = (): HttpRefusal => refusal(413, `the body must be at most ${bytesMax} bytes`);
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLong();
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  try {
+    // Left early, the iterator would end the connection, and the refusal with it.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > bytesMax) throw tooLong();
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof HttpRefusal) throw cause;
+    throw new SeqError('ABORTED', 'the connection ended before the body did', { cause, definite: true });
+  }
+  return Buffer.concat(chunks);
+}
+
+function checkContent(headers: IncomingHttpHeaders): void {
+  const type = headers['content-type'];
+  if (!/^application\/json\s*(;\s*charset=("?)utf-8\2\s*)?$/i.test(type ?? '')) {
+    throw refusal(415, `a body must come with content-type: application/json, got ${type === undefined ? 'none' : show(type)}`);
+  }
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') throw refusal(415, `a body must come uncompressed, got content-encoding ${show(encoding)}`);
+}
+
+function denied(message: string): SeqError {
+  return new SeqError('PERMISSION_DENIED', message);
+}
+
+/** True when a request announces a body, read or not. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
