@@ -1,16 +1,22 @@
 import type { AllocEvent } from '../alloc/events.js';
 import type { AllocServer } from '../alloc/server.js';
 import type { Clock } from '../base/clock.js';
-import { observeTypes } from '../base/observe.js';
+import { type Observer, observeTypes } from '../base/observe.js';
+import type { GatewayEvent, HttpGateway } from '../gateway/gateway.js';
 import { AllocMetrics, type AllocReading } from '../ops/alloc-metrics.js';
 import { addGateMetrics } from '../ops/gate-metrics.js';
+import { addGatewayMetrics } from '../ops/gateway-metrics.js';
 import { Metrics } from '../ops/metrics.js';
 import type { Telemetry } from './admin.js';
 
 /** What an AllocSvr shows of itself. */
 type Watched = Pick<AllocServer, 'node' | 'exchangeFigures' | 'gateFigures'>;
 
-export type AllocTelemetry = Telemetry<AllocEvent, Watched>;
+export interface AllocTelemetry extends Telemetry<AllocEvent, Watched> {
+  readonly observeGateway: Observer<GatewayEvent>;
+  /** The HTTP gateway to read from, where there is one. */
+  watchGateway(gateway: Pick<HttpGateway, 'figures'>): void;
+}
 
 /** Joins an AllocSvr and its metrics: neither knows the other. `version` is the program's. */
 export function allocTelemetry({ version, clock }: { readonly version: string; readonly clock: Clock }): AllocTelemetry {
@@ -18,7 +24,13 @@ export function allocTelemetry({ version, clock }: { readonly version: string; r
   const metrics = new Metrics({ version });
   const alloc = new AllocMetrics(metrics, () => (server === undefined ? undefined : readingOf(server, clock)));
   addGateMetrics(metrics, () => server?.gateFigures);
+  let gateway: Pick<HttpGateway, 'figures'> | undefined;
+  const observeGateway = addGatewayMetrics(metrics, () => gateway?.figures);
   return {
+    observeGateway,
+    watchGateway: (running) => {
+      gateway = running;
+    },
     metrics,
     checks: [
       { name: 'lease valid', isPassed: () => server !== undefined && server.node.leaseLeftMsAt(clock.now()) > 0 },

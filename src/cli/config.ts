@@ -103,6 +103,8 @@ export interface AllocConfig {
   readonly strict: boolean;
   /** Absolute: where counters survive a clean stop of everything. Undefined: they do not, and uids jump then. */
   readonly dataDir: string | undefined;
+  /** Where numbers are handed out over HTTP and JSON. Undefined: nowhere. */
+  readonly httpListen: string | undefined;
   /** Processes under one supervisor, each an AllocSvr of its own. Undefined: this very process is one. */
   readonly workers: number | undefined;
   /** Where metrics and probes are read over HTTP. Undefined: nowhere. */
@@ -238,6 +240,7 @@ const allocSchema = z.strictObject({
   dataDir: fields.pathField
     .describe('Where counters go at a clean stop when nobody takes over. Left out: uids then go on from the highest number of their section.')
     .optional(),
+  httpListen: fields.listenField.describe('Where numbers are handed out over HTTP and JSON, for every uid. Left out: nowhere.').optional(),
   workers: fields
     .optionalInteger({ from: 1, to: WORKERS_MAX })
     .describe(
@@ -350,6 +353,7 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     raiseAheadMs: raw.raiseAhead,
     strict: raw.strict,
     dataDir: raw.dataDir === undefined ? undefined : resolve(raw.dataDir),
+    httpListen: raw.httpListen,
     workers: raw.workers,
     adminListen: raw.adminListen,
     insecure: raw.insecure,
@@ -358,12 +362,13 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
   return config;
 }
 
-function listenersOf(raw: { readonly listen: string; readonly peerListen?: string; readonly adminListen?: string | undefined }): Listener[] {
+function listenersOf(raw: { readonly [Key in 'listen' | 'peerListen' | 'adminListen' | 'httpListen']?: string | undefined }): Listener[] {
   const plain = { by: [], isProtected: false };
   return [
     { key: 'listen', address: raw.listen, ...plain },
     { key: 'peerListen', address: raw.peerListen, ...plain },
     { key: 'adminListen', address: raw.adminListen, ...plain },
+    { key: 'httpListen', address: raw.httpListen, ...plain },
   ];
 }
 

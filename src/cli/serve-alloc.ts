@@ -6,6 +6,7 @@ import { eventLogger, type LogLevel } from '../ops/log.js';
 import { withAdmin } from './admin.js';
 import { type AllocTelemetry, allocTelemetry } from './alloc-telemetry.js';
 import type { AllocConfig } from './config.js';
+import { withGateway } from './gateway.js';
 import type { ProcessContext, Running } from './process.js';
 import { programVersion } from './version.js';
 
@@ -39,9 +40,21 @@ const LEVELS = {
 /** Composition root of an AllocSvr: puts it together with the clock, the dice and the log of its process. */
 export function serveAlloc(config: AllocConfig, context: ProcessContext): Promise<Running> {
   const { adminListen } = config;
-  if (adminListen === undefined) return startAlloc(config, context);
+  if (adminListen === undefined) return startWithGateway(config, context);
   const telemetry = allocTelemetry({ version: programVersion(), clock: context.clock });
-  return withAdmin({ address: adminListen, telemetry, context, start: () => startAlloc(config, context, telemetry) });
+  return withAdmin({ address: adminListen, telemetry, context, start: () => startWithGateway(config, context, telemetry) });
+}
+
+function startWithGateway(config: AllocConfig, context: ProcessContext, telemetry?: AllocTelemetry): Promise<Running> {
+  const start = (): Promise<Running> => startAlloc(config, context, telemetry);
+  if (config.httpListen === undefined) return start();
+  return withGateway({
+    address: config.httpListen,
+    context,
+    observe: (event) => telemetry?.observeGateway(event),
+    watch: (gateway) => telemetry?.watchGateway(gateway),
+    start,
+  });
 }
 
 /** `telemetry`: undefined without an admin port, for what nobody can read is not measured. */

@@ -13,16 +13,21 @@ export function isSupervisor(config: NodeConfig): config is SupervisorConfig {
 
 /** Throws INVALID_ARGUMENT, with the arithmetic, unless every worker has a name and ports of its own. */
 export function checkWorkers(config: SupervisorConfig): void {
-  const { workers, listen, adminListen } = config;
+  const { workers } = config;
   parseName(workerOf(config, workers).name, "name, with a worker's number,");
-  const port = splitAddress(listen).port;
-  const adminPort = adminListen === undefined ? 0 : splitAddress(adminListen).port;
   const last = workers - 1;
-  if (port === 0 || adminPort === 0 || Math.abs(port - adminPort) > last) return;
-  throw new SeqError(
-    'INVALID_ARGUMENT',
-    `adminListen: ${workers} workers take the ports ${port}..${port + last} for listen and ${adminPort}..${adminPort + last} for adminListen; these must not overlap`,
-  );
+  const bases = (['listen', 'adminListen', 'httpListen'] as const).flatMap((key) => {
+    const port = config[key] === undefined ? 0 : splitAddress(config[key]).port;
+    return port === 0 ? [] : [{ key, port }];
+  });
+  for (const [at, { key, port }] of bases.entries()) {
+    const other = bases.slice(0, at).find((before) => Math.abs(before.port - port) <= last);
+    if (other === undefined) continue;
+    throw new SeqError(
+      'INVALID_ARGUMENT',
+      `${key}: ${workers} workers take the ports ${other.port}..${other.port + last} for ${other.key} and ${port}..${port + last} for ${key}; these must not overlap`,
+    );
+  }
 }
 
 /** The config of one of the workers: a name, ports and a folder of its own. `worker` counts from 1. Throws INVALID_ARGUMENT. */
@@ -38,6 +43,7 @@ export function workerOf(config: AllocConfig, worker: number): AllocConfig {
     listen: shift(config.listen, worker - 1),
     advertise: shifted(config.advertise),
     adminListen: shifted(config.adminListen),
+    httpListen: shifted(config.httpListen),
     dataDir: dataDir === undefined ? undefined : join(dataDir, own),
     workers: undefined,
   };

@@ -24,9 +24,11 @@ class TestContext implements ProcessContext {
   readonly clock = clock;
   readonly random = random;
   adminAddress = '';
+  gatewayAddress = '';
   readonly log: Log = {
     write: (_level, event, fields) => {
       if (event === 'adminListening') this.adminAddress = (fields as { readonly address: string }).address;
+      if (event === 'gatewayListening') this.gatewayAddress = (fields as { readonly address: string }).address;
     },
     component: () => this.log,
   };
@@ -154,6 +156,17 @@ describe('a node with an admin port', function () {
       expect(sampleOf(metrics, 'seqsvr_route_version')).to.equal(sampleOf(await storeContext.metrics(), 'seqsvr_route_version'));
     });
 
+    it('counts what its HTTP gateway answers', async () => {
+      const ask = async (path: string): Promise<unknown> => (await fetch(`http://${allocContext.gatewayAddress}${path}`)).json();
+      expect(await ask('/v1/uids/5')).to.deep.equal({ uid: '5', seq: '3', exact: true });
+      await ask('/v1/uids/70');
+      const metrics = await allocContext.metrics();
+      expect(sampleOf(metrics, 'seqsvr_http_requests_total', '{result="2xx"}')).to.equal(1);
+      expect(sampleOf(metrics, 'seqsvr_http_requests_total', '{result="4xx"}')).to.equal(1);
+      expect(metrics.get('seqsvr_http_request_duration_seconds')?.samples.get('seqsvr_http_request_duration_seconds_count')).to.equal(2);
+      expect(sampleOf(metrics, 'seqsvr_http_connections_open')).to.be.greaterThan(0);
+    });
+
     it('is what OPERATIONS.md says: every name, with its type and its place, and no other', async () => {
       const rows = [...readFileSync('OPERATIONS.md', 'utf8').matchAll(/^\| `(seqsvr_\w+)` \| (\w+) \| (\w+) \|/gm)];
       const told = rows.flatMap(([, name, type, where]) =>
@@ -213,6 +226,7 @@ function allocConfig(store: string): AllocConfig {
     zone: '',
     stores: [store],
     dataDir: undefined,
+    httpListen: local,
     workers: undefined,
     renewEveryMs: 100,
     raiseAheadMs: 60_000,

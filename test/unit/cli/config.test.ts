@@ -79,6 +79,7 @@ describe('config', () => {
       raiseAheadMs: 60_000,
       strict: false,
       dataDir: undefined,
+      httpListen: undefined,
       adminListen: undefined,
       insecure: false,
     });
@@ -87,7 +88,7 @@ describe('config', () => {
   it('takes addresses that others can reach only when the file says by name that nothing protects them', () => {
     const open = "listen: '10.0.0.7:1'";
     for (const text of [STORE, ALLOC]) {
-      for (const key of ['listen', 'adminListen', ...(text === STORE ? ['peerListen'] : [])]) {
+      for (const key of ['listen', 'adminListen', text === STORE ? 'peerListen' : 'httpListen']) {
         const exposed = withLine(text, `${key}: '10.0.0.7:9'`);
         expect(refusalOf(exposed)).to.include(`x.yaml: ${key}: others can reach 10.0.0.7:9`).and.to.include('insecure: true');
         expect(parseConfig(withLine(exposed, 'insecure: true'), 'x')).to.include({ [key]: '10.0.0.7:9', insecure: true });

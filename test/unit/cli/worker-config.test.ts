@@ -3,7 +3,7 @@ import { type AllocConfig, parseConfig } from '../../../src/cli/config.js';
 import { workerOf } from '../../../src/cli/worker-config.js';
 
 const CONFIG = parseConfig(
-  'insecure: true\nrole: alloc\nname: host-1\nlisten: 0.0.0.0:7091\nadvertise: host-1:7091\nadminListen: 127.0.0.1:7990\ndataDir: /var/lib/seqsvr\nworkers: 3\nstores: [s:1]\n',
+  'insecure: true\nrole: alloc\nname: host-1\nlisten: 0.0.0.0:7091\nadvertise: host-1:7091\nadminListen: 127.0.0.1:7990\nhttpListen: 127.0.0.1:8080\ndataDir: /var/lib/seqsvr\nworkers: 3\nstores: [s:1]\n',
   'a.yaml',
 ) as AllocConfig;
 
@@ -14,6 +14,7 @@ describe('the workers of a host', () => {
       listen: '0.0.0.0:7093',
       advertise: 'host-1:7093',
       adminListen: '127.0.0.1:7992',
+      httpListen: '127.0.0.1:8082',
       dataDir: '/var/lib/seqsvr/host-1-3',
       workers: undefined,
     });
@@ -30,6 +31,9 @@ describe('the workers of a host', () => {
       '2 workers take the ports 7091..7092 for listen and 7092..7093 for adminListen',
     );
     expect(parseConfig(text('h:7090', 'a'), 'a.yaml')).to.have.property('workers', 2);
+    expect(() => parseConfig(`${text('h:7080', 'a')}httpListen: 127.0.0.1:7093\n`, 'a.yaml')).to.throw(
+      'httpListen: 2 workers take the ports 7092..7093 for adminListen and 7093..7094 for httpListen',
+    );
     expect(() => parseConfig(text('h:7090', 'a'.repeat(62)), 'a.yaml')).to.throw("with a worker's number");
   });
 
