@@ -16,6 +16,8 @@ export interface Field<Value> {
 
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
+export const NO_FIELDS = {} as const satisfies Fields;
+
 /** What a request carried, read by its fields. */
 export type ValuesOf<Of extends Fields> = { readonly [Key in keyof Of]: Of[Key] extends Field<infer Value> ? Value : never };
 

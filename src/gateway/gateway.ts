@@ -6,7 +6,7 @@ import type { Observer } from '../base/observe.js';
 import { cannotListen, isLoopback, isWildcard, splitAddress } from '../model/address.js';
 import { Connections, type HttpFigures } from './connections.js';
 import { Exchange } from './exchange.js';
-import { type Answer, answerToError, HttpRefusal } from './http-error.js';
+import { type Answer, answerToError, HttpRefusal, refusal } from './http-error.js';
 import { GATEWAY_LIMITS, type GatewayLimits } from './limits.js';
 import { checkCaller, findRoute, hasBody, readJson, readQuery, readTimeoutMs, TIMEOUT_HEADER, TIMEOUT_PARAMETER } from './request.js';
 import type { Numbers } from './routes.js';
@@ -176,16 +176,13 @@ function tooMany(): SeqError {
 }
 
 function brokenAnswer(code: string | undefined, limits: GatewayLimits): Answer {
-  switch (code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return answerToError(new HttpRefusal(408, new SeqError('TIMEOUT', 'the request did not arrive in time', { definite: true })));
-    case 'HPE_HEADER_OVERFLOW':
-      return answerToError(
-        new HttpRefusal(431, new SeqError('INVALID_ARGUMENT', `request line and headers must be at most ${limits.headerBytesMax} bytes together`)),
-      );
-    default:
-      return answerToError(new SeqError('INVALID_ARGUMENT', 'this is not HTTP/1.1'));
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return answerToError(new HttpRefusal(408, new SeqError('TIMEOUT', 'the request did not arrive in time', { definite: true })));
   }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return answerToError(refusal(431, `request line and headers must be at most ${limits.headerBytesMax} bytes together`));
+  }
+  return answerToError(new SeqError('INVALID_ARGUMENT', 'this is not HTTP/1.1'));
 }
 
 /** An answer without a response of Node's: the request was never one. */

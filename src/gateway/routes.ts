@@ -1,6 +1,6 @@
 import { optional } from '../base/errors.js';
 import type { SeqClient } from '../client/client.js';
-import { countField, type Fields, floorField, readFields, strictField, strictQueryField, uidField, type ValuesOf } from './fields.js';
+import { countField, type Fields, floorField, NO_FIELDS, readFields, strictField, strictQueryField, uidField, type ValuesOf } from './fields.js';
 
 /** What the gateway needs of a client. */
 export type Numbers = Pick<SeqClient, 'nextRange' | 'current'>;
@@ -41,7 +41,7 @@ export const ROUTES: readonly Route[] = [
     name: 'next',
     doc: 'Takes the next number of a uid, or `count` neighbouring ones. Safe to repeat: a lost answer costs a gap, never a repeat.',
     pathFields: { uid: uidField },
-    queryFields: {},
+    queryFields: NO_FIELDS,
     bodyFields: { count: countField, floor: floorField, strict: strictField },
     run: async ({ uid, count, floor, strict }, { numbers, limits }) => {
       const options = { ...limits, ...optional('floor', floor), ...optional('strict', strict) };
@@ -73,7 +73,7 @@ interface Spec<Path extends Fields, Query extends Fields, Body extends Fields>
   readonly run: (values: ValuesOf<Path> & ValuesOf<Query> & ValuesOf<Body>, call: GatewayCall) => Promise<object>;
 }
 
-function route<Path extends Fields, Query extends Fields, Body extends Fields = Record<never, never>>(spec: Spec<Path, Query, Body>): Route {
+function route<Path extends Fields, Query extends Fields, Body extends Fields = typeof NO_FIELDS>(spec: Spec<Path, Query, Body>): Route {
   const { run, ...rest } = spec;
   return {
     ...rest,
@@ -81,7 +81,7 @@ function route<Path extends Fields, Query extends Fields, Body extends Fields = 
     answer: async (raw, call) => {
       const path = readFields(spec.pathFields, raw.path, 'the path');
       const query = readFields(spec.queryFields, raw.query, 'the query');
-      const body = readFields(spec.bodyFields ?? ({} as Body), raw.body, 'the body');
+      const body = readFields(spec.bodyFields ?? (NO_FIELDS as Body), raw.body, 'the body');
       return run({ ...path, ...query, ...body }, call);
     },
   };
