@@ -22,6 +22,7 @@ const TASKS = {
     run('biome', ['format', '.']);
     TASKS.lint();
     run('buf', ['lint']);
+    run('dockerfile-utils', ['lint', 'deploy/docker/Dockerfile']);
     checkGenerated();
     checkPackage();
   },
