@@ -18,6 +18,7 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   policy: ['show', 'set'],
   lease: ['show', 'set'],
   set: ['list', 'add'],
+  snapshot: ['save', 'status', 'verify'],
   store: ['recover'],
   bench: [],
   check: ['perf'],

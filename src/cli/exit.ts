@@ -1,5 +1,5 @@
 import { type ErrorCode, messageOf, SeqError } from '../base/errors.js';
-import { DamageError } from '../store/damage.js';
+import { DamageError, SnapshotDamageError } from '../store/damage.js';
 
 /** What the shell learns. Part of the interface: scripts depend on it. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, unhealthy: 4, unsafe: 5, denied: 6, interrupted: 130 } as const;
@@ -62,13 +62,14 @@ export function headline(error: unknown): string {
 function nameOf(error: unknown): string {
   if (error instanceof RefusedError) return ' refused';
   if (error instanceof SeqError) return ` ${error.code}`;
-  return error instanceof DamageError ? ` ${error.name}` : '';
+  return error instanceof DamageError || error instanceof SnapshotDamageError ? ` ${error.name}` : '';
 }
 
 function adviceOn(error: unknown): string | undefined {
   if (error instanceof SeqError) return ADVICE[error.code === 'TIMEOUT' && isForNobodyListens(error) ? 'UNAVAILABLE' : error.code];
   if (error instanceof RefusedError) return undefined;
   if (error instanceof DamageError) return 'keep a copy of the data directory; OPERATIONS.md says how the node comes back';
+  if (error instanceof SnapshotDamageError) return 'use an older snapshot: the older it is, the larger the bump that a restore needs';
   return 'this may be a bug; --debug shows where it happened';
 }
 

@@ -12,6 +12,7 @@ import { addBench, addCheck } from './bench-commands.js';
 import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
 import { addSection } from './section-commands.js';
+import { addSnapshot } from './snapshot-commands.js';
 import { addStore } from './store-commands.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { programVersion } from './version.js';
@@ -82,7 +83,7 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     .example('$0 member list', 'the StoreSvrs and how far they are')
     .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
   for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVerify, addVersion]) add(program, voices.output, choose);
-  for (const add of [addMember, addLeader, addSection, addAlloc, addArbiter, addPolicy, addLease, addSet, addStore, addBench, addCheck])
+  for (const add of [addMember, addLeader, addSection, addAlloc, addArbiter, addPolicy, addLease, addSet, addSnapshot, addStore, addBench, addCheck])
     add(program, voices, choose);
   return program;
 }

@@ -71,7 +71,7 @@ export class RaftDriver<Result> {
     this.#options = options;
     const { hardState, appliedIndex, confState, storage, machine, clock, observe } = options;
     this.#reads = new PendingReads(options.raft.random);
-    this.core = new RaftCore({ ...options.raft, snapshot: () => this.#snapshot() }, { hardState, log: storage, appliedIndex, confState });
+    this.core = new RaftCore({ ...options.raft, snapshot: () => this.snapshot() }, { hardState, log: storage, appliedIndex, confState });
     this.#applied = { index: appliedIndex, term: this.core.log.termAt(appliedIndex) ?? 0 };
     this.#writer = new Writer({
       storage,
@@ -318,7 +318,7 @@ export class RaftDriver<Result> {
   }
 
   /** The state machine as it is now, with the members that go with it. */
-  #snapshot(): Snapshot | undefined {
+  snapshot(): Snapshot {
     return { ...this.#applied, confState: this.core.confState, data: this.#options.machine.snapshot() };
   }
 

@@ -14,6 +14,8 @@ import {
   type RejoinResponse,
   type RemoveMemberRequest,
   type RemoveMemberResponse,
+  type SaveSnapshotRequest,
+  type SaveSnapshotResponse,
   type TransferLeaderRequest,
   type TransferLeaderResponse,
   type UpdateMemberRequest,
@@ -21,6 +23,7 @@ import {
 } from '../rpc/gen/seqsvr/v1/admin.js';
 import type { CallContext, Handlers, Service } from '../rpc/server.js';
 import type { MembershipAdmin } from './member-view.js';
+import { type CopiedNode, SnapshotSource } from './snapshot-source.js';
 import { memberToWire, type StatusNode, type StatusParts, storeStatusHandler } from './status-service.js';
 
 /** The longest a call waits for its change, in ms, however long its caller would: then TIMEOUT, and nobody knows what became of it. */
@@ -29,12 +32,10 @@ const WAIT_MAX_MS = 30_000;
 const ANSWER_MARGIN_MS = 50;
 
 /** What the service needs of a StoreNode. */
-export interface AdministeredNode extends StatusNode {
+export interface AdministeredNode extends StatusNode, CopiedNode {
   readonly members: MembershipAdmin;
   /** Resolves once another one leads: `name`, or the furthest active voter. */
   transferLeader(name: string | undefined): Promise<{ readonly name: string }>;
-  /** Rejects with NOT_LEADER unless a quorum confirms that this node leads. */
-  confirmLeadership(): Promise<void>;
 }
 
 export interface AdminParts extends StatusParts {
@@ -47,6 +48,7 @@ export interface AdminParts extends StatusParts {
 /** What operators ask of a StoreSvr: parse, do, answer. Every wait is bounded. */
 export function storeAdminService(parts: AdminParts): Service {
   const { node, handlers } = parts;
+  const source = new SnapshotSource(parts);
   const bounded = <Result>(what: string, context: CallContext, work: Promise<Result>) => boundedWait(parts, { what, context, work });
   return {
     definition: AdminServiceService,
@@ -82,6 +84,10 @@ export function storeAdminService(parts: AdminParts): Service {
       }),
       rejoin: handlers.unary<RejoinRequest, RejoinResponse>(() => {
         throw new SeqError('INVALID_ARGUMENT', `${parts.name} is not quarantined: there is nothing that it could put aside`);
+      }),
+      saveSnapshot: handlers.serverStream<SaveSnapshotRequest, SaveSnapshotResponse>(({ clusterId }, stream) => {
+        requireCluster(clusterId, node.identity.clusterId);
+        source.send(stream, (error) => handlers.refuse(stream, error));
       }),
     },
   };

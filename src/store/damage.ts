@@ -5,3 +5,8 @@
 export class DamageError extends Error {
   override readonly name = 'DamageError';
 }
+
+/** A snapshot file is not what was written: cut short, or a bit of it is another. Nothing of it is to be believed. */
+export class SnapshotDamageError extends Error {
+  override readonly name = 'SnapshotDamageError';
+}

@@ -15,12 +15,14 @@ import type { Opened } from './level-storage.js';
 import type { Wire } from '../rpc/wire.js';
 import { DamageError } from './damage.js';
 import { Divergence } from './divergence.js';
+import { GrowthMeter } from './growth.js';
 import { type Bootstrap, checkMembers, type ConfiguredMember, Founding } from './founding.js';
 import type { MembershipAdmin } from './member-view.js';
 import { GroupAdmin } from './membership-admin.js';
 import type { PeerMember } from './peer-admission.js';
 import { PeerTransport } from './peer-transport.js';
 import { type AppliedEntry, Replica } from './replica.js';
+import type { StateCopy } from './snapshot-source.js';
 import type { StoreState } from './state.js';
 import type { Result } from './state-machine.js';
 import { tell } from './telling.js';
@@ -86,6 +88,7 @@ export class StoreNode {
   readonly #founding: Founding;
   readonly #group: GroupAdmin;
   readonly #divergence = new Divergence();
+  readonly #growth = new GrowthMeter();
   readonly #listeners = new Set<StoreNodeListener>();
   #isRemoved = false;
   #isDivergenceTold = false;
@@ -137,6 +140,7 @@ export class StoreNode {
     this.#cancelMemberCheck = every(this.#options.clock, MEMBER_CHECK_EVERY_MS, () => {
       this.#tendMembers();
       this.#tellCheckpoint();
+      this.#growth.look(this.state.sections, this.#options.clock.nowMs());
     });
   }
 
@@ -159,6 +163,12 @@ export class StoreNode {
   /** Equal on all nodes at an equal applied index. */
   get stateHash(): string {
     return this.#replica.hash;
+  }
+
+  /** All that is applied here, as it is now. */
+  copyState(): StateCopy {
+    const { index, data } = this.#driver.snapshot();
+    return { index, term: this.raft.term, data, stateHash: this.stateHash, growth: this.#growth.seen };
   }
 
   /** For status and tools; never write to it. */

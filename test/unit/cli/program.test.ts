@@ -46,14 +46,14 @@ describe('program', function () {
   const wrong: readonly [readonly string[], string][] = [
     [
       [],
-      'seqctl needs a command: dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, bench, check, verify, version',
+      'seqctl needs a command: dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, snapshot, store, bench, check, verify, version',
     ],
     [['seq'], 'seq needs a command: next or current'],
     [['cluster'], 'cluster needs a command: status'],
     [['route'], 'route needs a command: show'],
     [
       ['foo'],
-      "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, store, bench, check, verify, version",
+      "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, snapshot, store, bench, check, verify, version",
     ],
     [['member'], 'member needs a command: list or add or promote or remove or replace or update'],
     [['member', 'lst'], "unknown command 'lst'; did you mean list?"],

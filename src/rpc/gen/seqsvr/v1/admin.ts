@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -241,6 +243,54 @@ export interface RejoinRequest {
 export interface RejoinResponse {
   /** Where the old data is now, on that node's disk. */
   movedTo: string;
+}
+
+export interface SaveSnapshotRequest {
+  /** The cluster meant, 32 hex digits; another one answers PERMISSION_DENIED. Empty: whichever it is. */
+  clusterId: string;
+}
+
+export interface SaveSnapshotResponse {
+  part?:
+    | //
+    /** Comes first, and once. */
+    { $case: "title"; value: SnapshotTitle }
+    | //
+    /** The next bytes, at most 256 KiB. All of them together are a StateSnapshot. */
+    { $case: "data"; value: Buffer }
+    | undefined;
+}
+
+/** What a copy of the state is. */
+export interface SnapshotTitle {
+  /** The cluster, 32 hex digits. */
+  clusterId: string;
+  /** Version of the routing table in it. Never absent. */
+  routingVersion?:
+    | Version
+    | undefined;
+  /** Index of the last entry in it. Never 0. */
+  index: bigint;
+  /** The Raft term that the leader was in. Never 0. */
+  term: bigint;
+  /** When it was made by the leader's wall clock, in ms since 1970. */
+  takenAtUnixMs: bigint;
+  /** Hex digest over everything applied so far, as in StoreStatus. */
+  stateHash: string;
+  /** Bytes that follow. Never 0. */
+  totalBytes: bigint;
+  /** SHA-256 of the bytes that follow. */
+  sha256: Buffer;
+  /** Absent: the leader has not run for long enough to know. */
+  growth?: SnapshotGrowth | undefined;
+}
+
+/** How fast numbers were used up while the leader looked. */
+export interface SnapshotGrowth {
+  /** Numbers a second by which max_seq of the busiest section grew, in its busiest minute. */
+  maxSeqPerSecond: bigint;
+  /** For how long the leader has looked, in ms. */
+  observedMs: bigint;
 }
 
 export interface AllocStatus {
@@ -1833,6 +1883,330 @@ export const RejoinResponse: MessageFns<RejoinResponse> = {
   },
 };
 
+function createBaseSaveSnapshotRequest(): SaveSnapshotRequest {
+  return { clusterId: "" };
+}
+
+export const SaveSnapshotRequest: MessageFns<SaveSnapshotRequest> = {
+  encode(message: SaveSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSaveSnapshotResponse(): SaveSnapshotResponse {
+  return { part: undefined };
+}
+
+export const SaveSnapshotResponse: MessageFns<SaveSnapshotResponse> = {
+  encode(message: SaveSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.part?.$case) {
+      case "title":
+        SnapshotTitle.encode(message.part.value, writer.uint32(10).fork()).join();
+        break;
+      case "data":
+        writer.uint32(18).bytes(message.part.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.part = { $case: "title", value: SnapshotTitle.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.part = { $case: "data", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotTitle(): SnapshotTitle {
+  return {
+    clusterId: "",
+    routingVersion: undefined,
+    index: 0n,
+    term: 0n,
+    takenAtUnixMs: 0n,
+    stateHash: "",
+    totalBytes: 0n,
+    sha256: Buffer.alloc(0),
+    growth: undefined,
+  };
+}
+
+export const SnapshotTitle: MessageFns<SnapshotTitle> = {
+  encode(message: SnapshotTitle, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.routingVersion !== undefined) {
+      Version.encode(message.routingVersion, writer.uint32(18).fork()).join();
+    }
+    if (message.index !== 0n) {
+      if (BigInt.asUintN(64, message.index) !== message.index) {
+        throw new globalThis.Error("value provided for field message.index of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.index);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.term);
+    }
+    if (message.takenAtUnixMs !== 0n) {
+      if (BigInt.asUintN(64, message.takenAtUnixMs) !== message.takenAtUnixMs) {
+        throw new globalThis.Error("value provided for field message.takenAtUnixMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.takenAtUnixMs);
+    }
+    if (message.stateHash !== "") {
+      writer.uint32(50).string(message.stateHash);
+    }
+    if (message.totalBytes !== 0n) {
+      if (BigInt.asUintN(64, message.totalBytes) !== message.totalBytes) {
+        throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.totalBytes);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(66).bytes(message.sha256);
+    }
+    if (message.growth !== undefined) {
+      SnapshotGrowth.encode(message.growth, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotTitle {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotTitle();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.routingVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.index = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.takenAtUnixMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.stateHash = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.totalBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.growth = SnapshotGrowth.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotGrowth(): SnapshotGrowth {
+  return { maxSeqPerSecond: 0n, observedMs: 0n };
+}
+
+export const SnapshotGrowth: MessageFns<SnapshotGrowth> = {
+  encode(message: SnapshotGrowth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxSeqPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.maxSeqPerSecond) !== message.maxSeqPerSecond) {
+        throw new globalThis.Error("value provided for field message.maxSeqPerSecond of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.maxSeqPerSecond);
+    }
+    if (message.observedMs !== 0n) {
+      if (BigInt.asUintN(64, message.observedMs) !== message.observedMs) {
+        throw new globalThis.Error("value provided for field message.observedMs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.observedMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotGrowth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotGrowth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.maxSeqPerSecond = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.observedMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseAllocStatus(): AllocStatus {
   return {
     allocId: "",
@@ -2197,6 +2571,21 @@ export const AdminServiceService = {
     responseSerialize: (value: RejoinResponse): Buffer => Buffer.from(RejoinResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RejoinResponse => RejoinResponse.decode(value),
   },
+  /**
+   * A copy of the whole committed state at one place in the log: first what it is, then its bytes in order. Only the
+   * leader answers, once a quorum has confirmed it: whatever was done before is in the copy. RESOURCE_EXHAUSTED while
+   * another copy is being read, UNAVAILABLE when the reader stands still.
+   */
+  saveSnapshot: {
+    path: "/seqsvr.v1.AdminService/SaveSnapshot" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: SaveSnapshotRequest): Buffer => Buffer.from(SaveSnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SaveSnapshotRequest => SaveSnapshotRequest.decode(value),
+    responseSerialize: (value: SaveSnapshotResponse): Buffer =>
+      Buffer.from(SaveSnapshotResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SaveSnapshotResponse => SaveSnapshotResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServiceServer extends UntypedServiceImplementation {
@@ -2222,6 +2611,12 @@ export interface AdminServiceServer extends UntypedServiceImplementation {
    * new id and a new uuid. Answered once the old data is aside.
    */
   rejoin: handleUnaryCall<RejoinRequest, RejoinResponse>;
+  /**
+   * A copy of the whole committed state at one place in the log: first what it is, then its bytes in order. Only the
+   * leader answers, once a quorum has confirmed it: whatever was done before is in the copy. RESOURCE_EXHAUSTED while
+   * another copy is being read, UNAVAILABLE when the reader stands still.
+   */
+  saveSnapshot: handleServerStreamingCall<SaveSnapshotRequest, SaveSnapshotResponse>;
 }
 
 export interface AdminServiceClient extends Client {
@@ -2359,6 +2754,20 @@ export interface AdminServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RejoinResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * A copy of the whole committed state at one place in the log: first what it is, then its bytes in order. Only the
+   * leader answers, once a quorum has confirmed it: whatever was done before is in the copy. RESOURCE_EXHAUSTED while
+   * another copy is being read, UNAVAILABLE when the reader stands still.
+   */
+  saveSnapshot(
+    request: SaveSnapshotRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<SaveSnapshotResponse>;
+  saveSnapshot(
+    request: SaveSnapshotRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<SaveSnapshotResponse>;
 }
 
 export const AdminServiceClient = makeGenericClientConstructor(

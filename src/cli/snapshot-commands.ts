@@ -1,0 +1,61 @@
+import type { Argv } from 'yargs';
+import { asLeaf, type Choose, needOf } from './command-tree.js';
+import type { Voices } from './member-session.js';
+import { CONNECTION_OPTIONS, parseConnection, parseFormat } from './options.js';
+
+type Add = (group: Argv, voices: Voices, choose: Choose) => void;
+
+const FILE = { type: 'string', demandOption: true, describe: 'the snapshot' } as const;
+/** A copy is a few hundred KB, but its leader may have to be looked for. */
+const SAVE_TIMEOUT_DEFAULT = '60s';
+
+/** `seqctl snapshot ...` */
+export function addSnapshot(program: Argv, voices: Voices, choose: Choose): void {
+  program.command('snapshot', 'back a cluster up, and look at its backups', (command) => {
+    const group = command.demandCommand(1, needOf('snapshot'));
+    for (const add of [addSave, addStatus, addVerify]) add(group, voices, choose);
+    return group.example('$0 snapshot save seq.snap', 'a consistent copy of a running cluster in one file');
+  });
+}
+
+const addSave: Add = (group, voices, choose) => {
+  group.command(
+    'save <file>',
+    'copy the state of a running cluster, at one place of its log, into a file that is whole or not there',
+    (leaf) =>
+      asLeaf(leaf)
+        .positional('file', { ...FILE, describe: 'where to: nothing must be there yet' })
+        .options(CONNECTION_OPTIONS)
+        .example('$0 snapshot save /backup/seq.snap', 'what was done before is in it')
+        .example('$0 snapshot save seq.snap --endpoints 10.0.0.7:7100 -o json', 'for a program'),
+    (args) =>
+      choose(async () =>
+        (await import('./snapshot-save.js')).snapshotSave({ ...parseConnection(args, SAVE_TIMEOUT_DEFAULT), file: args.file }, voices),
+      ),
+  );
+};
+
+const addStatus: Add = (group, voices, choose) => {
+  group.command(
+    'status <file>',
+    'what a snapshot is and what is in it',
+    (leaf) =>
+      asLeaf(leaf).positional('file', FILE).options({ output: CONNECTION_OPTIONS.output }).example('$0 snapshot status seq.snap', 'needs no cluster'),
+    (args) =>
+      choose(async () => (await import('./snapshot.js')).snapshotStatus({ file: args.file, output: parseFormat(args.output) }, voices.output)),
+  );
+};
+
+const addVerify: Add = (group, voices, choose) => {
+  group.command(
+    'verify <file>',
+    'check a snapshot: its checksum, and that what it holds is a state that can be restored',
+    (leaf) =>
+      asLeaf(leaf)
+        .positional('file', FILE)
+        .options({ output: CONNECTION_OPTIONS.output })
+        .example('$0 snapshot verify seq.snap', 'prints OK, or says what is wrong with exit code 1'),
+    (args) =>
+      choose(async () => (await import('./snapshot.js')).snapshotVerify({ file: args.file, output: parseFormat(args.output) }, voices.output)),
+  );
+};
