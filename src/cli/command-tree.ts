@@ -26,6 +26,40 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   version: [],
 };
 
+/** A command, from its group on: `['member', 'add']`. Empty: the program itself. */
+export type CommandPath = readonly string[];
+
+/** Where to read on after the help of a group or of one of its commands, besides the others of that group. */
+const SEE_ALSO: Readonly<Record<string, readonly string[]>> = {
+  dev: ['cluster status', 'seq next'],
+  start: ['dev', 'cluster status'],
+  seq: ['route show', 'bench'],
+  cluster: ['member list', 'alloc list', 'arbiter status'],
+  route: ['section list', 'set list'],
+  member: ['cluster status', 'leader show', 'store recover'],
+  leader: ['member list'],
+  section: ['alloc list', 'route show', 'arbiter history'],
+  alloc: ['section list', 'arbiter status'],
+  arbiter: ['policy show', 'lease show', 'section list'],
+  policy: ['arbiter status', 'section rebalance'],
+  lease: ['arbiter status', 'policy show'],
+  set: ['route show'],
+  snapshot: ['store recover', 'cluster status'],
+  store: ['member replace', 'member list'],
+  bench: ['check perf', 'verify'],
+  check: ['bench', 'cluster status'],
+  verify: ['bench'],
+  version: ['cluster status'],
+};
+
+/** What a help page names at its end. Never empty, and never the page itself. */
+export function seeAlso([group, command]: CommandPath): string[] {
+  if (group === undefined) return ['dev --help', 'seq --help', 'cluster --help'];
+  const siblings = command === undefined ? [] : (COMMANDS[group] ?? []).filter((other) => other !== command).map((other) => `${group} ${other}`);
+  const further = [...siblings, ...(SEE_ALSO[group] ?? [])];
+  return further.length > 0 ? further : ['--help'];
+}
+
 /** A word too many for a command that has none below it is an argument, not a command. */
 export function asLeaf<Options>(command: Argv<Options>): Argv<Options> {
   return command.strictCommands(false);

@@ -9,7 +9,14 @@ export function unknownCommand(word: string, commands: readonly string[]): strin
   return `unknown command '${word}'; ${meant === undefined ? `there are ${commands.join(', ')}` : `did you mean ${meant}?`}`;
 }
 
-/** The command that `word` is most likely a slip of; undefined when none is close. */
+/** "unknown flag --rat; did you mean --rate?", or the flags there are. */
+export function unknownFlag(word: string, flags: readonly string[]): string {
+  const meant = closest(word, flags);
+  const dashed = flags.map((flag) => `--${flag}`).join(', ');
+  return `unknown flag --${word}; ${meant === undefined ? `there are ${dashed}` : `did you mean --${meant}?`}`;
+}
+
+/** The one of `commands` that `word` is most likely a slip of; undefined when none is close. */
 export function closest(word: string, commands: readonly string[]): string | undefined {
   const close = commands
     .map((command) => ({ command, slips: slipsBetween(word, command) }))

@@ -1,9 +1,10 @@
 import yargs, { type Argv } from 'yargs';
 import { messageOf, SeqError } from '../base/errors.js';
 import { asLeaf, type Choose, COMMANDS, needOf } from './command-tree.js';
-import { unknownCommand } from './did-you-mean.js';
+import { unknownCommand, unknownFlag } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
+import { flagsIn, helpPage, LINE_WIDTH_MAX, pathOf } from './help.js';
 import { addAlloc, addSet } from './alloc-commands.js';
 import { addArbiter, addLease, addPolicy } from './arbiter-commands.js';
 import { addLeader, addMember } from './member-commands.js';
@@ -18,7 +19,6 @@ import { processTerminal, type Terminal } from './terminal.js';
 import { programVersion } from './version.js';
 import { keepYoungGenerationSmall } from './young-generation.js';
 
-const LINE_WIDTH_MAX = 120;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 export interface ProgramOptions {
@@ -34,7 +34,7 @@ export async function runProgram(args: readonly string[], { name, output, termin
   try {
     chosen = await chooseCommand(args, name, { output, terminal });
   } catch (error) {
-    output.talk(`error: ${messageOf(error)}\nsee '${name} --help'`);
+    output.talk(`error: ${messageOf(error)}\nsee '${[name, ...pathOf(args)].join(' ')} --help'`);
     return EXIT.usage;
   }
   // Nothing chosen and nothing wrong: --help or --version was printed.
@@ -49,17 +49,30 @@ export async function runProgram(args: readonly string[], { name, output, termin
 
 /** What a command line asks to be run; undefined: nothing more, help or version was printed. Throws INVALID_ARGUMENT that says what is wrong with it. */
 export async function chooseCommand(args: readonly string[], name: string, voices: Voices): Promise<(() => Promise<number>) | undefined> {
-  let chosen: (() => Promise<number>) | undefined;
+  const path = pathOf(args);
   try {
-    await buildProgram(withoutDashes(args), name, voices, (run) => {
-      chosen = run;
-    }).parseAsync();
+    const { chosen, shown } = await parse(withoutDashes(args), name, voices);
+    if (shown !== '') voices.output.out(args.includes('--version') ? `${shown}\n` : helpPage(shown, { name, path }));
+    return chosen;
   } catch (cause) {
     // yargs keeps what is no flag under the name `_`, and fails in a way of its own when there is a flag of that name.
-    const message = cause instanceof TypeError ? 'a flag has a name that none can have' : usageMessage(messageOf(cause), args);
-    throw new SeqError('INVALID_ARGUMENT', message, { cause });
+    if (cause instanceof TypeError) throw new SeqError('INVALID_ARGUMENT', 'a flag has a name that none can have', { cause });
+    const page = async (): Promise<string> => helpPage((await parse([...path, '--help'], name, voices)).shown, { name, path });
+    throw new SeqError('INVALID_ARGUMENT', await usageMessage(messageOf(cause), args, page), { cause });
   }
-  return chosen;
+}
+
+/** `shown`: what yargs would print, help or version; '' when it is a command to be run. */
+async function parse(args: readonly string[], name: string, voices: Voices) {
+  let chosen: (() => Promise<number>) | undefined;
+  let shown = '';
+  const program = buildProgram(args, name, voices, (run) => {
+    chosen = run;
+  });
+  await program.parseAsync([...args], {}, (_error, _parsed, text) => {
+    shown = text;
+  });
+  return { chosen, shown };
 }
 
 /** The whole command tree. What a command needs to run is imported when it runs: --help does not wait for gRPC. */
@@ -67,6 +80,8 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
   const program = yargs([...args])
     .scriptName(name)
     .usage('$0 <command>\n\nA replicated sequence service: every uid has a 64-bit number that only ever grows.')
+    // The flags that every command has come last, and under a title of their own.
+    .group(['help', 'debug', 'version'], 'General:')
     .option('debug', { type: 'boolean', default: false, describe: 'show where an error happened' })
     .version(programVersion())
     // The rest of what it says is not translated either, and usageMessage() reads it.
@@ -106,12 +121,16 @@ function changesOf(args: readonly string[]): string | undefined {
   return group === undefined ? undefined : `whether it was done is not known; 'seqctl ${LOOK_AT[group]}' shows what is`;
 }
 
-/** yargs names what it does not know, and no more. */
-function usageMessage(message: string, args: readonly string[]): string {
+/** yargs names what it does not know, and no more. `page` is the help of the command that was meant. */
+async function usageMessage(message: string, args: readonly string[], page: () => Promise<string>): Promise<string> {
   const word = /^Unknown commands?: ([^,]+)/.exec(message)?.[1];
-  if (word === undefined) return message;
-  const group = args.slice(0, args.indexOf(word)).find((arg) => Object.hasOwn(COMMANDS, arg));
-  return unknownCommand(word, group === undefined ? Object.keys(COMMANDS) : (COMMANDS[group] ?? []));
+  if (word !== undefined) {
+    const group = args.slice(0, args.indexOf(word)).find((arg) => Object.hasOwn(COMMANDS, arg));
+    return unknownCommand(word, group === undefined ? Object.keys(COMMANDS) : (COMMANDS[group] ?? []));
+  }
+  const flag = /^Unknown arguments?: ([^,]+)/.exec(message)?.[1];
+  const isFlag = args.some((arg) => arg.replace(/=.*/, '') === `--${flag}`);
+  return flag !== undefined && isFlag ? unknownFlag(flag, flagsIn(await page())) : message;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { closest, unknownCommand } from '../../../src/cli/did-you-mean.js';
+import { closest, unknownCommand, unknownFlag } from '../../../src/cli/did-you-mean.js';
 
 const COMMANDS = ['dev', 'start', 'seq', 'cluster', 'route', 'version'];
 
@@ -23,5 +23,10 @@ describe('did you mean', () => {
   it('names the word, and what was meant only when that is close', () => {
     expect(unknownCommand('sqe', COMMANDS)).to.equal("unknown command 'sqe'; did you mean seq?");
     expect(unknownCommand('foo', ['next', 'current'])).to.equal("unknown command 'foo'; there are next, current");
+  });
+
+  it('says the same of flags, with their dashes', () => {
+    expect(unknownFlag('rat', ['rate', 'many'])).to.equal('unknown flag --rat; did you mean --rate?');
+    expect(unknownFlag('fast', ['rate', 'many'])).to.equal('unknown flag --fast; there are --rate, --many');
   });
 });

@@ -1,61 +1,60 @@
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { systemClock } from '../../../src/base/clock.js';
+import { COMMANDS } from '../../../src/cli/command-tree.js';
 
 async function run(...args: string[]) {
   let out = '';
   let talk = '';
-  // yargs prints help through the console.
-  const realLog = console.log;
-  console.log = (text: string) => void (out += `${text}\n`);
-  try {
-    // Imported as the program imports its commands, so that both have the same SeqError, whatever loads the tests.
-    const { runProgram } = await import('../../../src/cli/program.js');
-    const output = { out: (text: string) => void (out += text), talk: (line: string) => void (talk += `${line}\n`) };
-    const code = await runProgram(args, { name: 'seqctl', output });
-    return { code, out, talk };
-  } finally {
-    console.log = realLog;
-  }
+  // Imported as the program imports its commands, so that both have the same SeqError, whatever loads the tests.
+  const { runProgram } = await import('../../../src/cli/program.js');
+  const output = { out: (text: string) => void (out += text), talk: (line: string) => void (talk += `${line}\n`) };
+  const code = await runProgram(args, { name: 'seqctl', output });
+  return { code, out, talk };
 }
 
 describe('program', function () {
   this.timeout(20_000);
-  const groups: string[][] = [[], ['dev'], ['start'], ['seq'], ['seq', 'next'], ['seq', 'current'], ['cluster'], ['cluster', 'status']];
-  const members = ['list', 'add', 'promote', 'remove', 'replace', 'update'].map((command) => ['member', command]);
-  groups.push(['member'], ...members, ['leader'], ['leader', 'show'], ['leader', 'transfer'], ['store'], ['store', 'recover']);
-  const placement: Readonly<Record<string, readonly string[]>> = {
-    section: ['list', 'show', 'move', 'rebalance'],
-    alloc: ['list', 'drain', 'resume', 'remove'],
-    arbiter: ['status', 'history', 'pause', 'resume'],
-    policy: ['show', 'set'],
-    lease: ['show', 'set'],
-    set: ['list', 'add'],
-  };
-  for (const [group, commands] of Object.entries(placement)) groups.push([group], ...commands.map((command) => [group, command]));
-  for (const command of [...groups, ['route'], ['route', 'show'], ['bench'], ['check'], ['check', 'perf'], ['verify'], ['version']]) {
-    it(`has an example in the help of '${command.join(' ')}'`, async () => {
-      const { code, out } = await run(...command, '--help');
-      expect(code).to.equal(0);
-      expect(out)
-        .to.include('Examples:')
-        .and.to.include(`seqctl ${command.join(' ')}`);
+  const nodes = Object.entries(COMMANDS).flatMap(([group, commands]) => [[group], ...commands.map((command) => [group, command])]);
+  for (const path of [[], ...nodes]) {
+    it(`has an example first, flags under titles and where to read on in the help of '${path.join(' ')}'`, async () => {
+      const { code, out, talk } = await run(...path, '--help');
+      expect([code, talk]).to.deep.equal([0, '']);
+      const titles = [...out.matchAll(/^[A-Z][A-Za-z ]*:$/gm)].map(([title]) => title);
+      expect(titles[0]).to.equal('Examples:');
+      expect(titles.at(-1)).to.equal('General:');
+      expect(Math.max(...out.split('\n').map((line) => line.length))).to.be.at.most(120);
+      // An example is of this command or of one below it.
+      expect(out.slice(out.indexOf('Examples:')).split('\n')[1]?.trim()).to.match(new RegExp(`^seqctl ${path.join(' ')}`));
+      const further = /\nSee also: ([^:]+)\n$/.exec(out)?.[1]?.split(/,\s+/) ?? [];
+      expect(further).to.have.length.greaterThan(0);
+      for (const command of further) {
+        const [name, group = '', leaf] = command.replace(/ --help$/, '').split(' ');
+        expect([name, leaf === undefined ? [] : [leaf]]).to.deep.equal([
+          'seqctl',
+          leaf === undefined ? [] : COMMANDS[group]?.filter((one) => one === leaf),
+        ]);
+        expect(Object.keys(COMMANDS), command).to.include(group);
+      }
     });
   }
 
+  it('has every command of the help in its tree, and the other way round', async () => {
+    const listed = async (...path: string[]): Promise<string[]> => {
+      const { out } = await run(...path, '--help');
+      const part = /\nCommands:\n((?: .*\n)+)/.exec(out)?.[1] ?? '';
+      return [...part.matchAll(/^ {2}seqctl (\S.*?)(?: {2,}| <| \[|$)/gm)].map(([, command = '']) => command.split(' ').at(-1) ?? '');
+    };
+    expect(await listed()).to.have.members(Object.keys(COMMANDS));
+    for (const [group, commands] of Object.entries(COMMANDS)) expect(await listed(group), group).to.have.members([...commands]);
+  });
+
   const wrong: readonly [readonly string[], string][] = [
-    [
-      [],
-      'seqctl needs a command: dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, snapshot, store, bench, check, verify, version',
-    ],
-    [['seq'], 'seq needs a command: next or current'],
-    [['cluster'], 'cluster needs a command: status'],
-    [['route'], 'route needs a command: show'],
-    [
-      ['foo'],
-      "unknown command 'foo'; there are dev, start, seq, cluster, route, member, leader, section, alloc, arbiter, policy, lease, set, snapshot, store, bench, check, verify, version",
-    ],
-    [['member'], 'member needs a command: list or add or promote or remove or replace or update'],
+    ...Object.entries(COMMANDS).flatMap(([group, commands]): [readonly string[], string][] =>
+      commands.length === 0 ? [] : [[[group], `${group} needs a command: ${commands.join(' or ')}`]],
+    ),
+    [[], `seqctl needs a command: ${Object.keys(COMMANDS).join(', ')}`],
+    [['foo'], `unknown command 'foo'; there are ${Object.keys(COMMANDS).join(', ')}`],
     [['member', 'lst'], "unknown command 'lst'; did you mean list?"],
     [['memebr', 'list'], "unknown command 'memebr'; did you mean member?"],
     [['member', 'add', 'd'], 'Not enough'],
@@ -69,7 +68,6 @@ describe('program', function () {
     [['member', 'replace', 'd', 'e'], 'both NEWNAME and ADDR, or neither'],
     [['leader', 'transfer', 'd e'], "got 'd e'"],
     [['seq', 'next', '1', '--_', 'x'], 'a flag has a name that none can have'],
-    [['section'], 'section needs a command: list or show or move or rebalance'],
     [['section', 'mvoe', '1', '--to', 'a'], "unknown command 'mvoe'; did you mean move?"],
     [['polcy', 'show'], "unknown command 'polcy'; did you mean policy?"],
     [['section', 'show', '1..2'], 'section show takes one section, got 1..2'],
@@ -99,7 +97,9 @@ describe('program', function () {
     [['version', 'now'], 'Unknown argument: now'],
     [['seq', 'next'], 'Not enough'],
     [['seq', 'next', '42', '43'], 'Unknown argument: 43'],
-    [['seq', 'next', '42', '--fast'], 'Unknown argument: fast'],
+    [['seq', 'next', '42', '--fast'], 'unknown flag --fast; there are --count, --endpoints, --timeout, --output'],
+    [['seq', 'next', '42', '--endpoint=a:1'], "unknown flag --endpoint; did you mean --endpoints?\nsee 'seqctl seq next --help'"],
+    [['bench', '--rat', '5', '--yes'], 'unknown flag --rat; did you mean --rate?'],
     [['seq', 'next', '42', '-o', 'xml'], "--output must be one of table, wide, json, yaml, got 'xml'"],
     [['seq', 'next', '42', '--timeout', '5'], "got '5'"],
     [['seq', 'next', '42', '--timeout', '0s'], 'at least 1ms'],
@@ -126,7 +126,6 @@ describe('program', function () {
     [['bench', '--duration', '0s', '--yes'], '--duration must be 1ms to 24h, got 0s'],
     [['bench', '--warm-up', '25h', '--yes'], '--warm-up must be 0ms to 24h, got 25h'],
     [['bench', '--callers', '10000', '--many', '101', '--yes'], '--callers times --many must be at most 1000000, got 1010000'],
-    [['check'], 'check needs a command: perf'],
     [['check', 'perf', '--load', 'xxl', '--yes'], "--load must be one of s, m, l, xl, got 'xxl'"],
     [['start'], 'config'],
     [['start', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
