@@ -3,11 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ERRORS } from '../dist/src/base/errors.js';
 import { CONFIG_SCHEMAS } from '../dist/src/cli/config.js';
+import { OPENAPI } from '../dist/src/gateway/openapi.js';
 
 /** Each page, the source that it is printed from, and its text. */
 const PAGES = [
   { page: 'docs/errors.md', source: 'src/base/errors.ts', text: errorsPage },
   { page: 'docs/config.md', source: 'src/cli/config.ts', text: configPage },
+  { page: 'docs/openapi.json', source: 'src/gateway/routes.ts', text: () => `${JSON.stringify(OPENAPI, null, 2)}\n` },
 ];
 
 const isCheck = process.argv.includes('--check');

@@ -1,7 +1,14 @@
 import type { Observer } from '../base/observe.js';
 import { SeqClient } from '../client/client.js';
 import { type GatewayEvent, HttpGateway } from '../gateway/gateway.js';
+import type { RoutingTable } from '../model/routing.js';
 import type { ProcessContext, Running } from './process.js';
+
+/** An AllocSvr that serves. */
+export interface RunningAlloc extends Running {
+  /** The newest that it knows. */
+  readonly table: () => RoutingTable | undefined;
+}
 
 export interface WithGatewayOptions {
   /** `host:port` of the gateway. */
@@ -11,7 +18,7 @@ export interface WithGatewayOptions {
   /** Given the gateway once it listens. */
   readonly watch: (gateway: HttpGateway) => void;
   /** Starts the AllocSvr behind it. */
-  readonly start: () => Promise<Running>;
+  readonly start: () => Promise<RunningAlloc>;
 }
 
 /**
@@ -26,7 +33,7 @@ export async function withGateway({ address, context, observe, watch, start }: W
   try {
     const running = await start();
     const client = SeqClient.lazy({ endpoints: [running.address], clock, random });
-    gateway.serve(client);
+    gateway.serve({ client, table: running.table });
     return {
       address: running.address,
       stop: async () => {

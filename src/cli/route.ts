@@ -1,5 +1,5 @@
 import { systemClock } from '../base/clock.js';
-import type { RoutingTable } from '../model/routing.js';
+import { type RouteLine, routeLinesOf } from '../model/route-lines.js';
 import { showVersion } from '../model/version.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
@@ -9,18 +9,6 @@ import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
 import { type Output, print } from './output.js';
 import { type Column, renderTable } from './table.js';
-
-/** Neighbouring sections with one owner, with the uids that they hold. */
-export interface RouteLine {
-  readonly firstSection: number;
-  readonly lastSection: number;
-  readonly firstUid: bigint;
-  readonly lastUid: bigint;
-  /** '' while nobody owns them. */
-  readonly alloc: string;
-  readonly address: string;
-  readonly epoch: number;
-}
 
 const COLUMNS: readonly Column<RouteLine>[] = [
   { title: 'SECTIONS', cell: ({ firstSection, lastSection }) => `${firstSection}..${lastSection}` },
@@ -49,26 +37,4 @@ export async function routeShow(args: ConnectionArgs, output: Output): Promise<n
   } finally {
     pool.close();
   }
-}
-
-/** The runs of a table, each with the uids it covers. */
-export function routeLinesOf({ geometry, allocs, runs }: RoutingTable): RouteLine[] {
-  const size = BigInt(geometry.uidsPerSection);
-  let nextSection = 0;
-  return runs.map((run) => {
-    const firstSection = nextSection;
-    nextSection += run.sectionCount;
-    const end = geometry.firstUid + BigInt(nextSection) * size - 1n;
-    const owner = run.alloc === undefined ? undefined : allocs[run.alloc];
-    return {
-      firstSection,
-      lastSection: nextSection - 1,
-      firstUid: geometry.firstUid + BigInt(firstSection) * size,
-      // The last section may be shorter than the others.
-      lastUid: end < geometry.lastUid ? end : geometry.lastUid,
-      alloc: owner?.id ?? '',
-      address: owner?.address ?? '',
-      epoch: run.epoch,
-    };
-  });
 }

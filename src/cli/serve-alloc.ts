@@ -6,7 +6,7 @@ import { eventLogger, type LogLevel } from '../ops/log.js';
 import { withAdmin } from './admin.js';
 import { type AllocTelemetry, allocTelemetry } from './alloc-telemetry.js';
 import type { AllocConfig } from './config.js';
-import { withGateway } from './gateway.js';
+import { type RunningAlloc, withGateway } from './gateway.js';
 import type { ProcessContext, Running } from './process.js';
 import { programVersion } from './version.js';
 
@@ -46,7 +46,7 @@ export function serveAlloc(config: AllocConfig, context: ProcessContext): Promis
 }
 
 function startWithGateway(config: AllocConfig, context: ProcessContext, telemetry?: AllocTelemetry): Promise<Running> {
-  const start = (): Promise<Running> => startAlloc(config, context, telemetry);
+  const start = (): Promise<RunningAlloc> => startAlloc(config, context, telemetry);
   if (config.httpListen === undefined) return start();
   return withGateway({
     address: config.httpListen,
@@ -58,7 +58,7 @@ function startWithGateway(config: AllocConfig, context: ProcessContext, telemetr
 }
 
 /** `telemetry`: undefined without an admin port, for what nobody can read is not measured. */
-async function startAlloc(config: AllocConfig, context: ProcessContext, telemetry?: AllocTelemetry): Promise<Running> {
+async function startAlloc(config: AllocConfig, context: ProcessContext, telemetry?: AllocTelemetry): Promise<RunningAlloc> {
   const logEvent = eventLogger<AllocEvent>(context.log.component('alloc'), LEVELS);
   const server = await AllocServer.start({
     id: config.name,
@@ -78,5 +78,5 @@ async function startAlloc(config: AllocConfig, context: ProcessContext, telemetr
     version: programVersion(),
   });
   telemetry?.watch(server);
-  return { address: server.address, stop: () => server.drainAndStop() };
+  return { address: server.address, table: () => server.node.table, stop: () => server.drainAndStop() };
 }

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, every } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
@@ -8,8 +8,9 @@ import { Connections, type HttpFigures } from './connections.js';
 import { Exchange } from './exchange.js';
 import { type Answer, answerToError, HttpRefusal, refusal } from './http-error.js';
 import { GATEWAY_LIMITS, type GatewayLimits } from './limits.js';
-import { checkCaller, findRoute, hasBody, readJson, readQuery, readTimeoutMs, TIMEOUT_HEADER, TIMEOUT_PARAMETER } from './request.js';
-import type { Numbers } from './routes.js';
+import { TIMEOUT_HEADER, TIMEOUT_PARAMETER } from './openapi.js';
+import { checkCaller, findRoute, hasBody, readJson, readQuery, readTimeoutMs } from './request.js';
+import type { Backend, RawRequest, Route } from './route.js';
 
 /** What a caller is told to wait, in ms, when too many requests are in flight, and while the node starts. */
 const BUSY_RETRY_AFTER_MS = 100;
@@ -82,8 +83,8 @@ export class HttpGateway {
   }
 
   /** What it answers with from now on. */
-  serve(numbers: Numbers): void {
-    this.#desk.numbers = numbers;
+  serve(backend: Backend): void {
+    this.#desk.backend = backend;
   }
 
   /** Live. */
@@ -112,7 +113,7 @@ class Desk {
   readonly clock: Clock;
   readonly limits: GatewayLimits;
   /** Undefined: the node starts. */
-  numbers: Numbers | undefined;
+  backend: Backend | undefined;
   isStopping = false;
   readonly #options: GatewayOptions;
   readonly #isLocal: boolean;
@@ -148,18 +149,25 @@ class Desk {
     checkCaller(headers, this.#isLocal);
     const at = url.indexOf('?');
     const { route, path } = findRoute(method, at < 0 ? url : url.slice(0, at));
-    const { [TIMEOUT_PARAMETER]: inQuery, ...query } = readQuery(at < 0 ? '' : url.slice(at + 1));
-    const timeoutMs = readTimeoutMs(inQuery, headers[TIMEOUT_HEADER.toLowerCase()], this.limits);
+    const { query, timeoutMs } = this.#readQuery(route, at < 0 ? '' : url.slice(at + 1), headers);
     if (route.bodyFields === undefined && hasBody(request)) throw new SeqError('INVALID_ARGUMENT', `${method} ${route.path} takes no body`);
     const body = await readJson(request, this.limits.bodyBytesMax);
-    const { numbers } = this;
-    if (numbers === undefined) {
-      throw new SeqError('UNAVAILABLE', 'this node is starting and has no lease yet', { definite: true, retryAfterMs: STARTING_RETRY_AFTER_MS });
-    }
     const leftMs = Math.ceil(timeoutMs - (this.clock.nowMs() - startedMs));
     if (leftMs < 1)
       throw new SeqError('TIMEOUT', `the request took longer to arrive than the ${timeoutMs}ms that its caller waits`, { definite: true });
-    return route.answer({ path, query, body }, { numbers, limits: { timeoutMs: leftMs, signal } });
+    return route.answer({ path, query, body }, { backend: () => this.#requireBackend(), limits: { timeoutMs: leftMs, signal } });
+  }
+
+  #readQuery({ isCall }: Route, text: string, headers: IncomingHttpHeaders): { readonly query: RawRequest['query']; readonly timeoutMs: number } {
+    const all = readQuery(text);
+    if (!isCall) return { query: all, timeoutMs: this.limits.timeoutDefaultMs };
+    const { [TIMEOUT_PARAMETER]: inQuery, ...query } = all;
+    return { query, timeoutMs: readTimeoutMs(inQuery, headers[TIMEOUT_HEADER.toLowerCase()], this.limits) };
+  }
+
+  #requireBackend(): Backend {
+    if (this.backend !== undefined) return this.backend;
+    throw new SeqError('UNAVAILABLE', 'this node is starting and has no lease yet', { definite: true, retryAfterMs: STARTING_RETRY_AFTER_MS });
   }
 
   /** What Node could not read, or waited for in vain. */

@@ -33,6 +33,11 @@ export interface GatewayLimits {
   readonly drainMs: number;
 }
 
+/** Uids of one nextMany: a client of ours takes more, but an answer in JSON is long. */
+export const UIDS_PER_BODY_MAX = 1_000;
+/** Lines of a routing table in one answer; the rest is asked for again. */
+export const ROUTES_PER_ANSWER_MAX = 1_000;
+
 export const GATEWAY_LIMITS: GatewayLimits = {
   headerBytesMax: 8 * 1024,
   headerCountMax: 64,

@@ -3,13 +3,10 @@ import { SeqError, show } from '../base/errors.js';
 import { isLoopback } from '../model/address.js';
 import { HttpRefusal, refusal } from './http-error.js';
 import type { GatewayLimits } from './limits.js';
-import { type RawRequest, type Route, ROUTES } from './routes.js';
+import { ALL_ROUTES, TIMEOUT_HEADER } from './openapi.js';
+import type { RawRequest, Route } from './route.js';
 
-/** The header, and the parameter of a query, that say how long a caller waits. */
-export const TIMEOUT_HEADER = 'Seqsvr-Timeout';
-export const TIMEOUT_PARAMETER = 'timeout';
-
-const PATTERNS = ROUTES.map((route) => ({ route, pattern: patternOf(route.path) }));
+const PATTERNS = ALL_ROUTES.map((route) => ({ route, pattern: patternOf(route.path) }));
 
 /** The route of a request and the values in its path. Throws an HttpRefusal: 404, or 405 with what is allowed. */
 export function findRoute(method: string, path: string): { readonly route: Route; readonly path: RawRequest['path'] } {
@@ -19,7 +16,7 @@ export function findRoute(method: string, path: string): { readonly route: Route
     const match = pattern.exec(plain);
     return match === null ? [] : [{ route, path: { ...match.groups } }];
   });
-  if (found.length === 0) throw refusal(404, `there is no ${show(path)}; there is ${[...new Set(ROUTES.map((route) => route.path))].join(', ')}`);
+  if (found.length === 0) throw refusal(404, `there is no ${show(path)}; there is ${[...new Set(ALL_ROUTES.map((route) => route.path))].join(', ')}`);
   const matching = found.find(({ route }) => route.method === method);
   if (matching !== undefined) return matching;
   const allow = found.map(({ route }) => route.method).join(', ');

@@ -1,51 +1,28 @@
-import { optional } from '../base/errors.js';
-import type { SeqClient } from '../client/client.js';
-import { countField, type Fields, floorField, NO_FIELDS, readFields, strictField, strictQueryField, uidField, type ValuesOf } from './fields.js';
+import { optional, SeqError } from '../base/errors.js';
+import { routeLinesOf } from '../model/route-lines.js';
+import * as fields from './fields.js';
+import { errorBody } from './http-error.js';
+import { ROUTES_PER_ANSWER_MAX } from './limits.js';
+import { type Route, route } from './route.js';
 
-/** What the gateway needs of a client. */
-export type Numbers = Pick<SeqClient, 'nextRange' | 'current'>;
+const { NO_FIELDS } = fields;
 
-/** One request on its way to the numbers. */
-export interface GatewayCall {
-  readonly numbers: Numbers;
-  /** What is left of its time, in ms, and what ends it sooner. */
-  readonly limits: { readonly timeoutMs: number; readonly signal: AbortSignal };
-}
-
-/** What a request carried, not yet read. */
-export interface RawRequest {
-  readonly path: Readonly<Record<string, unknown>>;
-  readonly query: Readonly<Record<string, unknown>>;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-/** One thing that the gateway answers. All that is known of it stands in ROUTES, and nowhere else. */
-export interface Route {
-  readonly method: 'GET' | 'POST';
-  /** `{name}`: one of `pathFields`. */
-  readonly path: string;
-  readonly name: string;
-  readonly doc: string;
-  readonly pathFields: Fields;
-  readonly queryFields: Fields;
-  /** Undefined: it has no body. */
-  readonly bodyFields: Fields | undefined;
-  /** Rejects with a SeqError. */
-  readonly answer: (raw: RawRequest, call: GatewayCall) => Promise<object>;
-}
-
+/** All that the gateway answers: paths, what requests may carry, what comes back. The description at /openapi.json is made from it. */
 export const ROUTES: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/uids/{uid}:next',
     name: 'next',
     doc: 'Takes the next number of a uid, or `count` neighbouring ones. Safe to repeat: a lost answer costs a gap, never a repeat.',
-    pathFields: { uid: uidField },
+    isCall: true,
+    pathFields: { uid: fields.uidField },
     queryFields: NO_FIELDS,
-    bodyFields: { count: countField, floor: floorField, strict: strictField },
-    run: async ({ uid, count, floor, strict }, { numbers, limits }) => {
+    bodyFields: { count: fields.countField, floor: fields.floorField, strict: fields.strictField },
+    answers: 'Sequence',
+    example: { path: { uid: '42' }, body: { count: 5 }, answer: { uid: '42', seq: '5', first: '1', last: '5' } },
+    run: async ({ uid, count, floor, strict }, { backend, limits }) => {
       const options = { ...limits, ...optional('floor', floor), ...optional('strict', strict) };
-      const { first, last } = await numbers.nextRange(uid, count ?? 1, options);
+      const { first, last } = await backend().client.nextRange(uid, count ?? 1, options);
       return { uid, seq: last, first, last };
     },
   }),
@@ -54,35 +31,69 @@ export const ROUTES: readonly Route[] = [
     path: '/v1/uids/{uid}',
     name: 'current',
     doc: 'The last number handed out for a uid; hands nothing out. `exact` false: an upper bound, for nothing was handed out since its section changed hands.',
-    pathFields: { uid: uidField },
-    queryFields: { floor: floorField, strict: strictQueryField },
-    run: async ({ uid, floor, strict }, { numbers, limits }) => {
+    isCall: true,
+    pathFields: { uid: fields.uidField },
+    queryFields: { floor: fields.floorField, strict: fields.strictQueryField },
+    answers: 'CurrentSequence',
+    example: { path: { uid: '42' }, answer: { uid: '42', seq: '5', exact: true } },
+    run: async ({ uid, floor, strict }, { backend, limits }) => {
       const options = { ...limits, ...optional('floor', floor), ...optional('strict', strict) };
-      const { seq, exact } = await numbers.current(uid, options);
+      const { seq, exact } = await backend().client.current(uid, options);
       return { uid, seq, exact };
     },
   }),
-];
-
-/** A route as it is written down: `run` gets what its fields have read. */
-interface Spec<Path extends Fields, Query extends Fields, Body extends Fields>
-  extends Omit<Route, 'answer' | 'pathFields' | 'queryFields' | 'bodyFields'> {
-  readonly pathFields: Path;
-  readonly queryFields: Query;
-  readonly bodyFields?: Body;
-  readonly run: (values: ValuesOf<Path> & ValuesOf<Query> & ValuesOf<Body>, call: GatewayCall) => Promise<object>;
-}
-
-function route<Path extends Fields, Query extends Fields, Body extends Fields = typeof NO_FIELDS>(spec: Spec<Path, Query, Body>): Route {
-  const { run, ...rest } = spec;
-  return {
-    ...rest,
-    bodyFields: spec.bodyFields,
-    answer: async (raw, call) => {
-      const path = readFields(spec.pathFields, raw.path, 'the path');
-      const query = readFields(spec.queryFields, raw.query, 'the query');
-      const body = readFields(spec.bodyFields ?? (NO_FIELDS as Body), raw.body, 'the body');
-      return run({ ...path, ...query, ...body }, call);
+  route({
+    method: 'POST',
+    path: '/v1/uids:nextMany',
+    name: 'nextMany',
+    doc: 'One number for each of many uids, in the order asked. A uid may be there twice and gets two numbers. What fails, fails alone, and the status is 200 all the same.',
+    isCall: true,
+    pathFields: NO_FIELDS,
+    queryFields: NO_FIELDS,
+    bodyFields: { uids: fields.uidsField, strict: fields.strictField },
+    answers: 'SequenceList',
+    example: {
+      path: {},
+      body: { uids: ['7', '8', '7'] },
+      answer: {
+        items: [
+          { uid: '7', seq: '1' },
+          { uid: '8', seq: '1' },
+          { uid: '7', seq: '2' },
+        ],
+      },
     },
-  };
-}
+    run: async ({ uids, strict }, { backend, limits }) => {
+      const items = await backend().client.nextMany(uids, { ...limits, ...optional('strict', strict) });
+      return { items: items.map((item, at) => ({ uid: uids[at], ...(item instanceof SeqError ? { error: errorBody(item) } : { seq: item }) })) };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/routes',
+    name: 'routes',
+    doc: 'Which AllocSvr serves which sections and uids, as this node knows it; for tools, for every request finds its way by itself.',
+    isCall: false,
+    pathFields: NO_FIELDS,
+    queryFields: { fromSection: fields.fromSectionField, limit: fields.limitField },
+    answers: 'RoutingTable',
+    example: {
+      path: {},
+      answer: {
+        version: { generation: 1, value: 1 },
+        geometry: { firstUid: '0', lastUid: '4294967295', uidsPerSection: 100_000 },
+        routes: [
+          { firstSection: 0, lastSection: 42_949, firstUid: '0', lastUid: '4294967295', alloc: 'alloc-1', address: '127.0.0.1:7091', epoch: 1 },
+        ],
+      },
+    },
+    run: ({ fromSection = 0, limit = ROUTES_PER_ANSWER_MAX }, { backend }) => {
+      const table = backend().table();
+      if (table === undefined) throw new SeqError('UNAVAILABLE', 'this node has no routing table yet', { definite: true });
+      const { version, geometry } = table;
+      const routes = routeLinesOf(table, { fromSection, limit: limit + 1 });
+      const more = routes.length > limit ? routes.pop()?.firstSection : undefined;
+      return { version, geometry, routes, ...optional('nextSection', more) };
+    },
+  }),
+];

@@ -24,7 +24,7 @@ describe('HttpGateway', () => {
       onBug: (error) => bugs.push(error),
       ...change,
     });
-    server.serve(client);
+    server.serve({ client, table: () => memory.table });
     others.push(server);
     return server;
   };
@@ -170,7 +170,7 @@ describe('HttpGateway', () => {
     others.push(early);
     const { status, headers, json } = await ask(early.address, { path: '/v1/uids/1' });
     expect([status, headers['retry-after'], json.error?.['code'], json.error?.['definite']]).to.deep.equal([503, '1', 'UNAVAILABLE', true]);
-    early.serve(client);
+    early.serve({ client, table: () => memory.table });
     expect((await ask(early.address, { path: '/v1/uids/1' })).status).to.equal(200);
   });
 
@@ -183,7 +183,8 @@ describe('HttpGateway', () => {
 
   it('answers 500 to a bug, tells the process, and shows nothing of it', async () => {
     const bug = new Error('the secret');
-    gateway.serve({ nextRange: () => Promise.reject(bug), current: () => Promise.reject(bug) });
+    const fail = (): Promise<never> => Promise.reject(bug);
+    gateway.serve({ client: { nextRange: fail, nextMany: fail, current: fail }, table: () => undefined });
     const { status, text } = await get('/v1/uids/1');
     expect([status, text.includes('secret')]).to.deep.equal([500, false]);
     expect(bugs.splice(0)).to.deep.equal([bug]);
