@@ -32,7 +32,7 @@ describe('the image', () => {
     for (const word of ['ENTRYPOINT', 'CMD']) expect(JSON.parse(textOf(word)), word).to.be.an('array');
     expect(JSON.parse(textOf('ENTRYPOINT'))).to.deep.equal(['node', '/opt/seqsvr/dist/src/cli/main.js']);
     const [, command = ''] = /CMD (\[.*\])$/.exec(textOf('HEALTHCHECK')) ?? [];
-    expect(JSON.parse(command)).to.deep.equal(['node', '/opt/seqsvr/healthcheck.mjs']);
+    expect(JSON.parse(command)).to.deep.equal(['node', '/opt/seqsvr/deploy/healthcheck.mjs']);
   });
 
   it('is made of files that exist and that .dockerignore lets through', () => {
