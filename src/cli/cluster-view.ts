@@ -1,4 +1,5 @@
 import type { AllocMember, GetStatusResponse, StoreMember, StoreStatus } from '../rpc/gen/seqsvr/v1/admin.js';
+import type { Health } from './health.js';
 import type { Inspection, NodeAnswer } from './inspect.js';
 
 /**
@@ -7,7 +8,7 @@ import type { Inspection, NodeAnswer } from './inspect.js';
  * unavailable: no AllocSvr serves.
  * unknown: AllocSvrs serve, but no store answered, so nobody can say if maxSeq can still be raised.
  */
-export type ClusterHealth = 'healthy' | 'degraded' | 'unavailable' | 'unknown';
+export type ClusterHealth = Health;
 
 /** One line of `seqctl cluster status`. What does not apply or is not known is undefined, and absent in JSON. */
 export interface NodeView {

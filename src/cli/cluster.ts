@@ -4,7 +4,7 @@ import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
 import { type ClusterView, type NodeView, viewOf } from './cluster-view.js';
 import { formatAge } from './duration.js';
-import { EXIT } from './exit.js';
+import { exitOfHealth } from './health.js';
 import { inspectCluster } from './inspect.js';
 import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<NodeView>[] = [
   { title: 'ERROR', isWide: true, cell: ({ error }) => error ?? '' },
 ];
 
-/** `seqctl cluster status`: exit 0 only when the cluster is healthy. */
+/** `seqctl cluster status`: exit 0 only when the cluster is healthy, 4 when it is degraded, 3 when it does not serve or nobody knows. */
 export async function clusterStatus(args: ConnectionArgs, output: Output): Promise<number> {
   quietGrpc();
   await knock(args, systemClock);
@@ -35,7 +35,7 @@ export async function clusterStatus(args: ConnectionArgs, output: Output): Promi
     const inspection = await inspectCluster(args.endpoints, { pool, clock: systemClock, timeoutMs: args.timeoutMs });
     const view = viewOf(inspection);
     print(output, args.output, { kind: 'ClusterStatus', body: view, table: tableOf(view, args.output) });
-    return view.health === 'healthy' ? EXIT.ok : EXIT.unhealthy;
+    return exitOfHealth(view.health);
   } finally {
     pool.close();
   }

@@ -1,5 +1,5 @@
 import { type Clock, sleep } from '../base/clock.js';
-import { SeqError } from '../base/errors.js';
+import { type ErrorCode, SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
 import type { RoutingTable } from '../model/routing.js';
 import type { ChannelPool } from '../rpc/channel-pool.js';
@@ -19,6 +19,8 @@ export interface NodeAnswer {
   readonly status: GetStatusResponse | undefined;
   /** '' when it answered. */
   readonly error: string;
+  /** Of that error. */
+  readonly code?: ErrorCode;
 }
 
 /** A cluster as its nodes tell it: the table that one of them had, and each node's own answer. */
@@ -87,7 +89,7 @@ export function askAll(addresses: readonly string[], options: AskOptions): Promi
         return { address, status, error: '' };
       } catch (error) {
         if (!SeqError.is(error)) throw error;
-        return { address, status: undefined, error: error.message };
+        return { address, status: undefined, error: error.message, code: error.code };
       }
     }),
   );

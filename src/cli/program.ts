@@ -3,6 +3,7 @@ import { messageOf, SeqError } from '../base/errors.js';
 import { asLeaf, type Choose, COMMANDS, needOf } from './command-tree.js';
 import { unknownCommand, unknownFlag } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
+import { addEndpoint } from './endpoint-commands.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
 import { flagsIn, helpPage, LINE_WIDTH_MAX, pathOf } from './help.js';
 import { addAlloc, addSet } from './alloc-commands.js';
@@ -98,7 +99,21 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     .example('$0 member list', 'the StoreSvrs and how far they are')
     .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
   for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVerify, addVersion]) add(program, voices.output, choose);
-  for (const add of [addMember, addLeader, addSection, addAlloc, addArbiter, addPolicy, addLease, addSet, addSnapshot, addStore, addBench, addCheck])
+  for (const add of [
+    addEndpoint,
+    addMember,
+    addLeader,
+    addSection,
+    addAlloc,
+    addArbiter,
+    addPolicy,
+    addLease,
+    addSet,
+    addSnapshot,
+    addStore,
+    addBench,
+    addCheck,
+  ])
     add(program, voices, choose);
   return program;
 }
@@ -244,7 +259,7 @@ function addCluster(program: Argv, output: Output, choose: Choose): void {
       .command(
         'status',
         'every node, and one word for all: healthy, degraded, unavailable or unknown',
-        (command) => asLeaf(command).example('$0 cluster status', 'exit code 0 only when healthy, else 4'),
+        (command) => asLeaf(command).example('$0 cluster status', 'exit code 0 healthy, 4 degraded, 3 unavailable or unknown'),
         (args) => choose(async () => (await import('./cluster.js')).clusterStatus(parseConnection(args), output)),
       )
       .example('$0 cluster status -o json', 'the same for a program'),
