@@ -4,6 +4,11 @@ import { DEFAULT_GEOMETRY } from '../model/geometry.js';
 
 /** Where a dev cluster's front door listens, and where the tools look for a cluster, unless told otherwise. */
 export const DEFAULT_PORT = 7070;
+/** The listener that is the front door of the HTTP gateways. */
+export const HTTP_DOOR = 'http';
+const HTTP_DOOR_OFFSET = 10;
+/** Where it listens when the front door is at DEFAULT_PORT and nothing is in its way. */
+export const DEFAULT_HTTP_PORT = DEFAULT_PORT + HTTP_DOOR_OFFSET;
 export const DEFAULT_STORES = 3;
 export const DEFAULT_ALLOCS = 3;
 const ALLOCS_MAX = 16;
@@ -90,15 +95,13 @@ export function layOut(options: { readonly stores: number; readonly allocs: numb
 
 /** Which ports each listener may get: the remembered one, the usual one above `basePort`, then any. */
 export function portSlotsOf(nodes: readonly DevNode[], options: { readonly ports: ClusterRecord['ports']; readonly basePort: number }): PortSlot[] {
-  return nodes.flatMap((node) =>
-    listenersOf(node).map(({ listener, offset }) => {
-      const remembered = options.ports[listener];
-      const scanned = Array.from({ length: PORTS_TRIED_MAX }, (_, index) => options.basePort + 100 + index);
-      const usual = [options.basePort + offset, ...scanned].filter((port) => port < EPHEMERAL_PORTS_FROM);
-      // 0, any port that the kernel likes, is the last resort.
-      return { listener, candidates: [...(remembered === undefined ? [] : [remembered]), ...usual, 0] };
-    }),
-  );
+  return [...nodes.flatMap(listenersOf), { listener: HTTP_DOOR, offset: HTTP_DOOR_OFFSET }].map(({ listener, offset }) => {
+    const remembered = options.ports[listener];
+    const scanned = Array.from({ length: PORTS_TRIED_MAX }, (_, index) => options.basePort + 100 + index);
+    const usual = [options.basePort + offset, ...scanned].filter((port) => port < EPHEMERAL_PORTS_FROM);
+    // 0, any port that the kernel likes, is the last resort.
+    return { listener, candidates: [...(remembered === undefined ? [] : [remembered]), ...usual, 0] };
+  });
 }
 
 /** The config file of one node, as YAML. `ports` has every listener of `nodes`. */
@@ -111,7 +114,14 @@ export function configOf(
   const listen = addressOf(node.name);
   const config =
     node.role === 'alloc'
-      ? { role: 'alloc', name: node.name, listen, dataDir: cluster.dataDir, stores: stores.map(({ name }) => addressOf(name)) }
+      ? {
+          role: 'alloc',
+          name: node.name,
+          listen,
+          httpListen: addressOf(httpOf(node.name)),
+          dataDir: cluster.dataDir,
+          stores: stores.map(({ name }) => addressOf(name)),
+        }
       : {
           role: 'store',
           name: node.name,
@@ -130,13 +140,23 @@ function nodesOf(role: DevNode['role'], count: number): DevNode[] {
   return Array.from({ length: count }, (_, index) => ({ name: `${role}-${index + 1}`, role, id: index + 1 }));
 }
 
-/** Offsets from the front door's port: stores +1.., their peer listeners +11.., AllocSvrs +21... */
+/** Offsets from the front door's port: stores +1.., their peer listeners +11.., AllocSvrs +21.., their HTTP gateways +41... */
 function listenersOf(node: DevNode): { readonly listener: string; readonly offset: number }[] {
-  if (node.role === 'alloc') return [{ listener: node.name, offset: 20 + node.id }];
+  if (node.role === 'alloc') {
+    return [
+      { listener: node.name, offset: 20 + node.id },
+      { listener: httpOf(node.name), offset: 40 + node.id },
+    ];
+  }
   return [
     { listener: node.name, offset: node.id },
     { listener: peerOf(node), offset: 10 + node.id },
   ];
+}
+
+/** The listener of an AllocSvr's HTTP gateway. */
+export function httpOf(alloc: string): string {
+  return `${alloc}-http`;
 }
 
 function peerOf(node: DevNode): string {

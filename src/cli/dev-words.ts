@@ -16,6 +16,7 @@ export function readyText(state: {
   readonly supervisor: Pick<Supervisor, 'serving'>;
   readonly ports: Readonly<Record<string, number>>;
   readonly doorPort: number;
+  readonly httpPort: number;
   readonly dataDir: string;
   readonly restart: boolean;
 }): string {
@@ -35,11 +36,12 @@ export function readyText(state: {
     '',
     table.trimEnd(),
     '',
-    `ready: clients use 127.0.0.1:${state.doorPort}   (supervisor: pid ${process.pid}, data and logs: ${state.dataDir})`,
+    `ready: clients use 127.0.0.1:${state.doorPort}, HTTP is at 127.0.0.1:${state.httpPort}   (supervisor: pid ${process.pid}, data and logs: ${state.dataDir})`,
     '',
     'try, in another terminal:',
     `  npx seqctl${at} seq next 42`,
     `  npx seqctl${at} cluster status`,
+    `  curl -X POST http://127.0.0.1:${state.httpPort}/v1/uids/42:next`,
     ...(victim === undefined ? [] : [`  kill -9 ${victim.pid}   # ${victim.spec.name}: ${after}`]),
     'Ctrl-C stops everything cleanly.',
   ];

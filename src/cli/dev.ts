@@ -17,6 +17,8 @@ import {
   DEFAULT_PORT,
   DEFAULT_STORES,
   type DevNode,
+  HTTP_DOOR,
+  httpOf,
   layOut,
   newRecord,
   type PortSlot,
@@ -110,13 +112,17 @@ async function run(
     },
     onPids: (pids) => pidFile.setChildren(pids),
   });
-  serving.ports = () => supervisor.serving('alloc').map(({ spec }) => ports[spec.name] ?? 0);
+  const portsOf = (listenerOf: (alloc: string) => string): number[] =>
+    supervisor.serving('alloc').map(({ spec }) => ports[listenerOf(spec.name)] ?? 0);
+  serving.ports = () => portsOf((alloc) => alloc);
+  const httpDoor = await FrontDoor.open({ port: ports[HTTP_DOOR] ?? 0, clock, targets: () => portsOf(httpOf) });
   output.out(`starting ${record.stores} stores and ${options.allocs} AllocSvrs on ${options.data}\n`);
   try {
     await superviseUntilAsked({ supervisor, ports, clock, pidFile, output }, () =>
-      readyText({ supervisor, ports, doorPort: door.port, dataDir: options.data, restart: options.restart }),
+      readyText({ supervisor, ports, doorPort: door.port, httpPort: httpDoor.port, dataDir: options.data, restart: options.restart }),
     );
   } finally {
+    await httpDoor.close();
     reports.close();
   }
 }

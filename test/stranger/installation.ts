@@ -35,6 +35,8 @@ export interface Installation {
   readonly folder: string;
   /** Where the cluster's clients connect. */
   readonly address: string;
+  /** Where it answers HTTP. */
+  readonly httpAddress: string;
   /** Runs one program in the project, with the installed commands in its PATH. Never throws for an exit code. */
   run(command: string, args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Outcome>;
 }
@@ -63,11 +65,13 @@ async function install(): Promise<Installation> {
   const packed = await pack(folder);
   await installPackage(packed, project);
   const port = await anyFreePort();
-  cluster = await startCluster(project, port);
+  const started = await startCluster(project, port);
+  cluster = started.child;
   return {
     packed,
     folder: project,
     address: `127.0.0.1:${port}`,
+    httpAddress: /HTTP is at (\S+)/.exec(started.text)?.[1] ?? '',
     run: (command, args, env) => run(command, args, { folder: project, env: env ?? {} }),
   };
 }
@@ -111,7 +115,7 @@ async function link(file: string, project: string): Promise<void> {
 }
 
 /** `npx seqsvr dev`, as README says it, in a process group of its own: npx does not pass a SIGTERM on. */
-async function startCluster(project: string, port: number): Promise<ChildProcess> {
+async function startCluster(project: string, port: number): Promise<{ readonly child: ChildProcess; readonly text: string }> {
   const args = ['seqsvr', 'dev', '--data', 'data', '--port', String(port), '--stores', '1', '--allocs', '2'];
   const child = spawn('npx', args, { cwd: project, env: environment(project), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
@@ -125,7 +129,7 @@ async function startCluster(project: string, port: number): Promise<ChildProcess
     }
     await delay(20);
   }
-  return child;
+  return { child, text };
 }
 
 async function endGroup(child: ChildProcess): Promise<void> {

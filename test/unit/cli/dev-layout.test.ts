@@ -17,12 +17,14 @@ describe('dev layout', () => {
       ['store-1', 9000, 7071, 7170, 0],
       ['store-1-peer', 7081, 7170, 7171, 0],
       ['alloc-1', 7091, 7170, 7171, 0],
+      ['alloc-1-http', 7111, 7170, 7171, 0],
+      ['http', 7080, 7170, 7171, 0],
     ]);
   });
 
   it('gives no two listeners the same usual port, at the largest sizes', () => {
     const usual = portSlotsOf(layOut({ stores: 5, allocs: 16 }), { ports: {}, basePort: 7070 }).map(({ candidates }) => candidates[0]);
-    expect(new Set(usual).size).to.equal(5 + 5 + 16);
+    expect(new Set(usual).size).to.equal(5 + 5 + 16 + 16 + 1);
     expect(usual).not.to.include(7070);
   });
 
@@ -49,7 +51,7 @@ describe('dev layout', () => {
     }
     const alloc = configs[3] as AllocConfig;
     expect(alloc.stores).to.deep.equal(stores.map(({ listen }) => listen));
-    expect(alloc.listen).to.equal('127.0.0.1:7091');
+    expect([alloc.listen, alloc.httpListen]).to.deep.equal(['127.0.0.1:7091', '127.0.0.1:7111']);
   });
 
   it('reads back what it remembers', () => {

@@ -59,6 +59,9 @@ describe('seqsvr dev', function () {
     const one = await next();
     expect(await next()).to.equal(one + 1n);
     expect((await run('cluster', 'status', '--endpoints', `127.0.0.1:${port}`)).code).to.equal(0);
+    const [, httpAddress] = /HTTP is at (\S+)/.exec(first.text()) ?? [];
+    const overHttp = await (await fetch(`http://${httpAddress}/v1/uids/42:next`, { method: 'POST' })).json();
+    expect(overHttp).to.deep.include({ uid: '42', seq: String(one + 2n) });
 
     const twin = await run('dev', '--data', data);
     expect([twin.code, twin.talk]).to.deep.include(2);
