@@ -1,5 +1,5 @@
 import { SEQ_MAX, type Seq } from '../model/ids.js';
-import { RAISE_LIFT_MAX } from '../model/window.js';
+import { RAISE_AHEAD_MAX, RAISE_LIFT_MAX } from '../model/window.js';
 
 /** What is left of a window must last this long at the peak rate, in ms: longer than two election rounds. */
 const LOW_WATER_MS = 2_500;
@@ -8,8 +8,6 @@ export const DEFAULT_RAISE_AHEAD_MS = 60_000;
 /** Twice the low water: a raise must not be due again as soon as it is done. */
 export const RAISE_AHEAD_MIN_MS = 2 * LOW_WATER_MS;
 export const RAISE_AHEAD_MAX_MS = 600_000;
-/** No raise reaches further than this above the hottest counter: bounds the jump after a crash. */
-export const RAISE_AHEAD_MAX = 10_000_000n;
 /** At low rates a raise starts when this part of raiseBy is left: one in so many. */
 const LOW_WATER_PART = 4n;
 /** A rate measured over less than this says nothing, in ms. */

@@ -19,7 +19,7 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   policy: ['show', 'set'],
   lease: ['show', 'set'],
   set: ['list', 'add'],
-  snapshot: ['save', 'status', 'verify'],
+  snapshot: ['save', 'status', 'verify', 'restore'],
   store: ['recover'],
   bench: [],
   check: ['perf'],

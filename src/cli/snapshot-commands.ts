@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import type { Voices } from './member-session.js';
-import { CONNECTION_OPTIONS, parseConnection, parseFormat } from './options.js';
+import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat } from './options.js';
 
 type Add = (group: Argv, voices: Voices, choose: Choose) => void;
 
@@ -13,7 +13,7 @@ const SAVE_TIMEOUT_DEFAULT = '60s';
 export function addSnapshot(program: Argv, voices: Voices, choose: Choose): void {
   program.command('snapshot', 'back a cluster up, and look at its backups', (command) => {
     const group = command.demandCommand(1, needOf('snapshot'));
-    for (const add of [addSave, addStatus, addVerify]) add(group, voices, choose);
+    for (const add of [addSave, addStatus, addVerify, addRestore]) add(group, voices, choose);
     return group.example('$0 snapshot save seq.snap', 'a consistent copy of a running cluster in one file');
   });
 }
@@ -57,5 +57,47 @@ const addVerify: Add = (group, voices, choose) => {
         .example('$0 snapshot verify seq.snap', 'prints OK, or says what is wrong with exit code 1'),
     (args) =>
       choose(async () => (await import('./snapshot.js')).snapshotVerify({ file: args.file, output: parseFormat(args.output) }, voices.output)),
+  );
+};
+
+const addRestore: Add = (group, voices, choose) => {
+  group.command(
+    'restore <file>',
+    'make the data directories of a new cluster from a snapshot, offline; refused without a --bump',
+    (leaf) =>
+      asLeaf(leaf)
+        .positional('file', FILE)
+        .option(
+          'config',
+          fromEnv('config', {
+            type: 'string',
+            demandOption: true,
+            describe: 'the config file of a founding store of the new cluster',
+            requiresArg: true,
+          }),
+        )
+        .option('data-dir', {
+          type: 'string',
+          demandOption: true,
+          describe: 'a new or empty folder: gets one data directory for each founder, under its name',
+          requiresArg: true,
+        })
+        .option('bump', {
+          type: 'string',
+          describe: 'lift every max_seq by so much: a number, or auto (age of the snapshot x observed rate x 10, at least one window)',
+          requiresArg: true,
+        })
+        .option('confirm', { type: 'string', describe: "the new cluster's id: mean it, and ask nothing", requiresArg: true })
+        .option('rehearsal', { type: 'boolean', default: false, describe: 'the old cluster lives on, and nobody will use the numbers of this one' })
+        .options({ output: CONNECTION_OPTIONS.output })
+        .example('$0 snapshot restore seq.snap --config store-1.yaml --data-dir ./restored --bump auto', 'shows the arithmetic, and asks')
+        .example('$0 snapshot restore seq.snap --config store-1.yaml --data-dir ./restored --bump 50000000', 'a bump of your own')
+        .epilogue('Every process of the old cluster must have ended for good before. The config has a new cluster id, and the geometry of the old.'),
+    (args) =>
+      choose(async () => {
+        const what = { file: args.file, config: args.config, dataDir: args['data-dir'], bump: args.bump };
+        const how = { confirm: args.confirm, isRehearsal: args.rehearsal, output: parseFormat(args.output) };
+        return (await import('./snapshot-restore.js')).snapshotRestore({ ...what, ...how }, voices);
+      }),
   );
 };

@@ -1,14 +1,12 @@
 import { systemClock } from '../base/clock.js';
 import { SeqError, show } from '../base/errors.js';
 import { systemRandom } from '../base/random.js';
+import { BUMP_MAX } from '../store/bump.js';
 import { loadConfig, type StoreConfig } from './config.js';
 import { EXIT, RefusedError } from './exit.js';
 import type { Voices } from './member-session.js';
 import { type Format, print } from './output.js';
 import { confirm } from './terminal.js';
-
-/** A bump beyond it would only use up numbers: 2^63 of them are all there are. */
-const BUMP_MAX = 2n ** 48n;
 
 export interface StoreRecoverArgs {
   readonly config: string;

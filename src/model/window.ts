@@ -3,6 +3,9 @@ import type { AllocId, Epoch, SectionId, Seq } from './ids.js';
 /** How far one raise may lift the maxSeq of a section: a wrong request must not burn the number space. */
 export const RAISE_LIFT_MAX = 2n ** 40n;
 
+/** No raise that an AllocSvr asks for by itself reaches further than this above the hottest counter: bounds the jump after a crash. */
+export const RAISE_AHEAD_MAX = 10_000_000n;
+
 /**
  * The counters that the owner of an epoch left behind. Only the opener of the next epoch may install them, once, before
  * its first answer, and only if they have this digest (DESIGN 3.2).

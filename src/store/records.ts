@@ -150,7 +150,7 @@ function sectionFrom(run: SectionRecord): Section {
     next: callerFrom(run.nextAllocId, run.nextIncarnation),
     handoff: handoffFrom(run),
   };
-  // A forced recovery passes over what never had an owner, so that must be so.
+  // A snapshot has no record of a block that never had an owner, so there is nothing to have.
   const isUntouched = section.owner === undefined && section.next === undefined && section.handoff === undefined && section.maxSeq === 0n;
   if (section.epoch === 0 && !isUntouched) throw new DamageError('a section that never had an owner has one, or numbers, or where to go');
   return section;

@@ -2,20 +2,13 @@ import { assert } from '../base/assert.js';
 import type { Random } from '../base/random.js';
 import { decodeConfChange } from '../raft/conf-change.js';
 import { EMPTY_CONF_STATE, type Index } from '../raft/types.js';
+import { generationAfter, recoveryBump } from './bump.js';
 import { drawJoinerId } from './data-dir.js';
 import type { Identity } from './identity-file.js';
 import { reidentify } from './level-reidentify.js';
 import type { Opened } from './level-storage.js';
 import { recoverState } from './recover-state.js';
 import { Replica } from './replica.js';
-
-/**
- * Unless the operator knows better. What is lost are raises that the others committed after this node's last entry. A
- * section's raise is sized for about 60 s of its traffic and at least `raiseBy`, so 100 of them, and never less than a million
- * numbers, are hours of what this node could have missed.
- */
-const BUMP_RAISES = 100n;
-const BUMP_MIN = 1_000_000n;
 
 export interface RecoverOptions {
   readonly dataDir: string;
@@ -65,9 +58,8 @@ async function recover(opened: Opened, identity: Identity, options: RecoverOptio
   applyAll(replica, opened);
   const { cluster, members } = replica.state;
   const oldGeneration = cluster?.version.generation ?? 0;
-  const newGeneration = Math.max(oldGeneration + 1, Math.floor(options.wallMs / 1000));
-  const usual = BUMP_RAISES * (cluster?.raiseBy ?? 0n);
-  const bump = options.bump ?? (usual > BUMP_MIN ? usual : BUMP_MIN);
+  const newGeneration = generationAfter(oldGeneration, options.wallMs);
+  const bump = options.bump ?? recoveryBump(cluster?.raiseBy ?? 0n);
   const member = { id: identity.nodeId, nodeUuid: identity.nodeUuid, ...options.member };
   const at = { index: storage.lastIndex + 1, term: hardState.term + 1 };
   const sectionsLifted = replica.amend(at, (state) => recoverState(state, { generation: newGeneration, bump, member }));

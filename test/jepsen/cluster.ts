@@ -95,6 +95,13 @@ export class TestCluster {
     }
   }
 
+  /** Everything but the processes: whoever calls brings the data, and starts them. */
+  static async prepare(options: ClusterOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(options);
+    await cluster.#layOut(options);
+    return cluster;
+  }
+
   /** Founding stores and those that joined later, whether they run or not. */
   get storeNames(): readonly string[] {
     return this.#storeNames;

@@ -138,7 +138,14 @@ export const STORE_MUTANTS = [
     file: 'store/recover-state.ts',
     from: 'const lifted = maxSeq + bump;',
     to: 'const lifted = maxSeq;',
-    test: ['store/recover-state.test.ts', 'lifts every section that ever had an owner above what it had'],
+    test: ['store/recover-state.test.ts', 'lifts every section above what it had'],
+  }),
+  mutant('restore-in-the-old-cluster', {
+    rule: 'section 5: a restored cluster has an id of its own',
+    file: 'store/recover-state.ts',
+    from: '{ ...cluster, clusterId, sets:',
+    to: '{ ...cluster, sets:',
+    test: ['store/recover-state.test.ts', 'is that of another cluster'],
   }),
   mutant('recovery-keeps-runs', {
     rule: 'rule 8, H19: a recovery retires every run',

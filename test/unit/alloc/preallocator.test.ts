@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { DEFAULT_RAISE_AHEAD_MS, Preallocator, RAISE_AHEAD_MAX, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../../../src/alloc/preallocator.js';
+import { DEFAULT_RAISE_AHEAD_MS, Preallocator, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../../../src/alloc/preallocator.js';
+import { RAISE_AHEAD_MAX } from '../../../src/model/window.js';
 import { SEQ_MAX, type Seq } from '../../../src/model/ids.js';
 
 const seq = (value: bigint | number): Seq => BigInt(value) as Seq;
