@@ -23,6 +23,7 @@ const TASKS = {
     TASKS.lint();
     run('buf', ['lint']);
     run('dockerfile-utils', ['lint', 'deploy/docker/Dockerfile']);
+    checkManifests();
     checkGenerated();
     checkPackage();
   },
@@ -47,6 +48,12 @@ function run(tool, args) {
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH']}` };
   const result = spawnSync(join(bin, tool), args, { cwd: root, stdio: 'inherit', env });
   if (result.status !== 0) stop(`${tool} ${args.join(' ')} failed`);
+}
+
+/** In a process of its own, for it reads YAML with a dependency of the root. */
+function checkManifests() {
+  const result = spawnSync(process.execPath, ['scripts/manifests.mjs'], { cwd: root, stdio: 'inherit' });
+  if (result.status !== 0) stop('the manifests of deploy/k8s are not what Kubernetes takes');
 }
 
 /** The committed generated code is exactly what the .proto files make. */
