@@ -76,7 +76,8 @@ function retire(state: StoreState, { bump }: Beginning): number {
   return state.sections.length;
 }
 
-function liftedFrom({ epoch, maxSeq }: Section, { bump, number }: { readonly bump: bigint; readonly number: number }): Section {
+function liftedFrom(section: Section, { bump, number }: { readonly bump: bigint; readonly number: number }): Section {
+  const { epoch, maxSeq } = section;
   const lifted = maxSeq + bump;
   if (lifted > SEQ_MAX) throw new SeqError('OUT_OF_RANGE', `section ${number} is at ${maxSeq}: with ${bump} more it would pass ${SEQ_MAX}`);
   // What any former epoch handed out lies at or below it.

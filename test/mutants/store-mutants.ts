@@ -157,8 +157,8 @@ export const STORE_MUTANTS = [
   mutant('recovery-keeps-digests', {
     rule: 'rule 15: a recovery clears the digests',
     file: 'store/recover-state.ts',
-    from: 'next: undefined, handoff: undefined });',
-    to: 'next: undefined, handoff: state.sections[number]?.handoff });',
+    from: 'next: undefined, handoff: undefined };',
+    to: 'next: undefined, handoff: section.handoff };',
     test: ['store/handoff.test.ts', 'is cleared by a forced recovery'],
   }),
   mutant('recovery-in-the-same-generation', {
