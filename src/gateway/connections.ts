@@ -7,15 +7,17 @@ export interface HttpFigures {
   openCount: number;
   /** Above one of the bounds in number. */
   refusedCount: number;
-  /** Did not send a request in time, or did not read an answer. */
+  /** Did not send a request in time. */
   lateCount: number;
+  /** Did not read an answer. */
+  unreadCount: number;
   /** Sent what is no HTTP, or headers that are too long. */
   brokenCount: number;
 }
 
 /** Who is connected, and what each waits for. */
 export class Connections {
-  readonly figures: HttpFigures = { openCount: 0, refusedCount: 0, lateCount: 0, brokenCount: 0 };
+  readonly figures: HttpFigures = { openCount: 0, refusedCount: 0, lateCount: 0, unreadCount: 0, brokenCount: 0 };
   readonly #limits: GatewayLimits;
   readonly #countOf = new Map<string, number>();
   readonly #exchangesOf = new Map<Socket, Set<Exchange>>();
@@ -64,7 +66,7 @@ export class Connections {
     for (const [socket, exchanges] of this.#exchangesOf) {
       const late = [...exchanges].filter((exchange) => exchange.isLate(this.#limits.lateChecksMax));
       if (late.length === 0) continue;
-      this.figures.lateCount += 1;
+      this.figures.unreadCount += 1;
       socket.destroy();
     }
   }

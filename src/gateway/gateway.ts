@@ -172,8 +172,9 @@ class Desk {
 
   /** What Node could not read, or waited for in vain. */
   refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
-    const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    this.connections.figures[isLate ? 'lateCount' : 'brokenCount'] += 1;
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') this.connections.figures.lateCount += 1;
+    // A connection that was reset, or is gone, sent nothing wrong.
+    else if (error.code?.startsWith('HPE_') === true) this.connections.figures.brokenCount += 1;
     if (!socket.writable || this.connections.isAnswering(socket)) return void socket.destroy();
     socket.end(rawAnswer(brokenAnswer(error.code, this.limits)), () => socket.destroy());
   }

@@ -8,6 +8,7 @@ export interface GatewayReading {
   readonly openCount: number;
   readonly refusedCount: number;
   readonly lateCount: number;
+  readonly unreadCount: number;
   readonly brokenCount: number;
 }
 
@@ -25,6 +26,7 @@ export function addGatewayMetrics(
   metrics.countersOf('seqsvr_http_connections_cut_total', 'Connections that the HTTP gateway refused or cut, by reason.', 'reason', () => ({
     too_many: read()?.refusedCount ?? 0,
     late: read()?.lateCount ?? 0,
+    unread: read()?.unreadCount ?? 0,
     broken: read()?.brokenCount ?? 0,
   }));
   return ({ status, tookMs }) => {

@@ -1,6 +1,7 @@
 import { ALLOC_MUTANTS } from './alloc-mutants.js';
 import { CLIENT_MUTANTS } from './client-mutants.js';
 import { FRAME_MUTANTS } from './frame-mutants.js';
+import { GATEWAY_MUTANTS } from './gateway-mutants.js';
 import { GROUP_MUTANTS } from './group-mutants.js';
 import { HANDOFF_MUTANTS } from './handoff-mutants.js';
 import { LEASE_MUTANTS } from './lease-mutants.js';
@@ -18,4 +19,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...HANDOFF_MUTANTS,
   ...LEASE_MUTANTS,
   ...CLIENT_MUTANTS,
+  ...GATEWAY_MUTANTS,
 ];
