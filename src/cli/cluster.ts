@@ -4,8 +4,10 @@ import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
 import { type ClusterView, type NodeView, viewOf } from './cluster-view.js';
 import { formatAge } from './duration.js';
+import { infoOf, infoText } from './cluster-info.js';
+import { EXIT } from './exit.js';
 import { exitOfHealth } from './health.js';
-import { inspectCluster } from './inspect.js';
+import { type Inspection, inspectCluster } from './inspect.js';
 import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
 import { type Format, type Output, print } from './output.js';
@@ -26,16 +28,26 @@ const COLUMNS: readonly Column<NodeView>[] = [
   { title: 'ERROR', isWide: true, cell: ({ error }) => error ?? '' },
 ];
 
+/** `seqctl cluster info`: what it is, rather than how it is. */
+export async function clusterInfo(args: ConnectionArgs, output: Output): Promise<number> {
+  const info = infoOf(await inspect(args));
+  print(output, args.output, { kind: 'ClusterInfo', body: info, table: infoText(info) });
+  return EXIT.ok;
+}
+
 /** `seqctl cluster status`: exit 0 only when the cluster is healthy, 4 when it is degraded, 3 when it does not serve or nobody knows. */
 export async function clusterStatus(args: ConnectionArgs, output: Output): Promise<number> {
+  const view = viewOf(await inspect(args));
+  print(output, args.output, { kind: 'ClusterStatus', body: view, table: tableOf(view, args.output) });
+  return exitOfHealth(view.health);
+}
+
+async function inspect({ endpoints, timeoutMs, isTimeoutGiven }: ConnectionArgs): Promise<Inspection> {
   quietGrpc();
-  await knock(args, systemClock);
+  await knock({ endpoints, isTimeoutGiven }, systemClock);
   const pool = new ChannelPool({ clock: systemClock });
   try {
-    const inspection = await inspectCluster(args.endpoints, { pool, clock: systemClock, timeoutMs: args.timeoutMs });
-    const view = viewOf(inspection);
-    print(output, args.output, { kind: 'ClusterStatus', body: view, table: tableOf(view, args.output) });
-    return exitOfHealth(view.health);
+    return await inspectCluster(endpoints, { pool, clock: systemClock, timeoutMs });
   } finally {
     pool.close();
   }

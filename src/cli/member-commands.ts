@@ -37,6 +37,12 @@ export function addLeader(program: Argv, voices: Voices, choose: Choose): void {
             .example('$0 leader transfer store-2', 'no call fails: the new one is as far as the old one when it takes over'),
         (args) => choose(async () => (await import('./leader.js')).leaderTransfer({ ...parseConnection(args), name: args.name }, voices)),
       )
+      .command(
+        'step-down',
+        'let any other StoreSvr lead: the one that is the furthest',
+        (leaf) => asLeaf(leaf).example('$0 leader step-down', 'before the machine of the leader is taken down'),
+        (args) => choose(async () => (await import('./leader.js')).leaderTransfer({ ...parseConnection(args), name: undefined }, voices)),
+      )
       .example('$0 leader transfer', 'to the one that is the furthest'),
   );
 }

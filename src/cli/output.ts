@@ -37,6 +37,17 @@ export function print(output: Output, format: Format, result: { readonly kind: s
   output.out(textOf(format, result));
 }
 
+/** One of many results of one command, as they come: a JSON object a line, a YAML document each. */
+export function printOneOfMany(
+  output: Output,
+  format: Format,
+  result: { readonly kind: string; readonly body: object; readonly table: string },
+): void {
+  if (format === 'json') output.out(`${JSON.stringify(document(result.kind, result.body), textForBigint)}\n`);
+  else if (format === 'yaml') output.out(`---\n${toYaml(result.kind, result.body)}`);
+  else output.out(result.table);
+}
+
 /** False: a program reads it, and finds all there is to say in the object. */
 export function isForPeople(format: Format): boolean {
   return format === 'table' || format === 'wide';

@@ -1,6 +1,8 @@
 import yargs, { type Argv } from 'yargs';
 import { messageOf, SeqError } from '../base/errors.js';
-import { asLeaf, type Choose, COMMANDS, needOf } from './command-tree.js';
+import { addCluster, addRoute } from './cluster-commands.js';
+import { addSeq } from './seq-commands.js';
+import { asLeaf, type Choose, COMMANDS } from './command-tree.js';
 import { unknownCommand, unknownFlag } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
 import { addEndpoint } from './endpoint-commands.js';
@@ -9,7 +11,7 @@ import { flagsIn, helpPage, LINE_WIDTH_MAX, pathOf } from './help.js';
 import { addAlloc, addSet } from './alloc-commands.js';
 import { addArbiter, addLease, addPolicy } from './arbiter-commands.js';
 import { addLeader, addMember } from './member-commands.js';
-import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat, parseWhole } from './options.js';
+import { CONNECTION_OPTIONS, fromEnv, parseFormat, parseWhole } from './options.js';
 import { addBench, addCheck } from './bench-commands.js';
 import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
@@ -98,8 +100,11 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     .example('$0 seq next 42', 'take a number for uid 42')
     .example('$0 member list', 'the StoreSvrs and how far they are')
     .epilogue('Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable or too late, 4 not healthy, 5 refused for safety, 6 denied, 130 interrupted.');
-  for (const add of [addDev, addStart, addSeq, addCluster, addRoute, addVerify, addVersion]) add(program, voices.output, choose);
+  for (const add of [addDev, addStart, addVerify, addVersion]) add(program, voices.output, choose);
   for (const add of [
+    addSeq,
+    addCluster,
+    addRoute,
     addEndpoint,
     addMember,
     addLeader,
@@ -219,65 +224,6 @@ function addStart(program: Argv, _output: Output, choose: Choose): void {
         keepYoungGenerationSmall();
         return (await import('./start.js')).start({ config: args.config, logLevel: args.logLevel, worker });
       }),
-  );
-}
-
-function addSeq(program: Argv, output: Output, choose: Choose): void {
-  program.command('seq', 'take and read numbers', (group) =>
-    group
-      .options(CONNECTION_OPTIONS)
-      .demandCommand(1, needOf('seq'))
-      .command(
-        'next <uid>',
-        'take the next number of a uid, or a range of them',
-        (command) =>
-          asLeaf(command)
-            .positional('uid', { type: 'string', demandOption: true, describe: 'the user key, a whole number in [0, 2^64)' })
-            .option('count', { alias: 'n', type: 'string', describe: 'how many neighbouring numbers', requiresArg: true })
-            .example('$0 seq next 42', 'prints one number')
-            .example('$0 seq next 42 -n 100 -o json', 'takes a hundred; JSON has "first" and "last"'),
-        (args) => choose(async () => (await import('./seq.js')).seqNext({ ...parseConnection(args), uid: args.uid, count: args.count }, output)),
-      )
-      .command(
-        'current <uid>',
-        'read the last number handed out for a uid',
-        (command) =>
-          asLeaf(command)
-            .positional('uid', { type: 'string', demandOption: true, describe: 'the user key' })
-            .example('$0 seq current 42', 'hands nothing out'),
-        (args) => choose(async () => (await import('./seq.js')).seqCurrent({ ...parseConnection(args), uid: args.uid }, output)),
-      )
-      .example('$0 seq next 42', 'take a number for uid 42'),
-  );
-}
-
-function addCluster(program: Argv, output: Output, choose: Choose): void {
-  program.command('cluster', 'look at the whole cluster', (group) =>
-    group
-      .options(CONNECTION_OPTIONS)
-      .demandCommand(1, needOf('cluster'))
-      .command(
-        'status',
-        'every node, and one word for all: healthy, degraded, unavailable or unknown',
-        (command) => asLeaf(command).example('$0 cluster status', 'exit code 0 healthy, 4 degraded, 3 unavailable or unknown'),
-        (args) => choose(async () => (await import('./cluster.js')).clusterStatus(parseConnection(args), output)),
-      )
-      .example('$0 cluster status -o json', 'the same for a program'),
-  );
-}
-
-function addRoute(program: Argv, output: Output, choose: Choose): void {
-  program.command('route', 'look at the routing table', (group) =>
-    group
-      .options(CONNECTION_OPTIONS)
-      .demandCommand(1, needOf('route'))
-      .command(
-        'show',
-        'which AllocSvr serves which uids',
-        (command) => asLeaf(command).example('$0 route show --endpoints 10.0.0.7:7070', 'the table as that node has it'),
-        (args) => choose(async () => (await import('./route.js')).routeShow(parseConnection(args), output)),
-      )
-      .example('$0 route show', 'one line for neighbouring sections of one owner'),
   );
 }
 

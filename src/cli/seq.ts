@@ -33,7 +33,8 @@ export async function seqCurrent(args: ConnectionArgs & { readonly uid: string }
   return EXIT.ok;
 }
 
-async function connect(args: ConnectionArgs): Promise<SeqClient> {
+/** A client for one command. */
+export async function connect(args: ConnectionArgs): Promise<SeqClient> {
   quietGrpc();
   await knock(args, systemClock);
   return SeqClient.connect({ endpoints: args.endpoints, timeoutMs: args.timeoutMs });
