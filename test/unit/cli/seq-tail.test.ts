@@ -18,7 +18,7 @@ async function follow(looks: readonly Look[], { count, format = 'table' }: { rea
     if (look === undefined) throw new Error('it looked once too often');
     return typeof look === 'bigint' ? Promise.resolve({ seq: look, exact: true }) : Promise.reject(look);
   };
-  const running = tail(42n, { current, clock, output } as never, { everyMs: 100, count, endMs: clock.nowMs() + looks.length * 100, format });
+  const running = tail(42n, { current, clock, output }, { everyMs: 100, count, endMs: clock.nowMs() + looks.length * 100, format });
   let code: number | Error | undefined;
   running.then(
     (value) => (code = value),
