@@ -19,7 +19,7 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   policy: ['show', 'set'],
   lease: ['show', 'set'],
   set: ['list', 'add'],
-  snapshot: ['save', 'status', 'verify', 'restore'],
+  snapshot: ['save', 'status', 'verify', 'restore', 'schedule', 'list'],
   store: ['recover'],
   bench: [],
   check: ['perf'],

@@ -1,7 +1,8 @@
 import type { Argv } from 'yargs';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import type { Voices } from './member-session.js';
-import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat } from './options.js';
+import { parseDurationMs } from './duration.js';
+import { CONNECTION_OPTIONS, fromEnv, parseConnection, parseFormat, parseWhole } from './options.js';
 
 type Add = (group: Argv, voices: Voices, choose: Choose) => void;
 
@@ -13,7 +14,7 @@ const SAVE_TIMEOUT_DEFAULT = '60s';
 export function addSnapshot(program: Argv, voices: Voices, choose: Choose): void {
   program.command('snapshot', 'back a cluster up, and look at its backups', (command) => {
     const group = command.demandCommand(1, needOf('snapshot'));
-    for (const add of [addSave, addStatus, addVerify, addRestore]) add(group, voices, choose);
+    for (const add of [addSave, addStatus, addVerify, addRestore, addSchedule, addList]) add(group, voices, choose);
     return group.example('$0 snapshot save seq.snap', 'a consistent copy of a running cluster in one file');
   });
 }
@@ -98,6 +99,51 @@ const addRestore: Add = (group, voices, choose) => {
         const what = { file: args.file, config: args.config, dataDir: args['data-dir'], bump: args.bump };
         const how = { confirm: args.confirm, isRehearsal: args.rehearsal, output: parseFormat(args.output) };
         return (await import('./snapshot-restore.js')).snapshotRestore({ ...what, ...how }, voices);
+      }),
+  );
+};
+
+const addSchedule: Add = (group, voices, choose) => {
+  group.command(
+    'schedule',
+    'save a snapshot into a folder again and again, until SIGTERM, and remove the oldest',
+    (leaf) =>
+      asLeaf(leaf)
+        .option('dir', { type: 'string', demandOption: true, describe: 'the folder; it must be there', requiresArg: true })
+        .option('every', { type: 'string', default: '1h', describe: 'between two snapshots', requiresArg: true })
+        .option('keep', { type: 'string', default: '24', describe: 'so many good ones stay; the last good one always does', requiresArg: true })
+        .option('once', { type: 'boolean', default: false, describe: 'one now, and no more: for cron' })
+        .option('metrics-file', { type: 'string', describe: 'figures for the textfile collector of a node exporter', requiresArg: true })
+        .options(CONNECTION_OPTIONS)
+        .example('$0 snapshot schedule --dir /backup/seq --every 1h --keep 48', 'two days, hour by hour')
+        .example(
+          '$0 snapshot schedule --dir /backup/seq --keep 48 --once',
+          'for cron; exit code 4 when the newest good one is older than twice --every',
+        ),
+    (args) =>
+      choose(async () => {
+        const what = { folder: args.dir, everyMs: parseDurationMs(args.every), keep: parseWhole('--keep', args.keep) };
+        const how = { isOnce: args.once, metricsFile: args['metrics-file'] };
+        const options = { ...parseConnection(args, SAVE_TIMEOUT_DEFAULT), ...what, ...how };
+        return (await import('./snapshot-schedule.js')).snapshotSchedule(options, voices);
+      }),
+  );
+};
+
+const addList: Add = (group, voices, choose) => {
+  group.command(
+    'list <dir>',
+    'the snapshots of a schedule, each read and checked; exit code 4 when none is good and young enough',
+    (leaf) =>
+      asLeaf(leaf)
+        .positional('dir', { type: 'string', demandOption: true, describe: 'the folder' })
+        .option('max-age', { type: 'string', describe: 'the newest good one may be so old', requiresArg: true })
+        .options({ output: CONNECTION_OPTIONS.output })
+        .example('$0 snapshot list /backup/seq --max-age 2h', 'for a check of backups: exit code 4 when they are stale'),
+    (args) =>
+      choose(async () => {
+        const maxAgeMs = args['max-age'] === undefined ? undefined : parseDurationMs(args['max-age']);
+        return (await import('./snapshot-schedule.js')).snapshotList({ folder: args.dir, maxAgeMs, output: parseFormat(args.output) }, voices.output);
       }),
   );
 };

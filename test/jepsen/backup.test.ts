@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { SeqClient } from '../../src/client/client.js';
 import { checkHistory, showViolations } from '../../src/verify/check-history.js';
@@ -75,6 +75,23 @@ describe('seqctl snapshot against a real cluster under load', function () {
         expect([ran.code, ran.stderr.includes(why)], ran.stderr).to.deep.equal([code, true]);
       }
     }
+  });
+
+  it('is saved on a schedule, of which the newest good ones stay', async () => {
+    const folder = cluster.path('backups');
+    mkdirSync(folder);
+    const schedule = ['snapshot', 'schedule', '--dir', folder, '--keep', '2', '--metrics-file', cluster.path('backup.prom')];
+    const ran = await cluster.runInterrupted(9_000, ...schedule, '--every', '1s', '--endpoints', cluster.storeEndpoints);
+    expect(ran.code, ran.stderr).to.equal(0);
+    expect(ran.stderr).to.contain('removed 1 old');
+    const { snapshots, isFresh } = await ok('snapshot', 'list', folder, '--max-age', '5m');
+    expect([isFresh, (snapshots as { state: string }[]).map(({ state }) => state)]).to.deep.equal([true, ['good', 'good']]);
+    expect(readFileSync(cluster.path('backup.prom'), 'utf8')).to.match(/^seqsvr_backup_taken_timestamp_seconds [1-9]\d+$/m);
+
+    const stale = await seqctl('snapshot', 'list', folder, '--max-age', '1ms');
+    expect([stale.code, stale.stderr.includes('old, more than')], stale.stderr).to.deep.equal([4, true]);
+    const failed = await seqctl(...schedule, '--every', '1s', '--once', '--endpoints', '127.0.0.1:1', '--timeout', '1s');
+    expect([failed.code, failed.stderr.includes('backup failed')], failed.stderr).to.deep.equal([4, true]);
   });
 
   async function ok(...args: readonly string[]): Promise<Record<string, unknown>> {
