@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, every } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
@@ -8,9 +8,8 @@ import { Connections, type HttpFigures } from './connections.js';
 import { Exchange } from './exchange.js';
 import { type Answer, answerToError, HttpRefusal, refusal } from './http-error.js';
 import { GATEWAY_LIMITS, type GatewayLimits } from './limits.js';
-import { TIMEOUT_HEADER, TIMEOUT_PARAMETER } from './openapi.js';
-import { checkCaller, findRoute, hasBody, readJson, readQuery, readTimeoutMs } from './request.js';
-import type { Backend, RawRequest, Route } from './route.js';
+import { parseBody, type Place, readBody, readHead } from './request.js';
+import type { Backend } from './route.js';
 
 /** What a caller is told to wait, in ms, when too many requests are in flight, and while the node starts. */
 const BUSY_RETRY_AFTER_MS = 100;
@@ -116,11 +115,11 @@ class Desk {
   backend: Backend | undefined;
   isStopping = false;
   readonly #options: GatewayOptions;
-  readonly #isLocal: boolean;
+  readonly #place: Place;
 
   constructor(options: GatewayOptions, limits: GatewayLimits) {
     this.#options = options;
-    this.#isLocal = isLoopback(options.address);
+    this.#place = { isLocal: isLoopback(options.address), limits };
     this.clock = options.clock;
     this.limits = limits;
     this.connections = new Connections(limits);
@@ -145,24 +144,12 @@ class Desk {
   }
 
   async #bodyFor({ request, signal, startedMs }: Exchange): Promise<object> {
-    const { method = '', url = '', headers } = request;
-    checkCaller(headers, this.#isLocal);
-    const at = url.indexOf('?');
-    const { route, path } = findRoute(method, at < 0 ? url : url.slice(0, at));
-    const { query, timeoutMs } = this.#readQuery(route, at < 0 ? '' : url.slice(at + 1), headers);
-    if (route.bodyFields === undefined && hasBody(request)) throw new SeqError('INVALID_ARGUMENT', `${method} ${route.path} takes no body`);
-    const body = await readJson(request, this.limits.bodyBytesMax);
+    const { route, path, query, timeoutMs } = readHead(request, this.#place);
+    const body = parseBody(await readBody(request, this.limits.bodyBytesMax), request.headers);
     const leftMs = Math.ceil(timeoutMs - (this.clock.nowMs() - startedMs));
     if (leftMs < 1)
       throw new SeqError('TIMEOUT', `the request took longer to arrive than the ${timeoutMs}ms that its caller waits`, { definite: true });
     return route.answer({ path, query, body }, { backend: () => this.#requireBackend(), limits: { timeoutMs: leftMs, signal } });
-  }
-
-  #readQuery({ isCall }: Route, text: string, headers: IncomingHttpHeaders): { readonly query: RawRequest['query']; readonly timeoutMs: number } {
-    const all = readQuery(text);
-    if (!isCall) return { query: all, timeoutMs: this.limits.timeoutDefaultMs };
-    const { [TIMEOUT_PARAMETER]: inQuery, ...query } = all;
-    return { query, timeoutMs: readTimeoutMs(inQuery, headers[TIMEOUT_HEADER.toLowerCase()], this.limits) };
   }
 
   #requireBackend(): Backend {

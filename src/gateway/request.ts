@@ -3,13 +3,41 @@ import { SeqError, show } from '../base/errors.js';
 import { isLoopback } from '../model/address.js';
 import { HttpRefusal, refusal } from './http-error.js';
 import type { GatewayLimits } from './limits.js';
-import { ALL_ROUTES, TIMEOUT_HEADER } from './openapi.js';
+import { ALL_ROUTES, TIMEOUT_HEADER, TIMEOUT_PARAMETER } from './openapi.js';
 import type { RawRequest, Route } from './route.js';
 
 const PATTERNS = ALL_ROUTES.map((route) => ({ route, pattern: patternOf(route.path) }));
 
+/** What stands before the body of a request, read. */
+export interface Head {
+  readonly route: Route;
+  readonly path: RawRequest['path'];
+  readonly query: RawRequest['query'];
+  /** How long its caller waits. */
+  readonly timeoutMs: number;
+}
+
+/** What the gateway is, for who reads requests. */
+export interface Place {
+  /** It listens on loopback. */
+  readonly isLocal: boolean;
+  readonly limits: GatewayLimits;
+}
+
+/** Throws a SeqError or an HttpRefusal for what no route takes. */
+export function readHead({ method = '', url = '', headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>, { isLocal, limits }: Place): Head {
+  checkCaller(headers, isLocal);
+  const at = url.indexOf('?');
+  const { route, path } = findRoute(method, at < 0 ? url : url.slice(0, at));
+  if (route.bodyFields === undefined && hasBody({ headers })) throw new SeqError('INVALID_ARGUMENT', `${method} ${route.path} takes no body`);
+  const all = readQuery(at < 0 ? '' : url.slice(at + 1));
+  if (!route.isCall) return { route, path, query: all, timeoutMs: limits.timeoutDefaultMs };
+  const { [TIMEOUT_PARAMETER]: inQuery, ...query } = all;
+  return { route, path, query, timeoutMs: readTimeoutMs(inQuery, headers[TIMEOUT_HEADER.toLowerCase()], limits) };
+}
+
 /** The route of a request and the values in its path. Throws an HttpRefusal: 404, or 405 with what is allowed. */
-export function findRoute(method: string, path: string): { readonly route: Route; readonly path: RawRequest['path'] } {
+function findRoute(method: string, path: string): { readonly route: Route; readonly path: RawRequest['path'] } {
   // Some clients encode every colon of a path; nothing else in our paths needs it.
   const plain = path.replaceAll(/%3a/gi, ':');
   const found = PATTERNS.flatMap(({ route, pattern }) => {
@@ -29,17 +57,17 @@ function patternOf(path: string): RegExp {
 }
 
 /** Throws INVALID_ARGUMENT for a parameter that is there twice: which one counts would be a guess. */
-export function readQuery(text: string): Record<string, string> {
-  const query: Record<string, string> = {};
+function readQuery(text: string): Record<string, string> {
+  const query = new Map<string, string>();
   for (const [key, value] of new URLSearchParams(text)) {
-    if (Object.hasOwn(query, key)) throw new SeqError('INVALID_ARGUMENT', `the query has ${show(key)} twice`);
-    query[key] = value;
+    if (query.has(key)) throw new SeqError('INVALID_ARGUMENT', `the query has ${show(key)} twice`);
+    query.set(key, value);
   }
-  return query;
+  return Object.fromEntries(query);
 }
 
 /** How long the caller waits, in ms. Throws INVALID_ARGUMENT unless it is a duration in bounds, said in one place. */
-export function readTimeoutMs(inQuery: string | undefined, inHeader: string | string[] | undefined, limits: GatewayLimits): number {
+function readTimeoutMs(inQuery: string | undefined, inHeader: string | string[] | undefined, limits: GatewayLimits): number {
   const text = inQuery ?? inHeader;
   if (inQuery !== undefined && inHeader !== undefined)
     throw new SeqError('INVALID_ARGUMENT', `say how long you wait with ?timeout= or with ${TIMEOUT_HEADER}, not with both`);
@@ -56,7 +84,7 @@ export function readTimeoutMs(inQuery: string | undefined, inHeader: string | st
  * Throws PERMISSION_DENIED for what a browser sends on behalf of a page: a page of anybody could otherwise take numbers from whoever looks at it.
  * On loopback the name asked for must be of this machine too, or a page could have its own name point here (DNS rebinding).
  */
-export function checkCaller(headers: IncomingHttpHeaders, isLocal: boolean): void {
+function checkCaller(headers: IncomingHttpHeaders, isLocal: boolean): void {
   if (headers.origin !== undefined) throw denied(`pages of a browser are not served, got origin ${show(headers.origin)}`);
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'none') throw denied(`pages of a browser are not served, got sec-fetch-site ${show(site)}`);
@@ -76,11 +104,10 @@ function namesThisMachine(host: string | undefined): boolean {
   }
 }
 
-/** The keys of a JSON body; none for an empty body. Rejects with an HttpRefusal, or with ABORTED when the caller went away. */
-export async function readJson(request: IncomingMessage, bytesMax: number): Promise<RawRequest['body']> {
-  const bytes = await readBody(request, bytesMax);
+/** The keys of a JSON body; none for an empty body. Throws a SeqError or an HttpRefusal unless it is JSON and says so. */
+export function parseBody(bytes: Uint8Array, headers: IncomingHttpHeaders): RawRequest['body'] {
   if (bytes.length === 0) return {};
-  checkContent(request.headers);
+  checkContent(headers);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -93,7 +120,8 @@ export async function readJson(request: IncomingMessage, bytesMax: number): Prom
   return value as RawRequest['body'];
 }
 
-async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+/** Rejects with an HttpRefusal when it is too long, and with ABORTED when the caller went away. */
+export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const tooLong = (): HttpRefusal => refusal(413, `the body must be at most ${bytesMax} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLong();
   const chunks: Buffer[] = [];
@@ -126,6 +154,6 @@ function denied(message: string): SeqError {
 }
 
 /** True when a request announces a body, read or not. */
-export function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }

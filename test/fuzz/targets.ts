@@ -9,6 +9,7 @@ import { countersFile } from './targets/counters-file.js';
 import { dataDir } from './targets/data-dir.js';
 import { handoff } from './targets/handoff.js';
 import { history } from './targets/history.js';
+import { httpRequests } from './targets/http-requests.js';
 import { levelRecords } from './targets/level-records.js';
 import { logChunk } from './targets/log-chunk.js';
 import { marker } from './targets/marker.js';
@@ -26,6 +27,7 @@ import { storeServiceTarget } from './targets/store-service.js';
 export const targets: readonly Target[] = [
   seqService,
   opsFrames,
+  httpRequests,
   storeServiceTarget,
   placementServiceTarget,
   adminServiceTarget,

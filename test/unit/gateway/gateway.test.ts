@@ -95,6 +95,7 @@ describe('HttpGateway', () => {
     ['an unknown key', next({ cuont: 5 }), 400, ["the body has an unknown key 'cuont'", 'count, floor, strict']],
     ['a key of every object', next('{"__proto__":{"count":5}}', JSON_TYPE), 400, ["unknown key '__proto__'"]],
     ['an unknown parameter', { path: '/v1/uids/1?flor=5' }, 400, ["the query has an unknown key 'flor'", 'floor, strict']],
+    ['a parameter of every object', { path: '/v1/uids/1?__proto__=5' }, 400, ["unknown key '__proto__'"]],
     ['a parameter twice', { path: '/v1/uids/1?floor=5&floor=6' }, 400, ["'floor' twice"]],
     ['a body that is no JSON', next('{', JSON_TYPE), 400, ['is not JSON']],
     ['a body that is no UTF-8', next(Buffer.of(0x22, 0xff, 0x22), JSON_TYPE), 400, ['is not JSON']],
