@@ -24,6 +24,8 @@ const [task, ...args] = process.argv.slice(2);
 const TASKS = {
   start: startDev,
   test: runTests,
+  'test:matrix': runMatrix,
+  'docs:api': apiDocs,
   build: () => undefined,
   conformance: runConformance,
   bench,
@@ -178,6 +180,18 @@ async function runTests() {
   // A test file that cannot even be loaded ends mocha without a word to its reporter.
   if (!existsSync(summary)) console.log('0 passed, 1 failed');
   process.exitCode = existsSync(summary) ? code : code || 1;
+}
+
+/** The unit tests under each Node that counts; see scripts/matrix.mjs. */
+async function runMatrix() {
+  const { testMatrix } = await import('./matrix.mjs');
+  process.exitCode = await testMatrix(args);
+}
+
+/** The client's interface as pages; see scripts/api-docs.mjs. */
+async function apiDocs() {
+  const { makeApiDocs } = await import('./api-docs.mjs');
+  process.exitCode = makeApiDocs();
 }
 
 /** Two starts at once must not install or compile into each other. Waits for the other one; an abandoned lock is taken over. */
