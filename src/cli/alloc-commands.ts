@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import type { Voices } from './member-session.js';
 import { CONNECTION_OPTIONS, type ConnectionFlags, DRY_RUN, parseConnection, REASON, WAIT, WAIT_DEFAULT, WAITING_OPTIONS, YES } from './options.js';
+import { WATCH_OPTIONS, watching } from './watch.js';
 
 const NAME = { type: 'string', demandOption: true, describe: 'the name of an AllocSvr, as alloc list shows it' } as const;
 
@@ -25,8 +26,8 @@ export function addSet(program: Argv, voices: Voices, choose: Choose): void {
       .command(
         'list',
         'every set with its uids, as the set that is asked has them',
-        (leaf) => asLeaf(leaf).example('$0 set list --endpoints 10.0.0.7:7071', 'every set keeps a copy'),
-        (args) => choose(async () => (await import('./set.js')).setList(parseConnection(args), voices)),
+        (leaf) => asLeaf(leaf).options(WATCH_OPTIONS).example('$0 set list --endpoints 10.0.0.7:7071', 'every set keeps a copy'),
+        (args) => choose(watching(args, voices, async (connection, shown) => (await import('./set.js')).setList(connection, shown))),
       )
       .command(
         'add <name>',
@@ -62,8 +63,8 @@ const addList: Add = (group, voices, choose) => {
   group.command(
     'list',
     'every AllocSvr as the leader hears it',
-    (leaf) => asLeaf(leaf).example('$0 alloc list -o json', 'for a program'),
-    (args) => choose(async () => (await import('./alloc.js')).allocList(parseConnection(args), voices)),
+    (leaf) => asLeaf(leaf).options(WATCH_OPTIONS).example('$0 alloc list -o json', 'for a program'),
+    (args) => choose(watching(args, voices, async (connection, shown) => (await import('./alloc.js')).allocList(connection, shown))),
   );
 };
 
@@ -74,11 +75,17 @@ const addDrain: Add = (group, voices, choose) => {
     (leaf) =>
       asLeaf(leaf)
         .positional('name', NAME)
-        .options({ wait: WAIT, reason: REASON })
+        .options({ wait: WAIT, reason: REASON, 'dry-run': DRY_RUN })
         .example('$0 alloc drain alloc-1', 'waits until it owns nothing; alloc resume or a restart ends it'),
     (args) =>
       choose(async () => {
-        const options = { ...parseConnection(args, args.wait ? WAIT_DEFAULT : undefined), name: args.name, waits: args.wait, reason: args.reason };
+        const options = {
+          ...parseConnection(args, args.wait ? WAIT_DEFAULT : undefined),
+          name: args.name,
+          waits: args.wait,
+          reason: args.reason,
+          isDryRun: args['dry-run'],
+        };
         return (await import('./alloc.js')).allocDrain(options, voices);
       }),
   );
@@ -88,9 +95,18 @@ const addResume: Add = (group, voices, choose) => {
   group.command(
     'resume <name>',
     'let it have sections again after a drain',
-    (leaf) => asLeaf(leaf).positional('name', NAME).option('reason', REASON).example('$0 alloc resume alloc-1', 'it gets its share in a few seconds'),
+    (leaf) =>
+      asLeaf(leaf)
+        .positional('name', NAME)
+        .options({ reason: REASON, 'dry-run': DRY_RUN })
+        .example('$0 alloc resume alloc-1', 'it gets its share in a few seconds'),
     (args) =>
-      choose(async () => (await import('./alloc.js')).allocResume({ ...parseConnection(args), name: args.name, reason: args.reason }, voices)),
+      choose(async () =>
+        (await import('./alloc.js')).allocResume(
+          { ...parseConnection(args), name: args.name, reason: args.reason, isDryRun: args['dry-run'] },
+          voices,
+        ),
+      ),
   );
 };
 
@@ -101,12 +117,12 @@ const addRemove: Add = (group, voices, choose) => {
     (leaf) =>
       asLeaf(leaf)
         .positional('name', NAME)
-        .options({ yes: YES, reason: REASON })
+        .options({ yes: YES, reason: REASON, 'dry-run': DRY_RUN })
         .example('$0 alloc remove alloc-9', 'asks for the name once more; its lease is waited out')
         .example('$0 alloc remove alloc-9 --yes', 'in a script'),
     (args) =>
       choose(async () => {
-        const options = { ...parseConnection(args), name: args.name, isConfirmed: args.yes, reason: args.reason };
+        const options = { ...parseConnection(args), name: args.name, isConfirmed: args.yes, reason: args.reason, isDryRun: args['dry-run'] };
         return (await import('./alloc.js')).allocRemove(options, voices);
       }),
   );

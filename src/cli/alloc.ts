@@ -3,6 +3,7 @@ import { type AllocId, parseAllocId } from '../model/ids.js';
 import { type GetArbiterResponse, PlacementServiceService as Placement } from '../rpc/gen/seqsvr/v1/placement.js';
 import { ALLOC_COLUMNS, allocLine } from './alloc-lines.js';
 import { askArbiter, reasonFor } from './arbiter.js';
+import { printDryRun } from './dry-run.js';
 import { EXIT } from './exit.js';
 import { type MemberSession, type Voices, withMembers } from './member-session.js';
 import type { ConnectionArgs } from './options.js';
@@ -10,7 +11,7 @@ import { print } from './output.js';
 import { renderTable } from './table.js';
 import { confirm } from './terminal.js';
 
-export type AllocArgs = ConnectionArgs & { readonly name: string; readonly reason: string };
+export type AllocArgs = ConnectionArgs & { readonly name: string; readonly reason: string; readonly isDryRun: boolean };
 
 /** `seqctl alloc list`: as the leader hears them. */
 export function allocList(args: ConnectionArgs, voices: Voices): Promise<number> {
@@ -25,6 +26,13 @@ export function allocList(args: ConnectionArgs, voices: Voices): Promise<number>
 export function allocDrain(args: AllocArgs & { readonly waits: boolean }, voices: Voices): Promise<number> {
   const name = parseAllocId(args.name);
   return withMembers(args, voices, async (session) => {
+    if (args.isDryRun) {
+      const { sectionCount } = found(await askArbiter(session.finder), name);
+      return printDryRun(voices, args, {
+        command: 'alloc drain',
+        change: `this hands the ${sectionCount} sections of ${name} to others, with their exact counters`,
+      });
+    }
     await mark(session, { name, isOver: false, reason: reasonFor(`drain ${name}`, args.reason) });
     if (args.waits) await session.untilSeen(`the drain of ${name}`, async () => notYetEmpty(await askArbiter(session.finder), name));
     return printAlloc(session, voices, { args, kind: 'AllocDrained', name });
@@ -35,6 +43,11 @@ export function allocDrain(args: AllocArgs & { readonly waits: boolean }, voices
 export function allocResume(args: AllocArgs, voices: Voices): Promise<number> {
   const name = parseAllocId(args.name);
   return withMembers(args, voices, async (session) => {
+    if (args.isDryRun) {
+      const { state } = found(await askArbiter(session.finder), name);
+      const change = state === 'draining' ? `${name} gets its share of sections again` : `nothing changes: ${name} is ${state}`;
+      return printDryRun(voices, args, { command: 'alloc resume', change });
+    }
     await mark(session, { name, isOver: true, reason: reasonFor(`resume ${name}`, args.reason) });
     return printAlloc(session, voices, { args, kind: 'AllocResumed', name });
   });
@@ -50,6 +63,7 @@ export function allocRemove(args: AllocArgs & { readonly isConfirmed: boolean },
         ? 'it has no sections'
         : `nobody serves its ${sectionCount} sections until its lease is over (in ${waitLeftMs}ms), and their counters jump; 'seqctl alloc drain ${name}' spares both`;
     const consequence = `this takes ${name} out of the set until it registers anew: ${held}`;
+    if (args.isDryRun) return printDryRun(voices, args, { command: 'alloc remove', change: consequence });
     await confirm({ consequence, word: name, isConfirmed: args.isConfirmed, flag: '--yes' }, voices);
     const request = { allocId: name, reason: reasonFor(`remove ${name}`, args.reason) };
     await session.finder.callLeader((channel, options) => channel.call(Placement.removeAlloc, request, options));

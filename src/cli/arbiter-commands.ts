@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import type { Voices } from './member-session.js';
 import { CONNECTION_OPTIONS, DRY_RUN, parseConnection, parseWhole, REASON } from './options.js';
+import { WATCH_OPTIONS, watching } from './watch.js';
 
 const HISTORY_LIMIT = '50';
 
@@ -14,38 +15,51 @@ export function addArbiter(program: Argv, voices: Voices, choose: Choose): void 
       .command(
         'status',
         'what it sees, what holds it back, and what it would do now',
-        (leaf) => asLeaf(leaf).example('$0 arbiter status', 'why nothing is moved, for example'),
-        (args) => choose(async () => (await import('./arbiter.js')).arbiterStatus(parseConnection(args), voices)),
+        (leaf) => asLeaf(leaf).options(WATCH_OPTIONS).example('$0 arbiter status', 'why nothing is moved, for example'),
+        (args) => choose(watching(args, voices, async (connection, shown) => (await import('./arbiter.js')).arbiterStatus(connection, shown))),
       )
       .command(
         'history',
         'the last decisions with their reasons, oldest first',
         (leaf) =>
           asLeaf(leaf)
+            .options(WATCH_OPTIONS)
             .option('limit', { type: 'string', default: HISTORY_LIMIT, describe: 'how many, at most 500', requiresArg: true })
             .example('$0 arbiter history --limit 10', 'what was done last, when and why'),
         (args) =>
-          choose(async () => {
-            const options = { ...parseConnection(args), limit: parseWhole('--limit', args.limit) };
-            return (await import('./arbiter.js')).arbiterHistory(options, voices);
-          }),
+          choose(
+            watching(args, voices, async (connection, shown) => {
+              const options = { ...connection, limit: parseWhole('--limit', args.limit) };
+              return (await import('./arbiter.js')).arbiterHistory(options, shown);
+            }),
+          ),
       )
       .command(
         'pause',
         'decide nothing any more, takeovers included, until it is resumed',
         (leaf) =>
           asLeaf(leaf)
-            .option('reason', REASON)
+            .options({ reason: REASON, 'dry-run': DRY_RUN })
             .example("$0 arbiter pause --reason 'network maintenance'", 'the sections of an AllocSvr that dies meanwhile are served by nobody'),
         (args) =>
-          choose(async () => (await import('./arbiter.js')).arbiterPause({ ...parseConnection(args), isPaused: true, reason: args.reason }, voices)),
+          choose(async () =>
+            (await import('./arbiter.js')).arbiterPause(
+              { ...parseConnection(args), isPaused: true, reason: args.reason, isDryRun: args['dry-run'] },
+              voices,
+            ),
+          ),
       )
       .command(
         'resume',
         'decide again',
-        (leaf) => asLeaf(leaf).option('reason', REASON).example('$0 arbiter resume', 'what is to be done is done at once'),
+        (leaf) => asLeaf(leaf).options({ reason: REASON, 'dry-run': DRY_RUN }).example('$0 arbiter resume', 'what is to be done is done at once'),
         (args) =>
-          choose(async () => (await import('./arbiter.js')).arbiterPause({ ...parseConnection(args), isPaused: false, reason: args.reason }, voices)),
+          choose(async () =>
+            (await import('./arbiter.js')).arbiterPause(
+              { ...parseConnection(args), isPaused: false, reason: args.reason, isDryRun: args['dry-run'] },
+              voices,
+            ),
+          ),
       )
       .example('$0 arbiter history', 'every decision is an entry of the log, with its reason'),
   );

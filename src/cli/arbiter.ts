@@ -6,6 +6,7 @@ import { leaseTermsFromWire, policyFromWire, policyToWire, versionFromWire } fro
 import type { AuditRecord } from '../rpc/gen/seqsvr/v1/log.js';
 import { type GetArbiterResponse, PlacementServiceService as Placement } from '../rpc/gen/seqsvr/v1/placement.js';
 import { ALLOC_COLUMNS, allocLine } from './alloc-lines.js';
+import { printDryRun } from './dry-run.js';
 import { EXIT } from './exit.js';
 import { type Voices, withMembers } from './member-session.js';
 import type { ConnectionArgs } from './options.js';
@@ -76,10 +77,22 @@ export function arbiterHistory(args: ConnectionArgs & { readonly limit: number }
 }
 
 /** `seqctl arbiter pause` and `resume`. */
-export function arbiterPause(args: ConnectionArgs & { readonly isPaused: boolean; readonly reason: string }, voices: Voices): Promise<number> {
+export function arbiterPause(
+  args: ConnectionArgs & { readonly isPaused: boolean; readonly reason: string; readonly isDryRun: boolean },
+  voices: Voices,
+): Promise<number> {
   return withMembers(args, voices, async ({ finder }) => {
     const before = policyFromWire((await askArbiter(finder)).policy);
     const isNews = before.isPaused !== args.isPaused;
+    if (args.isDryRun) {
+      const [command, effect] = args.isPaused
+        ? ['arbiter pause', 'nothing is given away any more, not even the sections of an AllocSvr that dies']
+        : ['arbiter resume', 'what is to be done is done at once'];
+      return printDryRun(voices, args, {
+        command,
+        change: isNews ? effect : `nothing changes: it is ${args.isPaused ? 'paused' : 'not paused'} already`,
+      });
+    }
     const policy = isNews
       ? await setPolicy(finder, { ...before, isPaused: args.isPaused }, reasonFor(args.isPaused ? 'pause' : 'resume', args.reason))
       : before;

@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import type { Voices } from './member-session.js';
 import { CONNECTION_OPTIONS, parseConnection } from './options.js';
+import { WATCH_OPTIONS, watching } from './watch.js';
 
 const WHOLE = { type: 'boolean', default: false, describe: 'every node of the cluster, not only --endpoints' } as const;
 
@@ -16,16 +17,31 @@ export function addEndpoint(program: Argv, voices: Voices, choose: Choose): void
         'one word for each: healthy, degraded, unavailable or unknown, and why',
         (leaf) =>
           asLeaf(leaf)
+            .options(WATCH_OPTIONS)
             .option('cluster', WHOLE)
             .example('$0 endpoint health --cluster', 'every node; exit code 0 healthy, 4 degraded, 3 unavailable or unknown')
             .example('$0 endpoint health --endpoints 10.0.0.4:7071', 'this one, also while its cluster is down'),
-        (args) => choose(async () => (await import('./endpoint.js')).endpointHealth({ ...parseConnection(args), isWhole: args.cluster }, voices)),
+        (args) =>
+          choose(
+            watching(args, voices, async (connection, shown) =>
+              (await import('./endpoint.js')).endpointHealth({ ...connection, isWhole: args.cluster }, shown),
+            ),
+          ),
       )
       .command(
         'status',
         'what each says of itself: role, term, log, lease, version',
-        (leaf) => asLeaf(leaf).option('cluster', WHOLE).example('$0 endpoint status --cluster -o wide', 'with process ids, log lengths and reasons'),
-        (args) => choose(async () => (await import('./endpoint.js')).endpointStatus({ ...parseConnection(args), isWhole: args.cluster }, voices)),
+        (leaf) =>
+          asLeaf(leaf)
+            .options(WATCH_OPTIONS)
+            .option('cluster', WHOLE)
+            .example('$0 endpoint status --cluster -o wide', 'with process ids, log lengths and reasons'),
+        (args) =>
+          choose(
+            watching(args, voices, async (connection, shown) =>
+              (await import('./endpoint.js')).endpointStatus({ ...connection, isWhole: args.cluster }, shown),
+            ),
+          ),
       )
       .command(
         'hash',

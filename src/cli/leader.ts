@@ -1,6 +1,7 @@
 import { SeqError } from '../base/errors.js';
 import { parseName } from '../model/ids.js';
-import { AdminServiceService as Admin } from '../rpc/gen/seqsvr/v1/admin.js';
+import { AdminServiceService as Admin, type ListMembersResponse } from '../rpc/gen/seqsvr/v1/admin.js';
+import { printDryRun } from './dry-run.js';
 import { EXIT } from './exit.js';
 import { type MemberSession, type Voices, withMembers } from './member-session.js';
 import type { ConnectionArgs } from './options.js';
@@ -31,10 +32,14 @@ export function leaderShow(args: ConnectionArgs, voices: Voices): Promise<number
 }
 
 /** `seqctl leader transfer [NAME]`: resolves once another one leads. */
-export function leaderTransfer(args: ConnectionArgs & { readonly name: string | undefined }, voices: Voices): Promise<number> {
+export function leaderTransfer(
+  args: ConnectionArgs & { readonly name: string | undefined; readonly isDryRun: boolean },
+  voices: Voices,
+): Promise<number> {
   const name = args.name === undefined ? '' : parseName(args.name, 'NAME');
   return withMembers(args, voices, async (session) => {
     const { finder } = session;
+    if (args.isDryRun) return printDryRun(voices, args, { command: 'leader transfer', change: transferWords(await session.list(), name) });
     try {
       await finder.callLeader((channel, options) => channel.call(Admin.transferLeader, { name }, options));
     } catch (error) {
@@ -44,6 +49,23 @@ export function leaderTransfer(args: ConnectionArgs & { readonly name: string | 
     }
     return show(session, voices, { args, kind: 'LeaderTransferred' });
   });
+}
+
+/** What it would come to. Throws INVALID_ARGUMENT for a name that cannot lead, with those that can. Pure. */
+export function transferWords({ members, leaderId }: Pick<ListMembersResponse, 'members' | 'leaderId'>, name: string): string {
+  const from = members.find(({ id }) => id === leaderId)?.name ?? 'nobody';
+  const voters = members.filter(({ id, role, isActive }) => id !== leaderId && role === 'voter' && isActive);
+  const furthest = [...voters].sort((one, other) => Number(other.matchIndex - one.matchIndex))[0];
+  const to = name === '' ? furthest : voters.find((voter) => voter.name === name);
+  if (name !== '' && name === from) return `nothing changes: ${name} leads already`;
+  if (to === undefined) {
+    const names = voters.map((voter) => voter.name).join(', ');
+    throw new SeqError(
+      'INVALID_ARGUMENT',
+      `${name === '' ? 'nobody else can lead now' : `${name} cannot lead now`}; active voters besides ${from}: ${names === '' ? 'none' : names}`,
+    );
+  }
+  return `${to.name} leads in the place of ${from}`;
 }
 
 async function show({ finder }: MemberSession, { output }: Voices, what: { readonly args: ConnectionArgs; readonly kind: string }): Promise<number> {

@@ -1,6 +1,7 @@
 import { SeqError } from '../base/errors.js';
 import { parseName } from '../model/ids.js';
 import { AdminServiceService as Admin, type StoreMember, type StoreStatus } from '../rpc/gen/seqsvr/v1/admin.js';
+import { printDryRun } from './dry-run.js';
 import { askJoiner, type Joiner, requireSameCluster, storeOf } from './joiner.js';
 import { type MemberArgs, notYetVoter, parseTarget, printMember } from './member.js';
 import { type MemberSession, type Voices, withMembers } from './member-session.js';
@@ -29,6 +30,8 @@ export function memberReplace(args: ReplaceArgs, voices: Voices): Promise<number
     const begun = members.find((member) => member.replacesId !== 0 && isReplacing(member, { name, by: by?.name }, members));
     const old = begun === undefined ? await session.member(name) : members.find(({ id }) => id === begun.replacesId);
     if (old === undefined) throw new SeqError('INVALID_ARGUMENT', `no member is called ${name}`);
+    if (args.isDryRun)
+      return printDryRun(voices, args, { command: 'member replace', change: await replaceWords(session, { old, by, clusterId, begun }) });
     const joiner = begun ?? (await joinerFor(session, { old, by, clusterId, args, voices }));
     const isNew = ({ nodeUuid }: StoreMember): boolean => nodeUuid === joiner.nodeUuid;
     if (begun === undefined) {
@@ -70,22 +73,38 @@ interface Wanted {
   readonly voices: Voices;
 }
 
+/** What it would come to, as far as it can be asked. Throws what would be refused. */
+async function replaceWords(
+  session: MemberSession,
+  { old, by, clusterId, begun }: Pick<Wanted, 'old' | 'by' | 'clusterId'> & { readonly begun: StoreMember | undefined },
+): Promise<string> {
+  if (begun !== undefined) return `this waits for ${begun.name} (id ${begun.id}), which is on its way into the place of ${old.name} already`;
+  if (by === undefined) return consequenceOf(old, await oldOwn(session, { old, clusterId }));
+  await askJoiner(session, { ...by, clusterId });
+  return byWords(old, by.name);
+}
+
+function byWords({ name, id }: StoreMember, by: string): string {
+  return `this replaces ${name} (id ${id}) by ${by}: the data of ${name} never counts again, and its process ends`;
+}
+
+function consequenceOf({ name, id, address }: StoreMember, { quarantine }: StoreStatus): string {
+  if (quarantine === undefined)
+    return `this replaces the old data of ${name} (id ${id}) by the new data directory that runs at ${address}; the old never counts again`;
+  return `${name} (id ${id}) is quarantined: ${quarantine.reason}. This puts its data aside and lets it join with none`;
+}
+
 /** The store that takes the place: it runs and waits to be added when this resolves, and the user means it. */
 async function joinerFor(session: MemberSession, { old, by, clusterId, args, voices }: Wanted): Promise<Joiner> {
   const { isConfirmed } = args;
   if (by !== undefined) {
     const joiner = await askJoiner(session, { ...by, clusterId });
-    const consequence = `this replaces ${old.name} (id ${old.id}) by ${by.name}: the data of ${old.name} never counts again, and its process ends`;
-    await confirm({ consequence, word: old.name, isConfirmed, flag: '--yes' }, voices);
+    await confirm({ consequence: byWords(old, by.name), word: old.name, isConfirmed, flag: '--yes' }, voices);
     return joiner;
   }
   const store = await oldOwn(session, { old, clusterId });
-  if (store.quarantine === undefined) {
-    const consequence = `this replaces the old data of ${old.name} (id ${old.id}) by the new data directory that runs at ${old.address}; the old never counts again`;
-    await confirm({ consequence, word: old.name, isConfirmed, flag: '--yes' }, voices);
-  } else {
-    const consequence = `${old.name} (id ${old.id}) is quarantined: ${store.quarantine.reason}. This puts its data aside and lets it join with none`;
-    await confirm({ consequence, word: old.name, isConfirmed, flag: '--yes' }, voices);
+  await confirm({ consequence: consequenceOf(old, store), word: old.name, isConfirmed, flag: '--yes' }, voices);
+  if (store.quarantine !== undefined) {
     const request = { clusterId, nodeUuid: store.nodeUuid };
     const { movedTo } = await session.finder.callAt(old.address, (channel, options) => channel.call(Admin.rejoin, request, options));
     session.progress(`the old data of ${old.name} is in ${movedTo} there`);

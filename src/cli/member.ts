@@ -2,8 +2,9 @@ import { SeqError } from '../base/errors.js';
 import { isWildcard, splitAddress } from '../model/address.js';
 import { parseName } from '../model/ids.js';
 import { AdminServiceService as Admin, type StoreMember } from '../rpc/gen/seqsvr/v1/admin.js';
+import { printDryRun } from './dry-run.js';
 import { EXIT } from './exit.js';
-import { askJoiner } from './joiner.js';
+import { askJoiner, type Joiner } from './joiner.js';
 import { MEMBER_COLUMNS, memberLine } from './member-lines.js';
 import { type MemberSession, type Voices, withMembers } from './member-session.js';
 import type { ConnectionArgs } from './options.js';
@@ -12,7 +13,7 @@ import { bestOf, leaderOf } from './store-finder.js';
 import { renderTable } from './table.js';
 import { confirm } from './terminal.js';
 
-export type MemberArgs = ConnectionArgs & { readonly name: string };
+export type MemberArgs = ConnectionArgs & { readonly name: string; readonly isDryRun: boolean };
 
 /** `seqctl member list`. Also without a leader: then as the store has it that has applied most. */
 export function memberList(args: ConnectionArgs, voices: Voices): Promise<number> {
@@ -52,6 +53,7 @@ export function memberAdd(
     const joiner = await askJoiner(session, { name, address, clusterId });
     const isJoiner = ({ nodeUuid }: StoreMember): boolean => nodeUuid === joiner.nodeUuid;
     const request = { ...joiner, isLearner: args.isLearner, replacesId: 0 };
+    if (args.isDryRun) return printDryRun(voices, args, { command: 'member add', change: addWords(joiner, args.isLearner) });
     // Repeated, the command takes up where it was.
     if (!(await session.list()).members.some(isJoiner)) {
       await session.change(
@@ -69,6 +71,7 @@ export function memberPromote(args: MemberArgs, voices: Voices): Promise<number>
   const name = parseName(args.name, 'NAME');
   return withMembers(args, voices, async (session) => {
     const isIt = (member: StoreMember): boolean => member.name === name;
+    if (args.isDryRun) return printDryRun(voices, args, { command: 'member promote', change: promoteWords(await session.member(name)) });
     await session.change(
       (channel, options) => channel.call(Admin.promoteMember, { name }, options),
       (members) => members.find(isIt)?.role === 'voter',
@@ -83,6 +86,7 @@ export function memberRemove(args: MemberArgs & { readonly waits: boolean; reado
   return withMembers(args, voices, async (session) => {
     const { id, nodeUuid } = await session.member(name);
     const consequence = `this removes ${name} (id ${id}) for good: its data directory never counts again, and its process ends`;
+    if (args.isDryRun) return printDryRun(voices, args, { command: 'member remove', change: consequence });
     await confirm({ consequence, word: name, isConfirmed: args.isConfirmed, flag: '--yes' }, voices);
     const isOut = (members: readonly StoreMember[]): boolean => members.every((member) => member.id !== id);
     await session.change((channel, options) => channel.call(Admin.removeMember, { name }, options), isOut);
@@ -107,12 +111,32 @@ export function memberUpdate(
     const isIt = (member: StoreMember): boolean => member.name === name;
     const isSo = (member: StoreMember | undefined): boolean =>
       (peerAddress === '' || member?.peerAddress === peerAddress) && (address === '' || member?.address === address);
+    if (args.isDryRun)
+      return printDryRun(voices, args, { command: 'member update', change: updateWords(await session.member(name), { peerAddress, address }) });
     await session.change(
       (channel, options) => channel.call(Admin.updateMember, { name, peerAddress, address }, options),
       (members) => isSo(members.find(isIt)),
     );
     return printMember(session, voices, { args, kind: 'MemberUpdated', is: isIt });
   });
+}
+
+function addWords({ name, id, address }: Joiner, isLearner: boolean): string {
+  const then = isLearner ? 'it stays a learner until it is promoted' : 'it becomes a voter once it has caught up';
+  return `this adds ${name} (id ${id}) at ${address}: ${then}`;
+}
+
+function promoteWords({ name, id, role, lag }: StoreMember): string {
+  if (role !== 'learner') return `nothing changes: ${name} (id ${id}) is a ${role}`;
+  return `this makes ${name} (id ${id}) a voter; it is ${lag < 0n ? 'not known how far' : `${lag} entries`} behind`;
+}
+
+function updateWords(before: StoreMember, { peerAddress, address }: { readonly peerAddress: string; readonly address: string }): string {
+  const parts = [
+    ...(peerAddress === '' ? [] : [`its peer address from ${before.peerAddress} to ${peerAddress}`]),
+    ...(address === '' ? [] : [`its address from ${before.address} to ${address}`]),
+  ];
+  return `this changes of ${before.name} (id ${before.id}) ${parts.join(' and ')}`;
 }
 
 /** What keeps a member from being a voter, for people; undefined: nothing. */

@@ -22,7 +22,7 @@ export interface ConnectionFlags {
   readonly output: string;
 }
 
-const TIMEOUT_DEFAULT = '5s';
+export const TIMEOUT_DEFAULT = '5s';
 
 export const CONNECTION_OPTIONS = {
   endpoints: fromEnv('endpoints', {

@@ -2,8 +2,9 @@ import type { Argv } from 'yargs';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import type { Voices } from './member-session.js';
 import { type ConnectionFlags, parseConnection, REASON, WAIT, WAIT_DEFAULT, WAITING_OPTIONS, YES } from './options.js';
+import { WATCH_OPTIONS, watching } from './watch.js';
 
-const PLAN = { type: 'boolean', default: false, describe: 'only show what would be moved' } as const;
+const PLAN = { type: 'boolean', alias: 'dry-run', default: false, describe: 'only show what would be moved' } as const;
 
 type Add = (group: Argv<ConnectionFlags>, voices: Voices, choose: Choose) => void;
 
@@ -22,9 +23,13 @@ const addList: Add = (group, voices, choose) => {
     'every section, neighbours with the same numbers in one line',
     (leaf) =>
       asLeaf(leaf)
+        .options(WATCH_OPTIONS)
         .option('alloc', { type: 'string', describe: 'only those of this AllocSvr', requiresArg: true })
         .example('$0 section list --alloc alloc-1', 'what alloc-1 serves'),
-    (args) => choose(async () => (await import('./section.js')).sectionList({ ...parseConnection(args), alloc: args.alloc }, voices)),
+    (args) =>
+      choose(
+        watching(args, voices, async (connection, shown) => (await import('./section.js')).sectionList({ ...connection, alloc: args.alloc }, shown)),
+      ),
   );
 };
 
@@ -34,9 +39,13 @@ const addShow: Add = (group, voices, choose) => {
     'one section: owner, epoch, max_seq and the numbers that are left',
     (leaf) =>
       asLeaf(leaf)
+        .options(WATCH_OPTIONS)
         .positional('id', { type: 'string', demandOption: true, describe: 'counted from 0; route show has the uids of each' })
         .example('$0 section show 42 -o json', 'for a program; 64-bit values are text'),
-    (args) => choose(async () => (await import('./section.js')).sectionShow({ ...parseConnection(args), section: args.id }, voices)),
+    (args) =>
+      choose(
+        watching(args, voices, async (connection, shown) => (await import('./section.js')).sectionShow({ ...connection, section: args.id }, shown)),
+      ),
   );
 };
 

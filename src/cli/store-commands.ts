@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import type { Voices } from './member-session.js';
-import { CONNECTION_OPTIONS, fromEnv, parseFormat } from './options.js';
+import { CONNECTION_OPTIONS, DRY_RUN, fromEnv, parseFormat } from './options.js';
 
 /** `seqsvr store ...`: work on a data directory whose process does not run. */
 export function addStore(program: Argv, voices: Voices, choose: Choose): void {
@@ -21,12 +21,18 @@ export function addStore(program: Argv, voices: Voices, choose: Choose): void {
               requiresArg: true,
             })
             .option('confirm', { type: 'string', describe: "the cluster's id: mean it, and ask nothing", requiresArg: true })
-            .options({ output: CONNECTION_OPTIONS.output })
+            .options({ 'dry-run': DRY_RUN, output: CONNECTION_OPTIONS.output })
             .example('$0 store recover --force-new-cluster --config store.yaml', 'says what will be lost, and asks for the cluster id')
             .epilogue('Every process of the old cluster must have ended for good before. The other stores join the new one with empty folders.'),
         (args) =>
           choose(async () => {
-            const options = { config: args.config, isForced: args['force-new-cluster'], bump: args.bump, confirm: args.confirm };
+            const options = {
+              config: args.config,
+              isForced: args['force-new-cluster'],
+              bump: args.bump,
+              confirm: args.confirm,
+              isDryRun: args['dry-run'],
+            };
             return (await import('./store-recover.js')).storeRecover({ ...options, output: parseFormat(args.output) }, voices);
           }),
       )

@@ -3,6 +3,7 @@ import { SeqError, show } from '../base/errors.js';
 import { systemRandom } from '../base/random.js';
 import { BUMP_MAX } from '../store/bump.js';
 import { loadConfig, type StoreConfig } from './config.js';
+import { printDryRun } from './dry-run.js';
 import { EXIT, RefusedError } from './exit.js';
 import type { Voices } from './member-session.js';
 import { type Format, print } from './output.js';
@@ -14,6 +15,7 @@ export interface StoreRecoverArgs {
   readonly bump: string | undefined;
   /** The cluster's id, typed in advance. */
   readonly confirm: string | undefined;
+  readonly isDryRun: boolean;
   readonly output: Format;
 }
 
@@ -39,6 +41,7 @@ export async function storeRecover(args: StoreRecoverArgs, voices: Voices, recov
     throw new RefusedError(`nothing was done: --confirm is ${show(args.confirm)}, the cluster of ${args.config} is '${cluster}'`);
   }
   const consequence = warningOf(config);
+  if (args.isDryRun) return printDryRun(voices, args, { command: 'store recover', change: `this is done:\n${consequence}` });
   await confirm({ consequence, word: cluster, isConfirmed: args.confirm !== undefined, flag: `--confirm ${cluster}` }, voices);
   const report = await (recover ?? recoverFromDisk)({ dataDir, config, bump, clock: systemClock, random: systemRandom });
   print(voices.output, args.output, { kind: 'StoreRecovery', body: report, table: tableOf(report) });

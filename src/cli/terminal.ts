@@ -8,6 +8,8 @@ export interface Terminal {
   readonly isInteractive: boolean;
   /** Somebody watches stderr: then a wait shows how far it is. */
   readonly isWatched: boolean;
+  /** Somebody looks at stdout: then it may be cleared and drawn anew. Undefined: nobody does. */
+  readonly isScreen?: boolean;
   /** One line of answer, without its end. '' when there will be none. */
   ask(question: string): Promise<string>;
 }
@@ -15,6 +17,7 @@ export interface Terminal {
 export const processTerminal: Terminal = {
   isInteractive: process.stdin.isTTY && process.stderr.isTTY,
   isWatched: process.stderr.isTTY,
+  isScreen: process.stdout.isTTY,
   ask: (question) =>
     new Promise((resolve) => {
       // On stderr: stdout is for data, and may be a file.

@@ -49,6 +49,17 @@ describe('program', function () {
     for (const [group, commands] of Object.entries(COMMANDS)) expect(await listed(group), group).to.have.members([...commands]);
   });
 
+  it('can try every change without making it, and watch every list', async () => {
+    for (const group of ['cluster', 'endpoint', 'member', 'leader', 'section', 'alloc', 'arbiter', 'policy', 'lease', 'set', 'store']) {
+      for (const command of COMMANDS[group] ?? []) {
+        const { out } = await run(group, command, '--help');
+        const looks = ['list', 'show', 'status', 'history', 'health', 'hash', 'info'].includes(command);
+        expect(out.includes('--dry-run'), `${group} ${command}`).to.equal(!looks);
+        if (['list', 'status', 'history', 'health'].includes(command)) expect(out, `${group} ${command}`).to.include('--watch');
+      }
+    }
+  });
+
   const wrong: readonly [readonly string[], string][] = [
     ...Object.entries(COMMANDS).flatMap(([group, commands]): [readonly string[], string][] =>
       commands.length === 0 ? [] : [[[group], `${group} needs a command: ${commands.join(' or ')}`]],
@@ -127,6 +138,9 @@ describe('program', function () {
     [['bench', '--warm-up', '25h', '--yes'], '--warm-up must be 0ms to 24h, got 25h'],
     [['bench', '--callers', '10000', '--many', '101', '--yes'], '--callers times --many must be at most 1000000, got 1010000'],
     [['check', 'perf', '--load', 'xxl', '--yes'], "--load must be one of s, m, l, xl, got 'xxl'"],
+    [['member', 'list', '--watch', '--every', '10ms'], '--every must be at least 100ms, got 10ms'],
+    [['seq', 'tail', '42', '--every', '10ms'], '--every must be at least 50ms, got 10ms'],
+    [['seq', 'tail', '42', '-n', '0'], '--count must be at least 1, got 0'],
     [['start'], 'config'],
     [['start', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
   ];
