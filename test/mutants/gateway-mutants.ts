@@ -40,6 +40,13 @@ export const GATEWAY_MUTANTS = [
     to: 'if (!(key in fields))',
     test: [GATEWAY, 'refuses a key of every object'],
   }),
+  mutant('http-parameter-of-every-object', {
+    rule: 'a misspelt parameter is refused: one that every object has, too',
+    file: 'gateway/request.ts',
+    from: 'return Object.fromEntries(query);',
+    to: 'const plain = {}; for (const [key, value] of query) plain[key] = value; return plain;',
+    test: [GATEWAY, 'refuses a parameter of every object'],
+  }),
   mutant('http-page-of-a-browser', {
     rule: 'a page of anybody takes no numbers from whoever looks at it',
     file: 'gateway/request.ts',
@@ -57,7 +64,7 @@ export const GATEWAY_MUTANTS = [
   mutant('http-form-taken', {
     rule: 'a body says that it is JSON',
     file: 'gateway/request.ts',
-    from: 'checkContent(request.headers);',
+    from: 'checkContent(headers);',
     to: '',
     test: [GATEWAY, 'refuses a form'],
   }),
