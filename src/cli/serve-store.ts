@@ -36,7 +36,7 @@ const LEVELS = {
 export function serveStore(config: StoreConfig, context: ProcessContext): Promise<Running> {
   const { adminListen } = config;
   if (adminListen === undefined) return serveData(config, context);
-  const telemetry = storeTelemetry(programVersion());
+  const telemetry = storeTelemetry({ version: programVersion(), dataDir: config.dataDir });
   return withAdmin({ address: adminListen, telemetry, context, start: () => serveData(config, context, telemetry) });
 }
 
@@ -53,6 +53,7 @@ function serveData(config: StoreConfig, context: ProcessContext, telemetry?: Sto
       identity: () => findIdentity(dataDir),
       setAside: () => setAside(dataDir, { nowMs: clock.wallMs(), random }),
     },
+    onQuarantined: (server) => telemetry?.watchQuarantined(server),
     start: (how) => startStore(config, context, { ...how, telemetry }),
   });
 }
@@ -81,7 +82,10 @@ async function startStore(config: StoreConfig, context: ProcessContext, { join, 
       arbiterRole(node, {
         clock,
         onFatal: fail,
-        onHeld: (why) => arbiterLog.write('warn', why === undefined ? 'arbiterGoesOn' : 'arbiterHeld', { why }),
+        onHeld: (why) => {
+          arbiterLog.write('warn', why === undefined ? 'arbiterGoesOn' : 'arbiterHeld', { why });
+          telemetry?.arbiterHeld(why !== undefined);
+        },
       }),
     observe: telemetry === undefined ? logEvent : observeAll(logEvent, telemetry.observe),
     onFatal,

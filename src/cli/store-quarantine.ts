@@ -25,6 +25,8 @@ export interface QuarantineFiles {
 }
 
 export interface QuarantineParts {
+  /** Hears of the server that stands in for the StoreSvr. */
+  readonly onQuarantined?: ((server: QuarantineServer) => void) | undefined;
   readonly config: Pick<StoreConfig, 'name' | 'cluster' | 'join' | 'listen' | 'advertise' | 'peerAdvertise'>;
   readonly context: Pick<ProcessContext, 'clock' | 'log' | 'fail'>;
   readonly files: QuarantineFiles;
@@ -53,7 +55,11 @@ export async function serveUnlessQuarantined(parts: QuarantineParts): Promise<Ru
   return serveQuarantined(parts, note, () => start({ join: true, onFatal }));
 }
 
-async function serveQuarantined({ config, context, files }: QuarantineParts, note: QuarantineNote, join: () => Promise<Running>): Promise<Running> {
+async function serveQuarantined(
+  { config, context, files, onQuarantined }: QuarantineParts,
+  note: QuarantineNote,
+  join: () => Promise<Running>,
+): Promise<Running> {
   const { clock, log, fail } = context;
   const { name, listen, advertise, peerAdvertise } = config;
   const server = await QuarantineServer.start({
@@ -69,6 +75,7 @@ async function serveQuarantined({ config, context, files }: QuarantineParts, not
     setAside: () => files.setAside(),
     onFatal: fail,
   });
+  onQuarantined?.(server);
   log.write('error', 'quarantined', { reason: note.reason, sinceUnixMs: note.sinceUnixMs });
   let running: Promise<Running> = Promise.resolve(server);
   void server.rejoined.then(() => {

@@ -1,3 +1,4 @@
+import { eventLoopActiveMs } from '../base/event-loop.js';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** 50 us, twice as much each, up to 6.5 s: from a fast disk to a call that has run out of its time. In seconds. */
@@ -41,6 +42,11 @@ export class Metrics {
     }).set({ version, node: process.version }, 1);
     if (!hasProcess) return;
     collectDefaultMetrics({ register: this.#registry });
+    this.counterOf(
+      'seqsvr_eventloop_active_seconds_total',
+      'Time that the event loop was busy and not waiting: its rate is the share of one core that is used up.',
+      () => eventLoopActiveMs() / 1000,
+    );
     for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
   }
 
@@ -56,6 +62,19 @@ export class Metrics {
   /** A value that goes up and down; `read` is called for each page, at once. */
   gauge(name: string, help: string, read: () => number): void {
     const gauge: Gauge = new Gauge({ name, help, registers: [this.#registry], collect: () => gauge.set(read()) });
+  }
+
+  /** As `gauge`, one for each value of one label: always the same values, fixed in the code. */
+  gaugesOf(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect: () => {
+        for (const [value, amount] of Object.entries(read())) gauge.set({ [label]: value }, amount);
+      },
+    });
   }
 
   /** A number that the node counts itself; `read` is called for each page, at once, and never gives less than before. */

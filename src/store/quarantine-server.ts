@@ -11,6 +11,7 @@ import { RouteServiceService } from '../rpc/gen/seqsvr/v1/seq.js';
 import { StoreServiceService } from '../rpc/gen/seqsvr/v1/store.js';
 import { Health } from '../rpc/health.js';
 import { Handlers, type RpcServer, type Service } from '../rpc/server.js';
+import { type ServerFigures, sumFigures } from '../rpc/server-figures.js';
 import { grpcWire, type Wire } from '../rpc/wire.js';
 import { requireCluster } from './admin-service.js';
 import type { Identity } from './data-dir.js';
@@ -76,6 +77,11 @@ export class QuarantineServer {
 
   get address(): string {
     return this.#server?.address ?? '';
+  }
+
+  /** What the gates of its port have counted. */
+  get gateFigures(): ServerFigures {
+    return sumFigures(this.#server === undefined ? [] : [this.#server]);
   }
 
   /** Lets the answer of a Rejoin leave, then closes. */

@@ -183,7 +183,7 @@ describe('a node with an admin port', function () {
           expect(name.endsWith('_total'), name).to.equal(type === 'counter');
           if (!name.startsWith('seqsvr_')) continue;
           const labels = [...samples.keys()].flatMap((sample) => [...sample.matchAll(/(\w+)="/g)].map(([, label]) => label));
-          expect(['version', 'node', 'reason', 'result', 'kind', 'le'], name).to.include.members([...new Set(labels)]);
+          expect(['version', 'node', 'reason', 'result', 'state', 'kind', 'le'], name).to.include.members([...new Set(labels)]);
         }
       }
     });

@@ -7,9 +7,13 @@ import { readPage, type Shown } from './page.js';
 const READING: StoreReading = {
   hasLeader: true,
   isLeader: false,
+  isLearner: false,
   term: 3,
   commitIndex: 12,
   appliedIndex: 11,
+  logEntryCount: 8,
+  members: { count: 3, activeCount: 2, lagMax: 40 },
+  allocs: { joined: 5, draining: 1, gone: 0 },
   isArbiter: false,
   unassignedCount: 4,
   version: { generation: 1_750_000_000, value: 9 },
@@ -36,14 +40,19 @@ describe('StoreMetrics', () => {
       ['seqsvr_raft_term', 3],
       ['seqsvr_raft_commit_index', 12],
       ['seqsvr_raft_applied_index', 11],
+      ['seqsvr_raft_is_learner', 0],
+      ['seqsvr_raft_members', 3],
+      ['seqsvr_raft_members_active', 2],
+      ['seqsvr_raft_lag_entries_max', 40],
+      ['seqsvr_store_log_entries', 8],
       ['seqsvr_arbiter_active', 0],
       ['seqsvr_arbiter_sections_unassigned', 4],
       ['seqsvr_route_generation', 1_750_000_000],
       ['seqsvr_route_version', 9],
     ];
     for (const [name, value] of rows) expect(await valueOf(name), name).to.equal(value);
-    reading = { ...READING, isLeader: true, isArbiter: true };
-    expect([await valueOf('seqsvr_raft_is_leader'), await valueOf('seqsvr_arbiter_active')]).to.deep.equal([1, 1]);
+    reading = { ...READING, isLeader: true, isArbiter: true, isLearner: true };
+    for (const name of ['seqsvr_raft_is_leader', 'seqsvr_raft_is_learner', 'seqsvr_arbiter_active']) expect(await valueOf(name), name).to.equal(1);
     reading = undefined;
     for (const [name] of rows) expect(await valueOf(name), name).to.equal(0);
   });
@@ -57,6 +66,31 @@ describe('StoreMetrics', () => {
       ['seqsvr_peer_snapshots_refused_total', 'seqsvr_peer_snapshots_refused_total', 2],
     ];
     for (const [name, sample, value] of rows) expect(await valueOf(name, sample), sample).to.equal(value);
+  });
+
+  it('shows AllocSvrs by what they are, none before the node runs', async () => {
+    const states = async (): Promise<readonly number[]> => [...(await shown('seqsvr_arbiter_allocs')).samples.values()];
+    expect(await states()).to.deep.equal([5, 1, 0]);
+    reading = undefined;
+    expect(await states()).to.deep.equal([0, 0, 0]);
+  });
+
+  it('shows that the brake is on, and only while this node is the arbiter', async () => {
+    const held = (): Promise<number | undefined> => valueOf('seqsvr_arbiter_held');
+    store.arbiterHeld(true);
+    expect(await held()).to.equal(0);
+    reading = { ...READING, isArbiter: true };
+    expect(await held()).to.equal(1);
+    store.arbiterHeld(false);
+    expect(await held()).to.equal(0);
+  });
+
+  it('counts snapshots by what became of them, stalls of the disk, and states that differ', async () => {
+    for (const result of ['sent', 'sent', 'failed'] as const) store.snapshot(result);
+    store.diskStalled();
+    store.stateDiffers();
+    expect([...(await shown('seqsvr_raft_snapshots_total')).samples.values()]).to.deep.equal([2, 1, 0]);
+    expect([await valueOf('seqsvr_store_disk_stalls_total'), await valueOf('seqsvr_store_state_differs_total')]).to.deep.equal([1, 1]);
   });
 
   it('counts a leader once in its term, whatever else changes in it', async () => {
