@@ -55,7 +55,9 @@ export function panelExpressions(): { readonly title: string; readonly expr: str
 
 /** The pages of a StoreSvr and an AllocSvr, as their registries render them before the node runs. */
 export async function shownMetrics(): Promise<ReadonlyMap<string, Shown>> {
-  const pages = [storeTelemetry({ version: 'x', dataDir: '.' }).metrics, allocTelemetry({ version: 'x', clock: systemClock }).metrics].map((metrics) => metrics.render());
+  const pages = [storeTelemetry({ version: 'x', dataDir: '.' }).metrics, allocTelemetry({ version: 'x', clock: systemClock }).metrics].map(
+    (metrics) => metrics.render(),
+  );
   return new Map((await Promise.all(pages)).flatMap((page) => [...readPage(page)]));
 }
 
