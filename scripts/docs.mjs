@@ -3,11 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ERRORS } from '../dist/src/base/errors.js';
 import { CONFIG_SCHEMAS } from '../dist/src/cli/config.js';
+import { JSON_SHAPES } from '../dist/src/cli/json-shapes.js';
 import { OPENAPI } from '../dist/src/gateway/openapi.js';
 
 /** Each page, the source that it is printed from, and its text. */
 const PAGES = [
   { page: 'docs/errors.md', source: 'src/base/errors.ts', text: errorsPage },
+  { page: 'docs/cli.md', source: 'src/cli/json-shapes.ts', text: cliPage },
   { page: 'docs/config.md', source: 'src/cli/config.ts', text: configPage },
   { page: 'docs/openapi.json', source: 'src/gateway/routes.ts', text: () => `${JSON.stringify(OPENAPI, null, 2)}\n` },
 ];
@@ -41,6 +43,35 @@ ${Object.entries(ERRORS)
   )
   .join('\n')}
 `;
+}
+
+function cliPage() {
+  const kinds = Object.entries(JSON_SHAPES).map(([kind, shape]) => `## ${kind}\n\n\`\`\`text\n${shapeText(shape)}\n\`\`\``);
+  return `# The command line for programs
+
+Printed from \`src/cli/json-shapes.ts\` by \`npm run docs\`; a test walks the commands on a live cluster and compares. For people there is \`--help\` at every level, with examples first.
+
+- **stdout is data, stderr is talk.** \`-o table\` (default) and \`-o wide\` are for people and may change; \`-o json\` and \`-o yaml\` print one object with \`apiVersion: seqsvr/v1\`, its \`kind\` and the fields below.
+  A field may join a kind; none changes its meaning or leaves it within an \`apiVersion\`. 64-bit values are decimal strings, for JSON numbers lose digits above 2^53.
+- **Exit codes**: 0 ok; 1 failed; 2 usage; 3 unreachable, too late, or health \`unavailable\` or \`unknown\`; 4 health \`degraded\`, or a check that found a difference; 5 refused for safety, nothing was changed; 6 denied; 130 interrupted.
+- **Health** is one of four words: \`healthy\`, \`degraded\` (it serves, with a fault), \`unavailable\` (it does not serve), \`unknown\` (nobody can say: silent, or we may not ask).
+- **What cannot be undone** states its consequence and asks for a name to be typed back; where nobody can be asked it is refused (5) without \`--yes\`. \`--dry-run\` shows what a change would do.
+- **\`--timeout\`** covers the whole command, streams and \`--watch\` included. \`--watch\` (\`-w\`) looks again \`--every\` 2s: JSON objects follow each other, YAML documents are separated by \`---\`, a terminal is drawn anew.
+
+In the shapes, \`text\`, \`number\` (exact in a double), \`boolean\`, \`uint64\` (a decimal string) and \`time\` (ISO 8601, UTC) are plain values; a \`?\` marks what may be absent.
+
+${kinds.join('\n\n')}
+`;
+}
+
+/** A shape as a reader wants it: JSON without the quotes of JSON. */
+function shapeText(shape, indent = '') {
+  if (typeof shape === 'string') return shape;
+  if (Array.isArray(shape)) return `[${shapeText(shape[0], indent)}]`;
+  const inner = `${indent}  `;
+  const fields = Object.entries(shape).map(([key, part]) => `${inner}${key === '*' ? '<any>' : key}: ${shapeText(part, inner)}`);
+  const line = `{ ${fields.map((field) => field.trim()).join(', ')} }`;
+  return line.length + indent.length <= 120 && !line.includes('\n') ? line : `{\n${fields.join('\n')}\n${indent}}`;
 }
 
 function configPage() {

@@ -1,0 +1,216 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { COMMANDS } from '../../src/cli/command-tree.js';
+import { JSON_SHAPES } from '../../src/cli/json-shapes.js';
+import { type DevCluster, startDevCluster } from './cluster.js';
+import { mismatches } from './shape.js';
+
+/** Groups that have live tests of their own: they make or change what one running cluster cannot be used for. */
+const ELSEWHERE = ['dev', 'start'];
+/** Groups of which each command has a step here. */
+const WALKED = ['seq', 'cluster', 'endpoint', 'route', 'member', 'leader', 'section', 'alloc', 'arbiter', 'policy', 'lease', 'set'];
+
+interface Step {
+  readonly line: string;
+  /** Default: 0. */
+  readonly codes?: readonly number[];
+  /** What it prints as JSON. Absent: nothing on stdout. */
+  readonly kind?: string;
+  /** Words on stderr. */
+  readonly says?: string;
+}
+
+/** What one caller saw: a history that `seqctl verify` finds nothing wrong with. */
+const HISTORY = `${JSON.stringify({
+  id: 0,
+  client: 'w1',
+  call: 'next',
+  uid: '42',
+  count: 1,
+  invokedNs: 1_000,
+  returnedNs: 9_000,
+  outcome: { type: 'numbers', first: '7', last: '7' },
+})}\n`;
+
+/** In this order, on one cluster. `ADDRESS` is where it is, `FOLDER` its data. */
+const STEPS: readonly Step[] = [
+  { line: 'seq next 42', kind: 'Sequence' },
+  { line: 'seq next 42 -n 5', kind: 'Sequence' },
+  { line: 'seq current 42', kind: 'CurrentSequence' },
+  { line: 'seq tail 42 -n 1', kind: 'CurrentSequence' },
+  { line: 'seq next 18446744073709551615', codes: [2], says: 'uid must be in' },
+  { line: 'cluster status', kind: 'ClusterStatus' },
+  { line: 'cluster info', kind: 'ClusterInfo' },
+  { line: 'endpoint health', kind: 'EndpointHealth' },
+  { line: 'endpoint health --cluster', kind: 'EndpointHealth' },
+  { line: 'endpoint status --cluster', kind: 'EndpointStatus' },
+  { line: 'endpoint hash', kind: 'EndpointHash' },
+  { line: 'route show', kind: 'RoutingTable' },
+  { line: 'route explain 42', kind: 'RouteExplanation' },
+  { line: 'route explain 99999999999', codes: [2], says: 'uid must be in' },
+  { line: 'member list', kind: 'MemberList' },
+  { line: 'member add store-4 127.0.0.1:1', codes: [3], says: 'store-4 does not answer' },
+  { line: 'member promote store-2 --dry-run', kind: 'DryRun' },
+  { line: 'member promote store-2', codes: [2], says: 'store-2' },
+  { line: 'member remove store-9 --yes', codes: [2], says: 'no member is called store-9; there are store-1, store-2, store-3' },
+  { line: 'member remove store-3 --dry-run', kind: 'DryRun' },
+  { line: 'member remove store-3', codes: [5], says: 'give --yes to mean it' },
+  { line: 'member replace store-3 --dry-run', codes: [2], says: 'is no case for it' },
+  { line: 'member replace store-3', codes: [2], says: 'is no case for it' },
+  { line: 'member update store-3 --address 127.0.0.1:9 --dry-run', kind: 'DryRun' },
+  { line: 'leader show', kind: 'Leader' },
+  { line: 'leader transfer --dry-run', kind: 'DryRun' },
+  { line: 'leader transfer store-9', codes: [2], says: 'store-9' },
+  { line: 'leader transfer', kind: 'LeaderTransferred' },
+  { line: 'leader step-down', kind: 'LeaderTransferred' },
+  { line: 'section list', kind: 'SectionList' },
+  { line: 'section show 7', kind: 'Section' },
+  { line: 'section show 9999999', codes: [2], says: 'is not one of this set' },
+  { line: 'section move 0 --to alloc-2 --plan', kind: 'SectionMoves' },
+  { line: 'section move 42949 --to alloc-1', codes: [5], says: 'give --yes to mean it' },
+  { line: 'section move 42949 --to alloc-1 --yes', kind: 'SectionMoves' },
+  { line: 'section rebalance --yes', kind: 'SectionMoves' },
+  { line: 'alloc list', kind: 'AllocList' },
+  { line: 'alloc drain alloc-2 --dry-run', kind: 'DryRun' },
+  { line: 'alloc drain alloc-2 --no-wait', kind: 'AllocDrained' },
+  { line: 'alloc resume alloc-2', kind: 'AllocResumed' },
+  { line: 'alloc remove alloc-2 --dry-run', kind: 'DryRun' },
+  { line: 'alloc remove alloc-2', codes: [5], says: 'give --yes to mean it' },
+  { line: 'alloc remove alloc-9 --yes', codes: [2], says: 'no AllocSvr is called alloc-9' },
+  { line: 'arbiter status', kind: 'ArbiterStatus' },
+  { line: 'arbiter history --limit 5', kind: 'ArbiterHistory' },
+  { line: 'arbiter pause --dry-run', kind: 'DryRun' },
+  { line: 'arbiter pause', kind: 'Policy', says: 'nothing is given away' },
+  { line: 'arbiter resume', kind: 'Policy' },
+  { line: 'policy show', kind: 'Policy' },
+  { line: 'policy set --moves 128', kind: 'Policy' },
+  { line: 'lease show', kind: 'Lease' },
+  { line: 'lease set --lease 4s --dry-run', kind: 'Lease' },
+  { line: 'lease set --lease 1ms', codes: [2], says: 'lease' },
+  { line: 'set list', kind: 'SetMap', says: 'there is only the set that answers' },
+  { line: 'set add west --seeds 127.0.0.1:1', codes: [3], says: '127.0.0.1:1' },
+  { line: 'store recover --force-new-cluster --config FOLDER/config/store-1.yaml --dry-run', kind: 'DryRun' },
+  { line: 'store recover --force-new-cluster --config FOLDER/config/store-1.yaml', codes: [5], says: 'FORCED RECOVERY' },
+  { line: 'bench --duration 200ms --warm-up 0s --callers 4 --yes', kind: 'Bench' },
+  { line: 'bench', codes: [5], says: 'give --yes to mean it' },
+  // Whether it passes is a matter of the machine that the tests run on.
+  { line: 'check perf --duration 300ms --warm-up 0s --yes', codes: [0, 1], kind: 'PerformanceCheck' },
+  { line: 'verify --history FOLDER/history.jsonl', kind: 'Verification' },
+  { line: 'version', kind: 'Version' },
+];
+
+describe('the transcript of the whole command tree', function () {
+  this.timeout(60_000);
+  let cluster: DevCluster;
+
+  before(async function () {
+    this.timeout(90_000);
+    cluster = await startDevCluster();
+    writeFileSync(join(cluster.folder, 'history.jsonl'), HISTORY);
+  });
+  after(async function () {
+    this.timeout(30_000);
+    await cluster?.stop();
+  });
+
+  async function run(line: string, ...more: string[]) {
+    // Imported as the program imports its commands, so that both have the same SeqError, whatever loads the tests.
+    const { runProgram } = await import('../../src/cli/program.js');
+    let out = '';
+    let talk = '';
+    const output = { out: (text: string) => void (out += text), talk: (words: string) => void (talk += `${words}\n`) };
+    const terminal = { isInteractive: false, isWatched: false, ask: () => Promise.resolve('') };
+    const args = line.replaceAll('FOLDER', cluster.folder).split(' ');
+    const code = await runProgram([...args, ...more], { name: 'seqctl', output, terminal });
+    return { code, out, talk };
+  }
+
+  /** Commands that ask a cluster have the option; the others refuse it. */
+  const isOffline = (line: string): boolean => /^(store|verify|version)\b/.test(line);
+  const at = (line: string): string[] => (isOffline(line) ? [] : ['--endpoints', cluster.address]);
+
+  for (const { line, codes = [0], kind, says } of STEPS) {
+    it(`seqctl ${line}`, async () => {
+      const { code, out, talk } = await run(line, ...at(line), '-o', 'json');
+      expect(codes, `${out}${talk}`).to.include(code);
+      if (says !== undefined) expect(talk).to.include(says);
+      if (kind === undefined) {
+        expect(out).to.equal('');
+        return;
+      }
+      const { apiVersion, kind: printed, ...body } = JSON.parse(out) as Record<string, unknown>;
+      expect([apiVersion, printed]).to.deep.equal(['seqsvr/v1', kind]);
+      expect(mismatches(body, JSON_SHAPES[kind] ?? 'no shape is documented'), out).to.deep.equal([]);
+    });
+  }
+
+  it('has a step for every command that one cluster is enough for', () => {
+    const walked = STEPS.map(({ line }) => line);
+    for (const [group, commands] of Object.entries(COMMANDS)) {
+      if (ELSEWHERE.includes(group) || !WALKED.includes(group)) continue;
+      for (const command of commands) {
+        expect(
+          walked.some((line) => line.startsWith(`${group} ${command}`)),
+          `${group} ${command}`,
+        ).to.equal(true);
+      }
+    }
+  });
+
+  it('shows people what it shows programs: a table, a wider one, and YAML', async () => {
+    for (const { line, kind, codes = [0] } of STEPS) {
+      // Once more is the same again only for what changes nothing.
+      if (kind === undefined || !/ (list|show|status|info|health|hash|explain|history)\b|--dry-run/.test(line)) continue;
+      const [table, wide, yaml] = await Promise.all(['table', 'wide', 'yaml'].map((format) => run(line, ...at(line), '-o', format)));
+      expect(table?.out, line)
+        .to.match(/\S/)
+        .and.not.to.match(/undefined|\[object|NaN/);
+      expect(wide?.out.split('\n')[0]?.length, line).to.be.at.least(table?.out.split('\n')[0]?.length ?? 0);
+      expect(parse(yaml?.out ?? ''), line).to.include({ apiVersion: 'seqsvr/v1', kind });
+      expect(codes).to.include(table?.code);
+    }
+  });
+
+  it('has exit code 3 where nobody listens, and 2 for what is no command, whatever the format', async () => {
+    expect((await run('cluster status --endpoints 127.0.0.1:1 --timeout 200ms -o json')).code).to.equal(3);
+    expect((await run('endpoint health --endpoints 127.0.0.1:1 -o json')).code).to.equal(3);
+    expect((await run('endpoint helth')).code).to.equal(2);
+  });
+
+  describe('while nodes die', () => {
+    const status = async () => {
+      const { code, out } = await run('cluster status', ...at('cluster status'), '-o', 'json');
+      return { code, view: JSON.parse(out) as { health: string; nodes: { name: string; role: string; pid?: number; state: string }[] } };
+    };
+    const kill = async (isVictim: (node: { readonly name: string; readonly role: string; readonly state: string }) => boolean): Promise<void> => {
+      for (const node of (await status()).view.nodes) if (isVictim(node) && node.pid !== undefined) process.kill(node.pid, 'SIGKILL');
+    };
+    const until = async (health: string, code: number): Promise<void> => {
+      let seen = await status();
+      // A few leases at most; the suite's timeout is the limit.
+      while (seen.view.health !== health) seen = await status();
+      expect(seen.code).to.equal(code);
+    };
+
+    it('is healthy, exit code 0, when all live', () => until('healthy', 0));
+
+    it('is degraded, exit code 4, without one of three stores, and its endpoint is unavailable, exit code 3', async () => {
+      const dead = (await status()).view.nodes.find(({ name }) => name === 'store-3') as unknown as { readonly address: string };
+      await kill(({ name }) => name === 'store-3');
+      await until('degraded', 4);
+      expect((await run(`endpoint health --endpoints ${dead.address}`)).code).to.equal(3);
+      expect((await run('endpoint health --cluster', ...at(''))).code).to.equal(4);
+      expect((await run('seq next 42', ...at(''))).code).to.equal(0);
+    });
+
+    it('refuses for safety, exit code 5, to remove a store that the rest cannot do without', async () => {
+      // Until the leader misses it, too; the suite's timeout is the limit.
+      while (!/store-3 .* down/.test((await run('member list', ...at(''))).out));
+      const { code, talk } = await run('member remove store-2 --yes --timeout 10s', ...at(''));
+      expect(talk).to.include('WOULD_LOSE_QUORUM');
+      expect(code).to.equal(5);
+    });
+  });
+});
