@@ -1,7 +1,9 @@
 // `npm run check:image [-- --base IMAGE]`: builds deploy/docker/Dockerfile with buildah and runs what comes out, as its own user.
 // Without --base no image is fetched: the base is a stand-in made of this machine's own node, npm, shell and their libraries.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const STAND_IN = 'localhost/seqsvr-stand-in';
 const IMAGE = 'localhost/seqsvr-check';
 const USER = '65532:65532';
+const SERVING_LIMIT_MS = 20_000;
 /** What the RUN lines of the Dockerfile, and npm, call. */
 const PROGRAMS = ['sh', 'mkdir', 'cp', 'ln', 'find', 'chmod', 'rm', 'env', 'id'];
 /** Certificates, and how names are looked up: npm asks a registry. */
@@ -23,8 +26,9 @@ try {
   if (spawnSync('buildah', ['--version']).error !== undefined) stop('buildah is not installed (Debian: apt-get install buildah)');
   const base = baseFrom(process.argv.slice(2));
   build(base);
-  check();
-  console.log('the image is built, runs as its own user, and says which version it is');
+  const container = check();
+  await serve(container);
+  console.log('the image is built, runs as its own user, says which version it is, and a StoreSvr in it is healthy and ready');
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
@@ -101,6 +105,54 @@ function check() {
     'require("fs").readdirSync("/opt/seqsvr/node_modules").filter((name) => /^(mocha|typescript|tsx)$/.test(name)).join()',
   );
   if (leftovers !== '') stop(`the image has what only the build needs: ${leftovers}`);
+  return container;
+}
+
+/** Runs a StoreSvr as its image says, but for the ports: it shares those of this machine. Done once its own health check passes and it is ready. */
+async function serve(container) {
+  const ports = await freePorts(3);
+  const config = join(work, 'config.yaml');
+  const [listen, peerListen, adminListen] = ports.map((port) => `127.0.0.1:${port}`);
+  const members = [{ id: 1, name: 'store-1', peerAddress: peerListen, address: listen }];
+  const keys = {
+    role: 'store',
+    name: 'store-1',
+    cluster: 'c'.repeat(32),
+    nodeId: 1,
+    dataDir: '/var/lib/seqsvr/data',
+    listen,
+    peerListen,
+    adminListen,
+    members,
+  };
+  // JSON is YAML.
+  writeFileSync(config, JSON.stringify(keys), { mode: 0o644 });
+  buildah('copy', container, config, '/etc/seqsvr/config.yaml');
+  const command = [...STORE, 'run', '--isolation', 'chroot', '--user', USER, '--env', `SEQSVR_ADMIN_PORT=${ports[2]}`, container, '--'];
+  const node = spawn('buildah', [...command, 'node', '/opt/seqsvr/dist/src/cli/main.js', 'start', '--config', '/etc/seqsvr/config.yaml'], {
+    cwd: root,
+  });
+  let said = '';
+  for (const stream of [node.stdout, node.stderr]) stream.on('data', (chunk) => (said += chunk));
+  try {
+    for (const path of ['/livez', '/readyz']) {
+      const endMs = Date.now() + SERVING_LIMIT_MS;
+      while (spawnSync('buildah', [...command, 'node', '/opt/seqsvr/deploy/healthcheck.mjs', path], { cwd: root }).status !== 0) {
+        if (node.exitCode !== null || Date.now() > endMs) stop(`the node in the image is not there at ${path}:\n${said}`);
+      }
+    }
+  } finally {
+    node.kill('SIGTERM');
+    if (node.exitCode === null) await once(node, 'exit');
+  }
+}
+
+async function freePorts(count) {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }
 
 function pathOf(program) {

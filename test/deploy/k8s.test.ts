@@ -52,7 +52,7 @@ for (const { overlay, allocCount } of [
       for (const set of rendered.sets) {
         const [container] = set.spec.template.spec.containers;
         const config = configOf(podsOf(set)[0]!, set, rendered);
-        const listened = [config.listen, ...(config.role === 'store' ? [config.peerListen] : []), config.adminListen!];
+        const listened = [config.listen, config.role === 'store' ? config.peerListen : config.httpListen!, config.adminListen!];
         expect(container.ports.map(({ containerPort }) => String(containerPort))).to.have.members(listened.map(portOf));
         for (const { spec } of rendered.services.filter((service) => matches(service.spec.selector, set.spec.template.metadata.labels))) {
           for (const { port, targetPort } of spec.ports) expect(container.ports).to.deep.include({ name: targetPort, containerPort: port });
@@ -124,10 +124,29 @@ for (const { overlay, allocCount } of [
             ),
         );
       const client = { 'seqsvr/role': 'client' };
-      const open = [isOpen(store!, store!, 7081), isOpen(alloc!, store!, 7071), isOpen(alloc!, alloc!, 7091), isOpen(client, alloc!, 7091)];
-      expect(open).to.deep.equal([true, true, true, true]);
+      const open = [
+        isOpen(store!, store!, 7081),
+        isOpen(alloc!, store!, 7071),
+        isOpen(alloc!, alloc!, 7091),
+        isOpen(client, alloc!, 7091),
+        isOpen(client, alloc!, 7080),
+      ];
+      expect(open).to.deep.equal([true, true, true, true, true]);
       const shut = [isOpen(alloc!, store!, 7081), isOpen(client, store!, 7081), isOpen(client, store!, 7071), isOpen({}, alloc!, 7091)];
       expect(shut).to.deep.equal([false, false, false, false]);
+    });
+
+    it('has Prometheus name jobs and nodes as rules and dashboard do, where it scrapes', () => {
+      for (const { metadata, spec } of rendered.monitors) {
+        const [role = ''] = /(?:store|alloc)$/.exec(metadata.name) ?? [];
+        const set = rendered.sets.find((one) => one.metadata.name === role);
+        expect(matches(spec.selector.matchLabels, set!.spec.template.metadata.labels)).to.equal(true);
+        const [{ port, relabelings }] = spec.podMetricsEndpoints;
+        expect(port).to.equal('admin');
+        const labels = Object.fromEntries(relabelings.map(({ targetLabel, replacement }) => [targetLabel, replacement]));
+        expect(labels).to.deep.equal({ job: `seqsvr-${role}`, set: 'main', instance: undefined });
+      }
+      expect(rendered.monitors).to.have.length(overlay === 'overlays/prod' ? 2 : 0);
     });
 
     it('puts everything in one namespace', () => {

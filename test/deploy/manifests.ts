@@ -64,6 +64,15 @@ const policy = z.object({
   }),
 });
 
+const relabeling = z.object({ targetLabel: z.string(), replacement: z.string().optional() });
+const monitor = z.object({
+  metadata: z.object({ name: z.string() }),
+  spec: z.object({
+    selector: z.object({ matchLabels: labels }),
+    podMetricsEndpoints: z.tuple([z.object({ port: z.string(), relabelings: z.array(relabeling) })]),
+  }),
+});
+
 export type StatefulSet = z.infer<typeof statefulSet>;
 export type Policy = z.infer<typeof policy>;
 
@@ -75,6 +84,7 @@ export interface Rendered {
   readonly configMaps: readonly z.infer<typeof configMap>[];
   readonly budgets: readonly z.infer<typeof budget>[];
   readonly policies: readonly Policy[];
+  readonly monitors: readonly z.infer<typeof monitor>[];
 }
 
 const anything = z.object({ kind: z.string(), metadata: z.object({ name: z.string(), namespace: z.string().optional() }) });
@@ -94,6 +104,7 @@ export function render(folder: string): Rendered {
     configMaps: of('ConfigMap', configMap),
     budgets: of('PodDisruptionBudget', budget),
     policies: of('NetworkPolicy', policy),
+    monitors: of('PodMonitor', monitor),
   };
 }
 

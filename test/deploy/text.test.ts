@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { projectRoot } from '../project-root.js';
@@ -11,6 +11,14 @@ describe('files of the deployment', () => {
     expect(text).to.equal('');
     expect(code).to.equal(0);
   });
+
+  for (const page of ['deploy/README.md', 'docs/runbooks.md']) {
+    it(`${page} links to files that exist`, () => {
+      const links = [...readFileSync(join(projectRoot, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target = '']) => target);
+      expect(links).to.have.length.greaterThan(1);
+      for (const target of links) expect(existsSync(join(projectRoot, page, '..', target)), target).to.equal(true);
+    });
+  }
 
   it('are shell scripts that shellcheck has nothing to say about', function () {
     need(this, 'shellcheck');
