@@ -29,6 +29,11 @@ export class Exchange {
     return this.#isAnswered;
   }
 
+  /** Lets a caller that asks first send the body (RFC 9110, 10.1.1); the others send it anyway. */
+  invite(): void {
+    if (this.request.headers.expect !== undefined) this.#response.writeContinue();
+  }
+
   /** `isLast`: of its connection. Does nothing when the caller has gone away. */
   answer({ status, headers, body }: Answer, isLast: boolean): void {
     this.#isAnswered = true;

@@ -66,6 +66,8 @@ export class HttpGateway {
       },
       (request, response) => void desk.serve(request, response),
     );
+    // Without a listener Node would ask for the body of whatever it is.
+    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => void desk.serve(request, response));
     server.maxHeadersCount = limits.headerCountMax;
     server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
     server.on('connection', (socket: Socket) => desk.connections.admit(socket));
@@ -143,9 +145,10 @@ class Desk {
     }
   }
 
-  async #bodyFor({ request, signal, startedMs }: Exchange): Promise<object> {
+  async #bodyFor(exchange: Exchange): Promise<object> {
+    const { request, signal, startedMs } = exchange;
     const { route, path, query, timeoutMs } = readHead(request, this.#place);
-    const body = parseBody(await readBody(request, this.limits.bodyBytesMax), request.headers);
+    const body = parseBody(await readBody(request, this.limits.bodyBytesMax, () => exchange.invite()), request.headers);
     const leftMs = Math.ceil(timeoutMs - (this.clock.nowMs() - startedMs));
     if (leftMs < 1)
       throw new SeqError('TIMEOUT', `the request took longer to arrive than the ${timeoutMs}ms that its caller waits`, { definite: true });

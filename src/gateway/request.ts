@@ -120,10 +120,11 @@ export function parseBody(bytes: Uint8Array, headers: IncomingHttpHeaders): RawR
   return value as RawRequest['body'];
 }
 
-/** Rejects with an HttpRefusal when it is too long, and with ABORTED when the caller went away. */
-export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+/** Rejects with an HttpRefusal when it is too long, and with ABORTED when the caller went away. `invite` is called BEFORE it reads. */
+export async function readBody(request: IncomingMessage, bytesMax: number, invite: () => void): Promise<Buffer> {
   const tooLong = (): HttpRefusal => refusal(413, `the body must be at most ${bytesMax} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLong();
+  invite();
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {

@@ -236,6 +236,20 @@ describe('HttpGateway', () => {
       expect(figures).to.include({ unreadCount: 1, lateCount: 0 });
     });
 
+    it('asks for a body only where it will take it', async () => {
+      const head = (lengthBytes: number): string => `${NEXT}content-type: application/json\r\nexpect: 100-continue\r\ncontent-length: ${lengthBytes}\r\n\r\n`;
+      const long = new Line(gateway.address, head(70_000));
+      await long.isOver;
+      expect(long.heard).to.match(/^HTTP\/1\.1 413/);
+      const fine = new Line(gateway.address, head(2));
+      await fine.answers();
+      expect(fine.heard).to.equal('HTTP/1.1 100 Continue\r\n\r\n');
+      fine.socket.write('{}');
+      await fine.answers(2);
+      expect(fine.heard).to.include('HTTP/1.1 200');
+      fine.socket.destroy();
+    });
+
     it('refuses headers that are too long, and what is no HTTP', async () => {
       const long = new Line(gateway.address, `${NEXT}x: ${'y'.repeat(9_000)}\r\n\r\n`);
       await long.isOver;
