@@ -237,7 +237,8 @@ describe('HttpGateway', () => {
     });
 
     it('asks for a body only where it will take it', async () => {
-      const head = (lengthBytes: number): string => `${NEXT}content-type: application/json\r\nexpect: 100-continue\r\ncontent-length: ${lengthBytes}\r\n\r\n`;
+      const head = (lengthBytes: number): string =>
+        `${NEXT}content-type: application/json\r\nexpect: 100-continue\r\ncontent-length: ${lengthBytes}\r\n\r\n`;
       const long = new Line(gateway.address, head(70_000));
       await long.isOver;
       expect(long.heard).to.match(/^HTTP\/1\.1 413/);
