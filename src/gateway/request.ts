@@ -6,6 +6,7 @@ import type { GatewayLimits } from './limits.js';
 import { ALL_ROUTES, TIMEOUT_HEADER, TIMEOUT_PARAMETER } from './openapi.js';
 import type { RawRequest, Route } from './route.js';
 
+const NO_BYTES = Buffer.alloc(0);
 const PATTERNS = ALL_ROUTES.map((route) => ({ route, pattern: patternOf(route.path) }));
 
 /** What stands before the body of a request, read. */
@@ -122,6 +123,7 @@ export function parseBody(bytes: Uint8Array, headers: IncomingHttpHeaders): RawR
 
 /** Rejects with an HttpRefusal when it is too long, and with ABORTED when the caller went away. `invite` is called BEFORE it reads. */
 export async function readBody(request: IncomingMessage, bytesMax: number, invite: () => void): Promise<Buffer> {
+  if (!hasBody(request)) return NO_BYTES;
   const tooLong = (): HttpRefusal => refusal(413, `the body must be at most ${bytesMax} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLong();
   invite();
