@@ -10,7 +10,9 @@ import { need, run } from './tools.js';
 /** What Prometheus itself adds for each target. */
 const OF_PROMETHEUS = ['up'];
 
-describe('what is delivered for Prometheus and Grafana', () => {
+describe('what is delivered for Prometheus and Grafana', function () {
+  // promtool plays hours of each alert, on a machine that may be busy.
+  this.timeout(60_000);
   const expressions = (): { readonly title: string; readonly expr: string }[] => [
     ...alerts().map(({ alert, expr }) => ({ title: alert, expr })),
     ...recordings().map(({ record, expr }) => ({ title: record, expr })),

@@ -53,12 +53,18 @@ export function panelExpressions(): { readonly title: string; readonly expr: str
   return all.map(({ title, expr }) => ({ title, expr: expr.replaceAll('$__rate_interval', '1m').replaceAll('$set', '.*') }));
 }
 
-/** The pages of a StoreSvr and an AllocSvr, as their registries render them before the node runs. */
+/** The pages of a StoreSvr and an AllocSvr, as their registries render them before the node runs, and what else the program writes for Prometheus. */
 export async function shownMetrics(): Promise<ReadonlyMap<string, Shown>> {
   const pages = [storeTelemetry({ version: 'x', dataDir: '.' }).metrics, allocTelemetry({ version: 'x', clock: systemClock }).metrics].map(
     (metrics) => metrics.render(),
   );
-  return new Map((await Promise.all(pages)).flatMap((page) => [...readPage(page)]));
+  // What a backup's schedule writes for a node exporter has no registry.
+  const schedule = readFileSync(join(projectRoot, 'src/cli/snapshot-schedule.ts'), 'utf8');
+  const written = [...schedule.matchAll(/# TYPE (\w+) (\w+)/g)].map(([, name = '', type = '']): [string, Shown] => [
+    name,
+    { type, samples: new Map() },
+  ]);
+  return new Map([...(await Promise.all(pages)).flatMap((page) => [...readPage(page)]), ...written]);
 }
 
 /** Names of metrics in an expression: what stands in no string, is no label, no function and no word of PromQL. */
