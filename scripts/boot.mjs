@@ -38,6 +38,7 @@ const TASKS = {
   'check-histories': checkHistories,
   jepsen,
   sim,
+  'test:security': testSecurity,
 };
 if (!Object.hasOwn(TASKS, task ?? '')) stop(`usage: node scripts/boot.mjs ${Object.keys(TASKS).join('|')} [arguments]`, 2);
 checkNode();
@@ -120,6 +121,13 @@ async function scale() {
 /** Real processes and everything that can befall them; see test/jepsen. In this very process: a Ctrl-C is for the one that has to clean up. */
 async function jepsen() {
   const runner = join(dist, 'test', 'jepsen', 'main.js');
+  process.argv = [process.argv[0], runner, ...args];
+  await import(pathToFileURL(runner).href);
+}
+
+/** Hostile clients, each on a server of its own; see test/security. In this very process, as jepsen. */
+async function testSecurity() {
+  const runner = join(dist, 'test', 'security', 'main.js');
   process.argv = [process.argv[0], runner, ...args];
   await import(pathToFileURL(runner).href);
 }
