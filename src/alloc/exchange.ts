@@ -8,6 +8,7 @@ import type { SectionId } from '../model/ids.js';
 import { LateAnswers } from './late-answers.js';
 import type { AllocNode, Confirmed, Patience } from './node.js';
 import { routeFor } from './route-reply.js';
+import type { Turns } from './turns.js';
 
 /** Frames of one stream that are not answered whole; with so many nothing more is read of it. */
 export const FRAMES_PENDING_MAX = 64;
@@ -24,6 +25,8 @@ export interface ExchangeFigures {
 export interface ExchangeOptions {
   readonly node: AllocNode;
   readonly frames: FrameServer;
+  /** Of all streams. */
+  readonly turns: Turns;
   readonly clock: Clock;
   readonly handlers: Handlers;
   readonly figures: ExchangeFigures;
@@ -101,7 +104,7 @@ export class Exchange {
   /** Answers what it can and leaves the rest for later: what must wait, and what would take too long for one turn. */
   #serve(course: Course, now: Instant, from: number): void {
     const { frame, confirmed } = course;
-    const { frames, clock } = this.#options;
+    const { frames, clock, turns } = this.#options;
     const waiting = frames.serve(frame, { now, confirmed, from });
     const { stoppedAt } = frames;
     this.#reply(course);
@@ -110,7 +113,7 @@ export class Exchange {
     this.#begin(course);
     this.#isResting = true;
     this.#stream.pause();
-    clock.defer(() => {
+    turns.next(() => {
       this.#isResting = false;
       if (this.#isOver) return;
       this.#serve(course, clock.now(), stoppedAt);

@@ -14,8 +14,8 @@ const NO_FLOOR = -1;
 
 /** Operations of frames that may wait in this AllocSvr at the same time; more are told to come back. */
 export const LATE_OPS_MAX = 100_000;
-/** Operations of one frame that go the slow way in one turn, a few ms at most: the rest of the frame is served in the next one, so that others get their turn. */
-export const SLOW_OPS_PER_TURN = 256;
+/** Operations of one frame that go the slow way in one turn, about a ms: the rest of the frame is served in the next one, so that others get their turn. */
+export const SLOW_OPS_PER_TURN = 64;
 /** What the turned-away are told to wait, in ms: a few commits. */
 const FULL_RETRY_AFTER_MS = 50;
 

@@ -8,7 +8,7 @@ import { DEFAULT_RAISE_AHEAD_MS, Preallocator } from './preallocator.js';
 import { type CountersView, type SealedCounters, sealedFrom } from './sealed-counters.js';
 
 /** How many calls may wait for the window of one section; more are told to come back. */
-export const WAITERS_PER_SECTION_MAX = 1_000;
+export const WAITERS_PER_SECTION_MAX = 2_000;
 /** What the turned-away are told to wait, in ms: a few commits. */
 const QUEUE_FULL_RETRY_AFTER_MS = 50;
 

@@ -27,6 +27,7 @@ import type { Handlers, Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
 import { Exchange, type ExchangeFigures } from './exchange.js';
 import { FrameServer } from './frame-server.js';
+import { Turns } from './turns.js';
 import { handoffService } from './handoff-wire.js';
 import { type Item, nextMany } from './next-many.js';
 import type { AllocNode, Ask, Confirmed, Current, Patience, Taken } from './node.js';
@@ -58,6 +59,7 @@ export class AllocService {
   readonly #isStrict: boolean;
   readonly #startedAtMs: number;
   readonly #frames: FrameServer;
+  readonly #turns: Turns;
   readonly #exchanges = new Set<Exchange>();
   readonly #figures: ExchangeFigures = { streamCount: 0, frameCount: 0, opCount: 0, lateOpCount: 0 };
   /** Calls that wait for a table. */
@@ -69,6 +71,7 @@ export class AllocService {
     this.#version = options.version;
     this.#isStrict = options.isStrict;
     this.#frames = new FrameServer(options.node);
+    this.#turns = new Turns(options.clock);
     this.#startedAtMs = options.clock.nowMs();
   }
 
@@ -109,6 +112,7 @@ export class AllocService {
     const exchange = new Exchange(stream, {
       node: this.#node,
       frames: this.#frames,
+      turns: this.#turns,
       clock: this.#clock,
       handlers,
       figures: this.#figures,

@@ -5,12 +5,12 @@ import type { Metrics } from './metrics.js';
 export function addGateMetrics(metrics: Metrics, read: () => ServerFigures | undefined): void {
   metrics.gauge('seqsvr_connections_open', 'Connections to the gRPC ports that are open.', () => (read() ?? NO_FIGURES).connections.openCount);
   metrics.countersOf('seqsvr_connections_refused_total', 'Connections to the gRPC ports that were cut, by reason.', 'reason', () => {
-    const { refusedCount, silentCount, strangerCount } = (read() ?? NO_FIGURES).connections;
-    return { too_many: refusedCount, silent: silentCount, not_http2: strangerCount };
+    const { refusedCount, silentCount, strangerCount, faultyCount } = (read() ?? NO_FIGURES).connections;
+    return { too_many: refusedCount, silent: silentCount, not_http2: strangerCount, faults: faultyCount };
   });
   metrics.gauge('seqsvr_calls_open', 'Calls and streams that are open.', () => (read() ?? NO_FIGURES).calls.openCount);
   metrics.countersOf('seqsvr_calls_refused_total', 'Calls that were ended before a handler saw them, by reason.', 'reason', () => {
-    const { refusedCount, unfinishedCount } = (read() ?? NO_FIGURES).calls;
-    return { too_many: refusedCount, unfinished: unfinishedCount };
+    const { refusedCount, unfinishedCount, compressedCount } = (read() ?? NO_FIGURES).calls;
+    return { too_many: refusedCount, unfinished: unfinishedCount, compressed: compressedCount };
   });
 }

@@ -1,5 +1,7 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { type Clock, every } from '../base/clock.js';
+import type { RemoteEnd } from './connection-gate.js';
+import { encodingOf } from './grpc-internals.js';
 
 /** Calls and streams of one server that are open at the same time, whoever made them. */
 export const CALLS_OPEN_MAX = 10_000;
@@ -15,6 +17,8 @@ export interface CallFigures {
   refusedCount: number;
   /** Ended because their request did not come. */
   unfinishedCount: number;
+  /** Ended because they are compressed. */
+  compressedCount: number;
 }
 
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
@@ -25,18 +29,22 @@ type Status = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
  * a server; here calls are counted, and a request that does not come ends its call.
  */
 export class CallGate {
-  readonly figures: CallFigures = { openCount: 0, refusedCount: 0, unfinishedCount: 0 };
+  readonly figures: CallFigures = { openCount: 0, refusedCount: 0, unfinishedCount: 0, compressedCount: 0 };
   readonly #clock: Clock;
   /** In the order in which they came. */
   readonly #unfinished = new Map<GatedCall, /** When it came. */ number>();
   readonly #stopSweeping: () => void;
 
-  constructor(clock: Clock) {
+  readonly #blame: (end: RemoteEnd) => void;
+
+  /** `blame` hears of each call that ended before its request was here: it could not be read, was too large, or was taken back. */
+  constructor(clock: Clock, blame: (end: RemoteEnd) => void) {
     this.#clock = clock;
+    this.#blame = blame;
     this.#stopSweeping = every(clock, SWEEP_EVERY_MS, () => this.#sweep());
   }
 
-  readonly interceptor: ServerInterceptor = (_method, call) => new GatedCall(call, this);
+  readonly interceptor: ServerInterceptor = (method, call) => new GatedCall(call, this, method.requestStream);
 
   close(): void {
     this.#stopSweeping();
@@ -61,7 +69,12 @@ export class CallGate {
 
   over(call: GatedCall): void {
     this.figures.openCount -= 1;
-    this.#unfinished.delete(call);
+    if (this.#unfinished.delete(call)) this.#blame(call.getConnectionInfo());
+  }
+
+  /** A stream was ended because of what it said. */
+  misused(call: GatedCall): void {
+    this.#blame(call.getConnectionInfo());
   }
 
   #sweep(): void {
@@ -77,6 +90,7 @@ export class CallGate {
     if (oldest === undefined) return;
     this.#unfinished.delete(oldest);
     this.figures.unfinishedCount += 1;
+    this.#blame(oldest.getConnectionInfo());
     oldest.end(why);
   }
 }
@@ -85,11 +99,14 @@ export class CallGate {
 class GatedCall extends ServerInterceptingCall {
   readonly #call: ServerInterceptingCallInterface;
   readonly #gate: CallGate;
+  /** Its caller sends a stream. */
+  readonly #isStream: boolean;
 
-  constructor(call: ServerInterceptingCallInterface, gate: CallGate) {
+  constructor(call: ServerInterceptingCallInterface, gate: CallGate, isStream: boolean) {
     super(call);
     this.#call = call;
     this.#gate = gate;
+    this.#isStream = isStream;
   }
 
   override start(listener: Listener): void {
@@ -111,7 +128,11 @@ class GatedCall extends ServerInterceptingCall {
         if (isIn) listener.onCancel();
       },
     });
-    if (!isIn) this.end(`${CALLS_OPEN_MAX} calls are open already`);
+    if (!isIn) return this.end(`${CALLS_OPEN_MAX} calls are open already`);
+    // What is small on the wire and large in memory is nothing that this service needs.
+    if (encodingOf(this.#call) === 'identity') return;
+    this.#gate.figures.compressedCount += 1;
+    this.#call.sendStatus({ code: status.UNIMPLEMENTED, details: 'compressed requests are not taken' });
   }
 
   /** With a status that says why. */
@@ -130,6 +151,8 @@ class GatedCall extends ServerInterceptingCall {
   }
 
   override sendStatus(end: Status): void {
+    // A call fails alone, whoever's fault it is; a stream is ended only when its caller does not keep to the protocol.
+    if (this.#isStream && (end.code === status.INVALID_ARGUMENT || end.code === status.INTERNAL)) this.#gate.misused(this);
     this.#call.sendStatus(end);
   }
 }

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import { cannotListen, splitAddress } from '../model/address.js';
+import type { FaultLedger } from './fault-ledger.js';
 
 /** What a server takes of connections. What is above is cut, the one that came last first. */
 export const CONNECTIONS_MAX = 4_096;
@@ -27,6 +28,8 @@ export interface GateFigures {
   silentCount: number;
   /** Spoke something else. */
   strangerCount: number;
+  /** Broke the rules of the protocol, or came from an address that did so too often. */
+  faultyCount: number;
 }
 
 export interface GateOptions {
@@ -34,6 +37,7 @@ export interface GateOptions {
   readonly clock: Clock;
   /** TLS comes first; otherwise HTTP/2 at once. */
   readonly isSecure: boolean;
+  readonly ledger: FaultLedger;
   /** Takes a connection over that has begun to speak; what it said is still to be read. */
   readonly admit: (socket: Socket) => void;
 }
@@ -43,10 +47,12 @@ export interface GateOptions {
  * here they are counted, in all and by address, and only those that begin as they should come to HTTP/2.
  */
 export class ConnectionGate {
-  readonly figures: GateFigures = { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0 };
+  readonly figures: GateFigures = { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0, faultyCount: 0 };
   readonly #options: GateOptions;
   readonly #server: Server;
   readonly #countOf = new Map<string, number>();
+  /** Those that were admitted, by address and port of their other end. */
+  readonly #admitted = new Map<string, Socket>();
   /** In the order in which they came: how each is cut. */
   readonly #silent = new Map<Socket, () => void>();
 
@@ -85,6 +91,15 @@ export class ConnectionGate {
     for (const cut of this.#silent.values()) cut();
   }
 
+  /** This end of the network broke the rules of the protocol so many times. Once it is not trusted any more, its connection is cut. */
+  blame({ remoteAddress = '', remotePort = 0 }: RemoteEnd, count = 1): void {
+    if (this.#options.ledger.blame(remoteAddress, count)) return;
+    const socket = this.#admitted.get(endOf(remoteAddress, remotePort));
+    if (socket === undefined || socket.destroyed) return;
+    this.figures.faultyCount += 1;
+    socket.destroy();
+  }
+
   #onConnection(socket: Socket): void {
     const from = socket.remoteAddress ?? '';
     const ofOne = this.#countOf.get(from) ?? 0;
@@ -95,10 +110,19 @@ export class ConnectionGate {
       socket.destroy();
       return;
     }
+    if (!this.#options.ledger.isTrusted(from)) {
+      this.figures.faultyCount += 1;
+      socket.destroy();
+      return;
+    }
     this.figures.openCount += 1;
     this.#countOf.set(from, ofOne + 1);
-    socket.once('close', () => this.#onClose(from));
-    this.#listenTo(socket);
+    const end = endOf(from, socket.remotePort ?? 0);
+    socket.once('close', () => {
+      this.#admitted.delete(end);
+      this.#onClose(from);
+    });
+    this.#listenTo(socket, end);
   }
 
   #onClose(from: string): void {
@@ -109,7 +133,7 @@ export class ConnectionGate {
   }
 
   /** Until it has said how it begins. */
-  #listenTo(socket: Socket): void {
+  #listenTo(socket: Socket, end: string): void {
     let heard: Buffer = Buffer.alloc(0);
     const settle = (): void => {
       cancel();
@@ -130,10 +154,12 @@ export class ConnectionGate {
       settle();
       if (beginning === 'strange') {
         this.figures.strangerCount += 1;
+        this.#options.ledger.blame(socket.remoteAddress ?? '');
         socket.destroy();
         return;
       }
       socket.unshift(heard);
+      this.#admitted.set(end, socket);
       this.#options.admit(socket);
     };
     const cancel = this.#options.clock.after(SILENCE_MAX_MS, cut);
@@ -148,4 +174,14 @@ export class ConnectionGate {
     if (!heard.subarray(0, length).equals(PREFACE.subarray(0, length))) return 'strange';
     return length === PREFACE.length ? 'fine' : 'unfinished';
   }
+}
+
+/** The other end of a connection. */
+export interface RemoteEnd {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+function endOf(address: string, port: number): string {
+  return `${address} ${port}`;
 }

@@ -9,8 +9,8 @@ export interface ServerFigures {
 
 /** Before a server listens, and of a network that has no gates. */
 export const NO_FIGURES: ServerFigures = {
-  connections: { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0 },
-  calls: { openCount: 0, refusedCount: 0, unfinishedCount: 0 },
+  connections: { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0, faultyCount: 0 },
+  calls: { openCount: 0, refusedCount: 0, unfinishedCount: 0, compressedCount: 0 },
 };
 
 /** All servers of a process together, as they are now. */
@@ -22,11 +22,13 @@ export function sumFigures(servers: readonly { readonly figures?: ServerFigures 
         refusedCount: connections.refusedCount + figures.connections.refusedCount,
         silentCount: connections.silentCount + figures.connections.silentCount,
         strangerCount: connections.strangerCount + figures.connections.strangerCount,
+        faultyCount: connections.faultyCount + figures.connections.faultyCount,
       },
       calls: {
         openCount: calls.openCount + figures.calls.openCount,
         refusedCount: calls.refusedCount + figures.calls.refusedCount,
         unfinishedCount: calls.unfinishedCount + figures.calls.unfinishedCount,
+        compressedCount: calls.compressedCount + figures.calls.compressedCount,
       },
     };
   }, NO_FIGURES);

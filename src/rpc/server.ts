@@ -1,3 +1,4 @@
+import type { ServerHttp2Session } from 'node:http2';
 import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
@@ -19,6 +20,9 @@ import { splitAddress } from '../model/address.js';
 import type { Version } from '../model/version.js';
 import { CallGate } from './call-gate.js';
 import { ConnectionGate } from './connection-gate.js';
+import { FAULTS_MAX, FaultLedger } from './fault-ledger.js';
+import { boundHeaders, http2ServersOf } from './grpc-internals.js';
+import { watchSession } from './session-watch.js';
 import { NO_FIGURES, type ServerFigures } from './server-figures.js';
 import { errorToWire } from './status.js';
 
@@ -27,7 +31,7 @@ const SERVER_OPTIONS: ServerOptions = {
   'grpc.max_receive_message_length': 4 * 1024 * 1024,
   'grpc.max_send_message_length': 16 * 1024 * 1024,
   // Of one connection.
-  'grpc.max_concurrent_streams': 256,
+  'grpc.max_concurrent_streams': 100,
   // MiB that one connection may hold, answers above all that it does not read.
   'grpc-node.max_session_memory': 16,
   // A connection without a call; clients come back by themselves.
@@ -37,6 +41,8 @@ const SERVER_OPTIONS: ServerOptions = {
   'grpc.enable_channelz': 0,
 };
 
+/** The headers of a call: its path, a deadline, a token, a trace. */
+export const HEADERS_MAX_BYTES = 16 * 1024;
 /** How long open calls may take to end when a server closes, in ms; after it they are cut. */
 const CLOSE_GRACE_MS = 2_000;
 /** What a call without a deadline of its own gets, in ms: nothing waits for ever. */
@@ -89,10 +95,12 @@ export class GrpcServer implements RpcServer {
   private constructor({ clock, maxRequestBytes, services }: ServeOptions) {
     const limits = maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': maxRequestBytes };
     this.#clock = clock;
-    this.#calls = new CallGate(clock);
+    this.#calls = new CallGate(clock, (end) => this.#connections?.blame(end));
     this.#server = new Server({ ...SERVER_OPTIONS, ...limits, interceptors: [this.#calls.interceptor] });
     for (const { definition, implementation } of services) this.#server.addService(definition, implementation);
+    boundHeaders(this.#server, HEADERS_MAX_BYTES);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    for (const http2 of http2ServersOf(this.#server)) http2.on('session', (session) => this.#watch(session));
   }
 
   /** Binds and serves. Throws INVALID_ARGUMENT when the address cannot be had: in use, or not of this machine. */
@@ -105,6 +113,7 @@ export class GrpcServer implements RpcServer {
         address,
         clock,
         isSecure: false,
+        ledger: new FaultLedger(clock),
         admit: (socket) => server.#injector.injectConnection(socket),
       });
     } catch (error) {
@@ -113,6 +122,11 @@ export class GrpcServer implements RpcServer {
     }
     server.#address = `${host}:${server.#connections.port}`;
     return server;
+  }
+
+  #watch(session: ServerHttp2Session): void {
+    const { remoteAddress, remotePort } = session.socket;
+    watchSession(session, this.#clock, () => this.#connections?.blame({ remoteAddress, remotePort }, FAULTS_MAX));
   }
 
   get address(): string {

@@ -3,6 +3,9 @@ import { pause } from '../jepsen/until.js';
 /** How long an abuser rests before it comes again after it was cut, in ms: what costs a server is what it is sent, and not who is quick to dial. */
 const AGAIN_AFTER_MS = 5;
 
+/** Where an abuser comes from: a neighbour of the good client would share the blame, and loopback has many addresses. */
+export const ABUSER_ADDRESS = '127.0.0.66';
+
 /** What an attack is turned against, and where it writes down what became of it. */
 export interface Target {
   readonly host: string;

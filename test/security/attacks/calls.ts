@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
-import type { Target } from '../attack.js';
+import { connect as dial } from 'node:net';
+import { ABUSER_ADDRESS, type Target } from '../attack.js';
 
 const HEADERS = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
 /** grpc's names for numbers, as far as an abuser meets them. */
@@ -26,7 +27,8 @@ export function message(bytes: Uint8Array, { isCompressed = false, length = byte
 
 /** A connection that keeps to HTTP/2, whatever the calls on it are. Undefined: refused. */
 export async function openSession(target: Target, settings: { readonly initialWindowSize?: number } = {}): Promise<ClientHttp2Session | undefined> {
-  const session = connect(`http://${target.host}:${target.port}`, { settings });
+  const createConnection = () => dial({ host: target.host, port: target.port, localAddress: ABUSER_ADDRESS });
+  const session = connect(`http://${target.host}:${target.port}`, { settings, createConnection });
   // 'close' says the same.
   session.on('error', () => undefined);
   await Promise.race([once(session, 'connect').catch(() => undefined), over(session)]);

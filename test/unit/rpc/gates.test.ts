@@ -1,17 +1,25 @@
 import { once } from 'node:events';
 import { connect as connectHttp2, type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { systemClock } from '../../../src/base/clock.js';
+import { SeqError } from '../../../src/base/errors.js';
 import { REQUEST_MAX_MS, UNFINISHED_MAX } from '../../../src/rpc/call-gate.js';
 import { GrpcChannel } from '../../../src/rpc/channel.js';
 import { CONNECTIONS_OF_ONE_MAX, SILENCE_MAX_MS, SILENT_MAX } from '../../../src/rpc/connection-gate.js';
-import { RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
-import { GrpcServer, Handlers } from '../../../src/rpc/server.js';
+import { type GetRouteRequest, RouteServiceService } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { FAULTS_FORGOTTEN_PER_SECOND, FAULTS_MAX } from '../../../src/rpc/fault-ledger.js';
+import { GrpcServer, Handlers, HEADERS_MAX_BYTES } from '../../../src/rpc/server.js';
+import { IDLE_FRAMES_PER_TURN_MAX } from '../../../src/rpc/session-watch.js';
+import { callHeaders, FLAGS, frame, headerFrames, PREFACE as PREFACE_BYTES, TYPES } from '../../security/raw-http2.js';
 import { VirtualClock } from '../virtual-clock.js';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const RESOURCE_EXHAUSTED = '8';
+/** How a client begins. */
+const GREETING = Buffer.concat([PREFACE_BYTES, frame({ type: TYPES.settings })]);
+const UNIMPLEMENTED = '12';
 
 describe('gates of a gRPC server', () => {
   let clock: VirtualClock;
@@ -23,7 +31,12 @@ describe('gates of a gRPC server', () => {
   beforeEach(async () => {
     clock = new VirtualClock();
     const handlers = new Handlers({ clock, onBug: (error) => expect.fail(String(error)) });
-    const implementation = { getRoute: handlers.unary(() => ({})) };
+    const implementation = {
+      getRoute: handlers.unary(({ setsVersion }: GetRouteRequest) => {
+        if (setsVersion === 666n) throw new SeqError('INVALID_ARGUMENT', 'a version that is none');
+        return {};
+      }),
+    };
     server = await GrpcServer.start({ address: '127.0.0.1:0', services: [{ definition: RouteServiceService, implementation }], clock });
     port = Number(server.address.split(':')[1]);
   });
@@ -128,16 +141,97 @@ describe('gates of a gRPC server', () => {
   });
 
   it('ends the oldest of too many calls without a request, and serves others meanwhile', async () => {
-    const [one, other] = [await http2(), await http2()];
+    const one = await http2();
+    // One connection has room for fewer.
+    const others = [await http2(), await http2(), await http2()];
     const oldest = halfCall(one);
     await until(() => server.figures.calls.openCount === 1);
     const answer = once(oldest, 'response') as Promise<[Record<string, string>]>;
-    for (let count = 0; count < UNFINISHED_MAX; count += 1) halfCall(other);
+    for (let count = 0; count < UNFINISHED_MAX; count += 1) for (const other of others.slice(count % 3, (count % 3) + 1)) halfCall(other);
     const [headers] = await answer;
     expect(headers['grpc-status']).to.equal(RESOURCE_EXHAUSTED);
     expect(server.figures.calls).to.include({ openCount: UNFINISHED_MAX, unfinishedCount: 1 });
     const channel = new GrpcChannel({ address: server.address, clock: systemClock });
     await channel.call(RouteServiceService.getRoute, { setsVersion: 0n }, { timeoutMs: 5_000 });
+    channel.close();
+  });
+
+  /** What a call is answered with, by a server that never saw its request whole or did not want it. */
+  async function statusOf(stream: ClientHttp2Stream): Promise<string | undefined> {
+    const [headers] = (await once(stream, 'response')) as [Record<string, string>];
+    return headers['grpc-status'];
+  }
+
+  it('refuses a request that is compressed, without looking into it', async () => {
+    const session = await http2();
+    const stream = session
+      .request({
+        ':method': 'POST',
+        ':path': '/seqsvr.v1.RouteService/GetRoute',
+        'content-type': 'application/grpc',
+        te: 'trailers',
+        'grpc-encoding': 'gzip',
+      })
+      .on('error', () => undefined);
+    stream.end(Buffer.concat([Buffer.from([1, 0, 0, 0, 20]), gzipSync(Buffer.alloc(1))]));
+    expect(await statusOf(stream)).to.equal(UNIMPLEMENTED);
+    expect(server.figures.calls.compressedCount).to.equal(1);
+  });
+
+  it('takes no more headers than a call has use for', async () => {
+    const session = await http2();
+    if (session.remoteSettings.maxHeaderListSize !== HEADERS_MAX_BYTES) await once(session, 'remoteSettings');
+    expect(session.remoteSettings.maxHeaderListSize).to.equal(HEADERS_MAX_BYTES);
+    // By hand, for node's own client keeps to what the server says.
+    const socket = await dial();
+    const greeted = once(socket, 'data');
+    socket.write(GREETING);
+    await greeted;
+    // The bound holds once it is acknowledged; who does not do that is bounded by what a server forgives.
+    const acknowledged = frame({ type: TYPES.settings, flags: FLAGS.acknowledge });
+    const callWith = (fillerBytes: number, stream: number): Buffer =>
+      headerFrames(callHeaders('/seqsvr.v1.RouteService/GetRoute', [['x-filler', 'x'.repeat(fillerBytes)]]), stream);
+    socket.write(Buffer.concat([acknowledged, callWith(HEADERS_MAX_BYTES, 1), callWith(HEADERS_MAX_BYTES / 2, 3)]));
+    await until(() => server.figures.calls.openCount > 0);
+    expect(server.figures.calls.openCount).to.equal(1);
+  });
+
+  it('cuts a connection that sends more PING frames in one turn than anybody has use for, and keeps its address out for a while', async () => {
+    const pings = (count: number): Buffer =>
+      Buffer.concat(Array.from({ length: count }, () => frame({ type: TYPES.ping, payload: Buffer.alloc(8) })));
+    const honest = await dial();
+    honest.write(Buffer.concat([GREETING, pings(IDLE_FRAMES_PER_TURN_MAX / 2)]));
+    await once(honest, 'data');
+    const end = cut(honest);
+    honest.write(pings(IDLE_FRAMES_PER_TURN_MAX + 1));
+    await end;
+    expect(connections().faultyCount).to.equal(1);
+    await cut(await dial());
+    expect(connections().faultyCount).to.equal(2);
+    clock.advance((FAULTS_MAX / FAULTS_FORGOTTEN_PER_SECOND) * 1_000);
+    await http2();
+  });
+
+  it('cuts a connection with too many requests that cannot be read', async () => {
+    const session = await http2();
+    const end = new Promise((resolve) => session.once('close', resolve));
+    const unreadable = Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), Buffer.of(0xff)]);
+    for (let count = 0; count < FAULTS_MAX && !session.destroyed; count += 1) {
+      const stream = halfCall(session);
+      stream.end(unreadable);
+      await new Promise((resolve) => stream.once('close', resolve).resume());
+    }
+    await end;
+    expect(connections().faultyCount).to.equal(1);
+  });
+
+  it('blames nobody for a request that is refused, however often', async () => {
+    const channel = new GrpcChannel({ address: server.address, clock: systemClock });
+    for (let count = 0; count <= FAULTS_MAX; count += 1) {
+      const refused = await channel.call(RouteServiceService.getRoute, { setsVersion: 666n }, { timeoutMs: 5_000 }).catch((error: unknown) => error);
+      expect(refused).to.include({ code: 'INVALID_ARGUMENT' });
+    }
+    expect(connections().faultyCount).to.equal(0);
     channel.close();
   });
 
