@@ -61,5 +61,31 @@ function halfMessage(count: number): Buffer {
 async function openStreams(target: Target, headers: Buffer, data: Buffer): Promise<void> {
   const connection = await RawConnection.greet(target);
   if (connection === undefined) return;
+  const opening = (stream: number): Buffer => {
+    const head = frame({ type: TYPES.headers, flags: FLAGS.endHeaders, stream, payload: headers });
+    return data.length === 0 ? head : Buffer.concat([head, frame({ type: TYPES.data, stream, payload: data })]);
+  };
+  for (let at = 0; at < STREAMS_OF_ONE && (await connection.send(opening(1 + 2 * at))); at += 1) target.note('streams');
+  await connection.over;
+}
+
+function resets(firstStream: number): Buffer {
+  const payload = callHeaders(NEXT);
+  return Buffer.concat(
+    Array.from({ length: BURST }, (_, at) => firstStream + 2 * at).flatMap((stream) => [
+      frame({ type: TYPES.headers, flags: FLAGS.endHeaders, stream, payload }),
+      frame({ type: TYPES.rstStream, stream, payload: CANCEL }),
+    ]),
+  );
+}
+
+/** 60 KiB in one block: a HEADERS frame and what is left in CONTINUATION frames. */
+async function openLargeCalls(target: Target): Promise<void> {
+  const block = callHeaders(
+    NEXT,
+    Array.from({ length: 60 }, (_, at) => [`x-more-${at}`, 'm'.repeat(1_000)] as const),
+  );
+  const connection = await RawConnection.greet(target);
+  if (connection === undefined) return;
   for (let stream = 1; await connection.send(headerFrames(block, stream)); stream += 2) target.note('streams');
 }
