@@ -5,7 +5,7 @@ import { STOP_LIMIT_MS, SUPERVISOR_STOP_LIMIT_MS } from '../../src/cli/process.j
 import { projectRoot } from '../project-root.js';
 import { need, run } from './tools.js';
 
-const UNITS = ['deploy/systemd/seqsvr-store.service', 'deploy/systemd/seqsvr-alloc.service'];
+const UNITS = ['store', 'alloc', 'backup'].map((role) => `deploy/systemd/seqsvr-${role}.service`);
 /** Out of 10, as systemd counts: what a service could do beyond its task. */
 const EXPOSURE_MAX = 2;
 
@@ -25,6 +25,12 @@ describe('the systemd units', () => {
       const [, exposure] = /Overall exposure level for \S+: ([\d.]+)/.exec(text) ?? [];
       expect(Number(exposure), text).to.be.at.most(EXPOSURE_MAX);
     }
+  });
+
+  it('are all held by the same rules', () => {
+    const held = UNITS.map((unit) => readFileSync(join(projectRoot, unit), 'utf8').split('# What it may not.')[1]);
+    expect(held[0]).to.include('NoNewPrivileges=yes');
+    expect(new Set(held).size).to.equal(1);
   });
 
   it('run as a user that sysusers can make', function () {
