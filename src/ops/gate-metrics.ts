@@ -10,7 +10,7 @@ export function addGateMetrics(metrics: Metrics, read: () => ServerFigures | und
   });
   metrics.gauge('seqsvr_calls_open', 'Calls and streams that are open.', () => (read() ?? NO_FIGURES).calls.openCount);
   metrics.countersOf('seqsvr_calls_refused_total', 'Calls that were ended before a handler saw them, by reason.', 'reason', () => {
-    const { refusedCount, unfinishedCount, compressedCount } = (read() ?? NO_FIGURES).calls;
-    return { too_many: refusedCount, unfinished: unfinishedCount, compressed: compressedCount };
+    const { refusedCount, unfinishedCount, compressedCount, deniedCount } = (read() ?? NO_FIGURES).calls;
+    return { too_many: refusedCount, unfinished: unfinishedCount, compressed: compressedCount, denied: deniedCount };
   });
 }

@@ -1,7 +1,9 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { type Clock, every } from '../base/clock.js';
+import type { Authenticator } from './authenticator.js';
 import type { RemoteEnd } from './connection-gate.js';
 import { encodingOf } from './grpc-internals.js';
+import { errorToWire } from './status.js';
 
 /** Calls and streams of one server that are open at the same time, whoever made them. */
 export const CALLS_OPEN_MAX = 10_000;
@@ -19,6 +21,8 @@ export interface CallFigures {
   unfinishedCount: number;
   /** Ended because they are compressed. */
   compressedCount: number;
+  /** Ended because its caller may not make it, or is not known. */
+  deniedCount: number;
 }
 
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
@@ -29,22 +33,27 @@ type Status = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
  * a server; here calls are counted, and a request that does not come ends its call.
  */
 export class CallGate {
-  readonly figures: CallFigures = { openCount: 0, refusedCount: 0, unfinishedCount: 0, compressedCount: 0 };
+  readonly figures: CallFigures = { openCount: 0, refusedCount: 0, unfinishedCount: 0, compressedCount: 0, deniedCount: 0 };
   readonly #clock: Clock;
+  readonly #authenticator: Authenticator | undefined;
   /** In the order in which they came. */
   readonly #unfinished = new Map<GatedCall, /** When it came. */ number>();
   readonly #stopSweeping: () => void;
 
   readonly #blame: (end: RemoteEnd) => void;
 
-  /** `blame` hears of each call that ended before its request was here: it could not be read, was too large, or was taken back. */
-  constructor(clock: Clock, blame: (end: RemoteEnd) => void) {
+  /**
+   * `blame` hears of each call that ended before its request was here: it could not be read, was too large, or was taken back. `authenticator`:
+   * undefined where everybody may call everything.
+   */
+  constructor(clock: Clock, blame: (end: RemoteEnd) => void, authenticator?: Authenticator) {
     this.#clock = clock;
     this.#blame = blame;
+    this.#authenticator = authenticator;
     this.#stopSweeping = every(clock, SWEEP_EVERY_MS, () => this.#sweep());
   }
 
-  readonly interceptor: ServerInterceptor = (method, call) => new GatedCall(call, this, method.requestStream);
+  readonly interceptor: ServerInterceptor = (method, call) => new GatedCall(call, this, method);
 
   close(): void {
     this.#stopSweeping();
@@ -60,6 +69,22 @@ export class CallGate {
     this.#unfinished.set(call, this.#clock.nowMs());
     if (this.#unfinished.size > UNFINISHED_MAX) this.#endOldest(`${UNFINISHED_MAX} requests of calls are not here yet`);
     return true;
+  }
+
+  /** Why its caller may not make it; undefined: they may. Once for a call or a stream, never for what travels in it. */
+  refusalOf(call: GatedCall, metadata: Metadata): Status | undefined {
+    if (this.#authenticator === undefined) return undefined;
+    const [authorization] = metadata.get('authorization');
+    const certificate = call.getAuthContext().sslPeerCertificate;
+    try {
+      this.#authenticator.admit(call.method, { certificate, authorization: authorization?.toString() });
+      return undefined;
+    } catch (error) {
+      this.figures.deniedCount += 1;
+      // Nobody is to blame for a request that was not waited for.
+      this.#unfinished.delete(call);
+      return errorToWire(error);
+    }
   }
 
   /** Its request is here, or the first message of its stream. */
@@ -101,34 +126,47 @@ class GatedCall extends ServerInterceptingCall {
   readonly #gate: CallGate;
   /** Its caller sends a stream. */
   readonly #isStream: boolean;
+  /** Its path on the wire. */
+  readonly method: string;
 
-  constructor(call: ServerInterceptingCallInterface, gate: CallGate, isStream: boolean) {
+  constructor(
+    call: ServerInterceptingCallInterface,
+    gate: CallGate,
+    { path, requestStream }: { readonly path: string; readonly requestStream: boolean },
+  ) {
     super(call);
+    this.method = path;
     this.#call = call;
     this.#gate = gate;
-    this.#isStream = isStream;
+    this.#isStream = requestStream;
   }
 
   override start(listener: Listener): void {
-    const isIn = this.#gate.opened(this);
+    const hasRoom = this.#gate.opened(this);
+    let isIn = hasRoom;
     this.#call.start({
       onReceiveMetadata: (metadata) => {
-        if (isIn) listener.onReceiveMetadata(metadata);
+        if (!isIn) return;
+        const refusal = this.#gate.refusalOf(this, metadata);
+        if (refusal === undefined) return listener.onReceiveMetadata(metadata);
+        isIn = false;
+        this.#call.sendStatus(refusal);
       },
       onReceiveMessage: (message) => {
         this.#gate.heard(this);
-        listener.onReceiveMessage(message);
+        if (isIn) listener.onReceiveMessage(message);
       },
       onReceiveHalfClose: () => {
         this.#gate.heard(this);
-        listener.onReceiveHalfClose();
+        if (isIn) listener.onReceiveHalfClose();
       },
       onCancel: () => {
         this.#gate.over(this);
         if (isIn) listener.onCancel();
       },
     });
-    if (!isIn) return this.end(`${CALLS_OPEN_MAX} calls are open already`);
+    if (!hasRoom) return this.end(`${CALLS_OPEN_MAX} calls are open already`);
+    if (!isIn) return;
     // What is small on the wire and large in memory is nothing that this service needs.
     if (encodingOf(this.#call) === 'identity') return;
     this.#gate.figures.compressedCount += 1;

@@ -4,6 +4,7 @@ import { optional, SeqError } from '../base/errors.js';
 import type { StopSignal } from '../base/stop.js';
 import { Connection } from './connection.js';
 import { errorFromWire } from './status.js';
+import type { TlsIdentity } from './tls-identity.js';
 
 /** Connections that were given up while calls still waited in them. Beyond it the oldest is closed, and its calls fail. */
 const RETIRED_MAX = 8;
@@ -15,6 +16,13 @@ export interface CallOptions {
   /** For this one attempt, in ms; at least 1. Every attempt has a deadline. */
   readonly timeoutMs: number;
   readonly signal?: StopSignal | undefined;
+}
+
+/** How a channel shows who calls. */
+export interface DialSecurity {
+  readonly identity: TlsIdentity;
+  /** Sent with every call. */
+  readonly token?: string | undefined;
 }
 
 /** The way to one address. What goes wrong on it is a SeqError: definite only when the server's own trailer says so, or nothing was sent. */
@@ -35,15 +43,18 @@ export interface Channel {
 export class GrpcChannel implements Channel {
   readonly address: string;
   readonly #clock: Clock;
+  readonly #security: DialSecurity | undefined;
   #connection: Connection;
   /** Given up, and open until their calls have ended. */
   readonly #retired = new Set<Connection>();
   #isClosed = false;
 
-  constructor(options: { readonly address: string; readonly clock: Clock }) {
+  /** `security`: undefined for plain connections. */
+  constructor(options: { readonly address: string; readonly clock: Clock; readonly security?: DialSecurity | undefined }) {
     this.address = options.address;
     this.#clock = options.clock;
-    this.#connection = new Connection(options);
+    this.#security = options.security;
+    this.#connection = this.#dial();
   }
 
   call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
@@ -51,14 +62,14 @@ export class GrpcChannel implements Channel {
       if (this.#isClosed) return reject(new SeqError('CLOSED', `the channel to ${this.address} is closed`));
       if (options.signal?.aborted) return reject(abortedBy(options.signal, true));
       const deadline = this.#clock.wallMs() + Math.max(1, options.timeoutMs);
-      const connection = this.#connection;
+      const connection = this.#current();
       connection.began();
       const call = connection.client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        new Metadata(),
+        this.#metadata(),
         { deadline },
         (error, response) => {
           options.signal?.removeEventListener('abort', onAbort);
@@ -74,13 +85,13 @@ export class GrpcChannel implements Channel {
   }
 
   serverStream<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): ClientReadableStream<Response> {
-    const { client } = this.#connection;
-    return this.#counted(client.makeServerStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, request, new Metadata()));
+    const { client } = this.#current();
+    return this.#counted(client.makeServerStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, request, this.#metadata()));
   }
 
   duplexStream<Request, Response>(method: MethodDefinition<Request, Response>): ClientDuplexStream<Request, Response> {
-    const { client } = this.#connection;
-    return this.#counted(client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, new Metadata()));
+    const { client } = this.#current();
+    return this.#counted(client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, this.#metadata()));
   }
 
   errorOf(error: ServiceError): SeqError {
@@ -110,11 +121,31 @@ export class GrpcChannel implements Channel {
 
   /** Later calls get a connection of their own; those that wait in the old one keep it until they end. */
   #rebuildWhenStuck(): void {
-    if (this.#isClosed || !this.#connection.isStuck) return;
-    const stuck = this.#connection;
-    this.#connection = new Connection({ address: this.address, clock: this.#clock });
-    this.#retired.add(stuck);
-    stuck.retire(() => this.#retired.delete(stuck));
+    if (!this.#isClosed && this.#connection.isStuck) this.#rebuild();
+  }
+
+  /** A certificate that was replaced counts from the next call or stream on; what is under way ends where it began. */
+  #current(): Connection {
+    if (!this.#isClosed && this.#connection.context !== this.#security?.identity.context) this.#rebuild();
+    return this.#connection;
+  }
+
+  #dial(): Connection {
+    return new Connection({ address: this.address, clock: this.#clock, context: this.#security?.identity.context });
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    const token = this.#security?.token;
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+    return metadata;
+  }
+
+  #rebuild(): void {
+    const former = this.#connection;
+    this.#connection = this.#dial();
+    this.#retired.add(former);
+    former.retire(() => this.#retired.delete(former));
     const [oldest] = this.#retired;
     if (oldest === undefined || this.#retired.size <= RETIRED_MAX) return;
     this.#retired.delete(oldest);

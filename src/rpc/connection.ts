@@ -1,5 +1,8 @@
-import { type ChannelOptions, Client, connectivityState, credentials } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity, type SecureContext } from 'node:tls';
+import { type ChannelCredentials, type ChannelOptions, Client, connectivityState, credentials } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
+import { splitAddress } from '../model/address.js';
 
 const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
@@ -19,17 +22,27 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 /** grpc-js has no connect timeout (grpc-node #2785): one that has been connecting for longer than this, in ms, is stuck. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
+/** What a connection to an address that is a number says in place of a name, for TLS has no place for numbers (RFC 6066, 3). */
+const NAMELESS = 'seqsvr.invalid';
+
 /** One grpc-js client: the calls it carries, and since when it has been connecting without a break. */
 export class Connection {
   readonly client: Client;
+  /** What it began with. */
+  readonly context: SecureContext | undefined;
   readonly #clock: Clock;
   #callCount = 0;
   #connectingSinceMs: number | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(options: { readonly address: string; readonly clock: Clock }) {
+  /** `context`: undefined for a plain connection. */
+  constructor(options: { readonly address: string; readonly clock: Clock; readonly context?: SecureContext | undefined }) {
+    const { address, context } = options;
     this.#clock = options.clock;
-    this.client = new Client(options.address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    this.context = context;
+    const host = splitAddress(address).host.replace(/^\[(.*)\]$/, '$1');
+    const named = context === undefined || isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': NAMELESS };
+    this.client = new Client(address, credentialsOf(host, context), { ...CHANNEL_OPTIONS, ...named });
     this.#watch();
   }
 
@@ -71,4 +84,10 @@ export class Connection {
     if (state === connectivityState.SHUTDOWN) return;
     channel.watchConnectivityState(state, Infinity, () => this.#watch());
   }
+}
+
+function credentialsOf(host: string, context: SecureContext | undefined): ChannelCredentials {
+  if (context === undefined) return credentials.createInsecure();
+  // Against the address that was dialled, whatever name stands in the handshake.
+  return credentials.createFromSecureContext(context, { checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate) });
 }

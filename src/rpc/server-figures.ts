@@ -10,7 +10,7 @@ export interface ServerFigures {
 /** Before a server listens, and of a network that has no gates. */
 export const NO_FIGURES: ServerFigures = {
   connections: { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0, faultyCount: 0 },
-  calls: { openCount: 0, refusedCount: 0, unfinishedCount: 0, compressedCount: 0 },
+  calls: { openCount: 0, refusedCount: 0, unfinishedCount: 0, compressedCount: 0, deniedCount: 0 },
 };
 
 /** All servers of a process together, as they are now. */
@@ -29,6 +29,7 @@ export function sumFigures(servers: readonly { readonly figures?: ServerFigures 
         refusedCount: calls.refusedCount + figures.calls.refusedCount,
         unfinishedCount: calls.unfinishedCount + figures.calls.unfinishedCount,
         compressedCount: calls.compressedCount + figures.calls.compressedCount,
+        deniedCount: calls.deniedCount + figures.calls.deniedCount,
       },
     };
   }, NO_FIGURES);

@@ -18,6 +18,7 @@ import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
 import type { Version } from '../model/version.js';
+import type { Authenticator } from './authenticator.js';
 import { CallGate } from './call-gate.js';
 import { ConnectionGate } from './connection-gate.js';
 import { FAULTS_MAX, FaultLedger } from './fault-ledger.js';
@@ -25,6 +26,8 @@ import { boundHeaders, http2ServersOf } from './grpc-internals.js';
 import { watchSession } from './session-watch.js';
 import { NO_FIGURES, type ServerFigures } from './server-figures.js';
 import { errorToWire } from './status.js';
+import { TlsDoor } from './tls-door.js';
+import type { TlsIdentity } from './tls-identity.js';
 
 /** Server limits. grpc-js' own defaults are open; each of these is a decision (ecosystem: hardening). */
 const SERVER_OPTIONS: ServerOptions = {
@@ -63,12 +66,23 @@ export interface Service {
   readonly implementation: UntypedServiceImplementation;
 }
 
+/** How a server knows who calls. */
+export interface ServerSecurity {
+  readonly identity: TlsIdentity;
+  readonly isCertificateRequired: boolean;
+  readonly authenticator: Authenticator;
+  /** Hears why a connection was cut in its handshake. */
+  readonly onRefused?: ((why: string) => void) | undefined;
+}
+
 export interface ServeOptions {
   readonly address: string;
   readonly services: readonly Service[];
   readonly clock: Clock;
   /** The largest message it takes, in bytes. Default 4 MiB. */
   readonly maxRequestBytes?: number;
+  /** Undefined: plain, and everybody may call everything. */
+  readonly security?: ServerSecurity | undefined;
 }
 
 /** A server on one address. */
@@ -90,17 +104,20 @@ export class GrpcServer implements RpcServer {
   readonly #calls: CallGate;
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
   #connections: ConnectionGate | undefined;
+  readonly #door: TlsDoor | undefined;
   #address = '';
 
-  private constructor({ clock, maxRequestBytes, services }: ServeOptions) {
+  private constructor({ clock, maxRequestBytes, services, security }: ServeOptions) {
     const limits = maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': maxRequestBytes };
     this.#clock = clock;
-    this.#calls = new CallGate(clock, (end) => this.#connections?.blame(end));
+    this.#calls = new CallGate(clock, (end) => this.#connections?.blame(end), security?.authenticator);
     this.#server = new Server({ ...SERVER_OPTIONS, ...limits, interceptors: [this.#calls.interceptor] });
     for (const { definition, implementation } of services) this.#server.addService(definition, implementation);
     boundHeaders(this.#server, HEADERS_MAX_BYTES);
+    // TLS ends at the door, which says what it takes and can exchange its certificate; what comes here is HTTP/2 in any case.
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     for (const http2 of http2ServersOf(this.#server)) http2.on('session', (session) => this.#watch(session));
+    if (security !== undefined) this.#door = this.#doorOf(security);
   }
 
   /** Binds and serves. Throws INVALID_ARGUMENT when the address cannot be had: in use, or not of this machine. */
@@ -112,9 +129,9 @@ export class GrpcServer implements RpcServer {
       server.#connections = await ConnectionGate.listen({
         address,
         clock,
-        isSecure: false,
+        isSecure: options.security !== undefined,
         ledger: new FaultLedger(clock),
-        admit: (socket) => server.#injector.injectConnection(socket),
+        admit: (socket) => (server.#door === undefined ? server.#injector.injectConnection(socket) : server.#door.take(socket)),
       });
     } catch (error) {
       server.#calls.close();
@@ -139,6 +156,7 @@ export class GrpcServer implements RpcServer {
 
   async close(): Promise<void> {
     this.#connections?.close();
+    this.#door?.close();
     await new Promise<void>((resolve) => {
       const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.cut());
       this.#server.tryShutdown(() => {
@@ -151,10 +169,26 @@ export class GrpcServer implements RpcServer {
 
   cut(): void {
     this.#connections?.close();
+    this.#door?.close();
     this.#calls.close();
     // forceShutdown() alone ends no session while channelz is off (grpc-js 1.14.7); drain() does.
     this.#injector.drain(0);
     this.#server.forceShutdown();
+  }
+
+  #doorOf({ identity, isCertificateRequired, onRefused = () => undefined }: ServerSecurity): TlsDoor {
+    return new TlsDoor({
+      identity,
+      isCertificateRequired,
+      protocols: ['h2'],
+      onRefused,
+      admit: (socket) => {
+        // Who does not ask for it speaks something else.
+        if (socket.alpnProtocol === 'h2') return this.#injector.injectConnection(socket);
+        onRefused('NO_H2');
+        socket.destroy();
+      },
+    });
   }
 }
 

@@ -1,6 +1,7 @@
+import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
-import { type Channel, GrpcChannel } from './channel.js';
-import { GrpcServer, type RpcServer, type ServeOptions } from './server.js';
+import { type Channel, type DialSecurity, GrpcChannel } from './channel.js';
+import { GrpcServer, type RpcServer, type ServeOptions, type ServerSecurity } from './server.js';
 
 /**
  * How calls and streams travel. All that talks to another process goes through one, and gRPC is the one in production; the simulator
@@ -16,3 +17,14 @@ export const grpcWire: Wire = {
   channel: (options) => new GrpcChannel(options),
   serve: (options) => GrpcServer.start(options),
 };
+
+/** gRPC over TLS. `serve`: undefined for who only dials. */
+export function secureWire({ dial, serve }: { readonly dial: DialSecurity; readonly serve?: ServerSecurity | undefined }): Wire {
+  return {
+    channel: (options) => new GrpcChannel({ ...options, security: dial }),
+    serve: async (options) => {
+      assert(serve !== undefined, 'who only dials has nothing to serve with');
+      return GrpcServer.start({ ...options, security: serve });
+    },
+  };
+}

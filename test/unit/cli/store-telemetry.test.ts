@@ -16,8 +16,8 @@ describe('storeTelemetry', () => {
   const serverThat = (isLeading: boolean): Pick<StoreServer, 'node' | 'gateFigures'> =>
     ({
       gateFigures: {
-        connections: { openCount: 1, refusedCount: 2, silentCount: 3, strangerCount: 4 },
-        calls: { openCount: 5, refusedCount: 6, unfinishedCount: 7 },
+        connections: { openCount: 1, refusedCount: 2, silentCount: 3, strangerCount: 4, faultyCount: 9 },
+        calls: { openCount: 5, refusedCount: 6, unfinishedCount: 7, deniedCount: 8, compressedCount: 10 },
       },
       node: {
         isLeading,
@@ -62,11 +62,14 @@ describe('storeTelemetry', () => {
           'seqsvr_calls_open',
           'seqsvr_calls_refused_total{reason="too_many"}',
           'seqsvr_calls_refused_total{reason="unfinished"}',
+          'seqsvr_calls_refused_total{reason="denied"}',
+          'seqsvr_connections_refused_total{reason="faults"}',
+          'seqsvr_calls_refused_total{reason="compressed"}',
         ].map((name, at) => [name, values[at] ?? -1]),
       );
-    expect(await shown()).to.deep.equal(of([0, 0, 0, 0, 0, 0, 0]));
+    expect(await shown()).to.deep.equal(of([0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
     telemetry.watch(serverThat(false));
-    expect(await shown()).to.deep.equal(of([1, 2, 3, 4, 5, 6, 7]));
+    expect(await shown()).to.deep.equal(of([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
   });
 
   it('shows what the gates of a quarantined node have counted, and that it is one, until a StoreSvr runs', async () => {

@@ -4,7 +4,7 @@ import { NO_FIGURES, sumFigures } from '../../../src/rpc/server-figures.js';
 describe('sumFigures', () => {
   const figures = (unit: number) => ({
     connections: { openCount: unit, refusedCount: 2 * unit, silentCount: 3 * unit, strangerCount: 4 * unit, faultyCount: 8 * unit },
-    calls: { openCount: 5 * unit, refusedCount: 6 * unit, unfinishedCount: 7 * unit, compressedCount: 9 * unit },
+    calls: { openCount: 5 * unit, refusedCount: 6 * unit, unfinishedCount: 7 * unit, compressedCount: 9 * unit, deniedCount: 10 * unit },
   });
 
   it('adds every port of a process up, and a network without gates as nothing', () => {
