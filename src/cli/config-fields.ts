@@ -9,6 +9,8 @@ export interface Kind {
   readonly type: string;
   /** Left out where the type says it all. */
   readonly range?: string;
+  /** A whole number that may stand in quotes. */
+  readonly isBig?: boolean;
 }
 
 /** One key of a config file: `parse` turns what the file has into a value, or throws INVALID_ARGUMENT with the rule. */
@@ -71,7 +73,7 @@ export function booleanOr(fallback: boolean) {
 
 /** Whole numbers of any size: a number, or text for those above 2^53. */
 export function bigintOr(fallback: bigint, range: { readonly from: bigint; readonly to: bigint }) {
-  return fieldOr(fallback.toString(), { type: 'whole number', range: `${range.from} to ${range.to}` }, (raw) => {
+  return fieldOr(fallback.toString(), { type: 'whole number', range: `${range.from} to ${range.to}`, isBig: true }, (raw) => {
     const isWhole = Number.isSafeInteger(raw) || (typeof raw === 'string' && /^-?\d{1,40}$/.test(raw));
     const value = isWhole ? BigInt(raw as number | string) : undefined;
     if (value === undefined || value < range.from || value > range.to) {

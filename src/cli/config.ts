@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { DEFAULT_RAISE_AHEAD_MS, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../alloc/preallocator.js';
 import { messageOf, SeqError, show } from '../base/errors.js';
@@ -18,7 +17,9 @@ import {
   type LeaseTerms,
   MARGIN_MAX_MS,
 } from '../model/lease.js';
+import { ConfigDocument, type ConfigProblem, formatProblem } from './config-document.js';
 import * as fields from './config-fields.js';
+import { problemsOf, ruleProblem, underKey } from './config-problems.js';
 import { checkExposure, type Listener } from './exposure.js';
 import { checkWorkers, isSupervisor } from './worker-config.js';
 
@@ -126,22 +127,34 @@ export function loadConfig(file: string): NodeConfig {
   return parseConfig(text, file);
 }
 
-/** `file` is only named in messages; a relative dataDir counts from the current folder. */
+/** `file` is only named in messages; a relative dataDir counts from the current folder. Throws INVALID_ARGUMENT that names all that is wrong. */
 export function parseConfig(text: string, file: string): NodeConfig {
-  const raw = readYaml(text, file);
+  const { config, problems } = examineConfig(text, file);
+  if (config === undefined) throw new SeqError('INVALID_ARGUMENT', problems.map(formatProblem).join('\n'));
+  return config;
+}
+
+/** The config that a text is, or else all that is wrong with it. Never throws. */
+export function examineConfig(
+  text: string,
+  file: string,
+): { readonly config: NodeConfig | undefined; readonly document: ConfigDocument; readonly problems: readonly ConfigProblem[] } {
+  const document = new ConfigDocument(text, file);
+  const refused = (...problems: readonly ConfigProblem[]) => ({ config: undefined, document, problems });
+  const found = document.read();
+  if ('problem' in found) return refused(found.problem);
+  const { raw } = found;
   const role = typeof raw === 'object' && raw !== null && 'role' in raw ? raw.role : undefined;
-  if (role !== 'store' && role !== 'alloc') {
-    throw new SeqError('INVALID_ARGUMENT', `${file}: role: must be 'store' or 'alloc', got ${role === undefined ? 'nothing' : show(role)}`);
-  }
-  const parsed = role === 'store' ? storeSchema.safeParse(raw) : allocSchema.safeParse(raw);
-  if (!parsed.success) {
-    throw new SeqError('INVALID_ARGUMENT', parsed.error.issues.map((issue) => `${file}: ${describe(issue)}`).join('\n'));
-  }
+  if (role !== 'store' && role !== 'alloc')
+    return refused(document.problem(['role'], `must be 'store' or 'alloc', got ${role === undefined ? 'nothing' : show(role)}`));
+  const schema = CONFIG_SCHEMAS[role];
+  const parsed = schema.safeParse(raw);
+  if (!parsed.success) return refused(...parsed.error.issues.flatMap((issue) => problemsOf(issue, schema, document)));
   try {
-    return parsed.data.role === 'store' ? toStoreConfig(parsed.data) : toAllocConfig(parsed.data);
+    return { config: parsed.data.role === 'store' ? toStoreConfig(parsed.data) : toAllocConfig(parsed.data), document, problems: [] };
   } catch (cause) {
     if (!(cause instanceof SeqError)) throw cause;
-    throw cause.with({ message: `${file}: ${cause.message}` });
+    return refused(ruleProblem(cause.message, schema, document));
   }
 }
 
@@ -253,20 +266,20 @@ const allocSchema = z.strictObject({
 /** By role, what a config file may have. docs/config.md is printed from it. */
 export const CONFIG_SCHEMAS = { store: storeSchema, alloc: allocSchema } as const;
 
-/** The rules that tie several keys together. */
+/** The rules that tie several keys together. Every message begins with the key to look at first, for config-problems.ts finds its line. */
 function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
   const own = raw.join ? checkJoiner(raw) : checkFounder(raw);
-  checkGeometry(raw.geometry);
+  underKey('geometry', () => checkGeometry(raw.geometry));
   const lease: LeaseTerms = { leaseMs: raw.lease, driftPpm: raw.drift, marginMs: raw.leaseMargin };
   checkLeaseTerms(lease);
   if (raw.heartbeat < 1 || raw.heartbeat * HEARTBEATS_PER_ELECTION_MIN > raw.election) {
     throw fields.invalid(
-      `heartbeat must be at least 1ms, and ${HEARTBEATS_PER_ELECTION_MIN} of them must fit in election: ` +
+      `heartbeat: must be at least 1ms, and ${HEARTBEATS_PER_ELECTION_MIN} of them must fit in election: ` +
         `${raw.heartbeat}ms x ${HEARTBEATS_PER_ELECTION_MIN} > ${raw.election}ms`,
     );
   }
   const electionMaxMs = raw.election * 2;
-  checkElection({ leaseMs: raw.lease, electionMaxMs });
+  underKey('lease', () => checkElection({ leaseMs: raw.lease, electionMaxMs }));
   checkExposure(listenersOf(raw), raw.insecure);
   const { role, name, cluster, join, nodeId, listen, peerListen, members, geometry, raiseBy } = raw;
   return {
@@ -370,25 +383,4 @@ function listenersOf(raw: { readonly [Key in 'listen' | 'peerListen' | 'adminLis
     { key: 'adminListen', address: raw.adminListen, ...plain },
     { key: 'httpListen', address: raw.httpListen, ...plain },
   ];
-}
-
-function readYaml(text: string, file: string): unknown {
-  const document = parseDocument(text);
-  try {
-    // What is only a warning to YAML, such as a tag that nobody knows, is a slip in a config file.
-    const [wrong] = [...document.errors, ...document.warnings];
-    if (wrong !== undefined) throw wrong;
-    // Throws for an alias without its anchor, and for one that would grow out of all bounds.
-    return document.toJS();
-  } catch (cause) {
-    const [firstLine] = messageOf(cause).split('\n');
-    throw new SeqError('INVALID_ARGUMENT', `${file}: is not YAML: ${firstLine}`, { cause });
-  }
-}
-
-function describe(issue: z.core.$ZodIssue): string {
-  const at = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-  return issue.code === 'unrecognized_keys'
-    ? `${at}unknown key ${issue.keys.map((key) => `'${key}'`).join(', ')}; a misspelt key would change nothing, so it is refused`
-    : `${at}${issue.message}`;
 }

@@ -13,6 +13,7 @@ import { addArbiter, addLease, addPolicy } from './arbiter-commands.js';
 import { addLeader, addMember } from './member-commands.js';
 import { CONNECTION_OPTIONS, fromEnv, parseFormat, parseWhole } from './options.js';
 import { addBench, addCheck } from './bench-commands.js';
+import { addConfig } from './config-commands.js';
 import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
 import { addSection } from './section-commands.js';
@@ -116,6 +117,7 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     addSet,
     addSnapshot,
     addStore,
+    addConfig,
     addBench,
     addCheck,
   ])
