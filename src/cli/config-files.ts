@@ -46,7 +46,7 @@ export function configShow(
   const settings = [...settingsOf(config, new ConfigDocument(readFileSync(file, 'utf8'), file), { isRedacted }), logLevelIn(environment)];
   const columns = [
     { title: 'KEY', cell: ({ key }: Setting) => key },
-    { title: 'VALUE', cell: ({ value }: Setting) => (value === undefined ? '' : String(value)) },
+    { title: 'VALUE', cell: ({ value }: Setting) => (value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)) },
     { title: 'FROM', cell: ({ origin, line }: Setting) => (line === undefined ? origin : `${origin} line ${line}`) },
   ];
   print(to, output, { kind: 'ConfigSettings', body: { file, role: config.role, settings }, table: renderTable(columns, settings, output) });

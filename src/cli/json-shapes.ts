@@ -174,6 +174,11 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
   SetMap: SET_MAP,
   SetMapPlanned: { ...SET_MAP, copies: [{ name: 'text', state: 'text', error: 'text' }] },
   SetAdded: { ...SET_MAP, copies: [{ name: 'text', state: 'text', error: 'text' }] },
+  ConfigCheck: {
+    ok: 'boolean',
+    files: [{ file: 'text', role: 'text?', name: 'text?', ok: 'boolean', problems: [{ file: 'text', line: 'number?', key: 'text', rule: 'text' }] }],
+  },
+  ConfigSettings: { file: 'text', role: 'text', settings: [{ key: 'text', value: 'any?', origin: 'text', line: 'number?' }] },
   DryRun: { command: 'text', change: 'text' },
   Bench: BENCH,
   PerformanceCheck: {

@@ -98,6 +98,8 @@ const STEPS: readonly Step[] = [
   // Whether it passes is a matter of the machine that the tests run on.
   { line: 'check perf --duration 300ms --warm-up 0s --yes', codes: [0, 1], kind: 'PerformanceCheck' },
   { line: 'verify --history FOLDER/history.jsonl', kind: 'Verification' },
+  { line: 'config check FOLDER/config', kind: 'ConfigCheck' },
+  { line: 'config show FOLDER/config/store-1.yaml', kind: 'ConfigSettings' },
   { line: 'version', kind: 'Version' },
 ];
 
@@ -128,7 +130,7 @@ describe('the transcript of the whole command tree', function () {
   }
 
   /** Commands that ask a cluster have the option; the others refuse it. */
-  const isOffline = (line: string): boolean => /^(store|verify|version)\b/.test(line);
+  const isOffline = (line: string): boolean => /^(store|verify|config|version)\b/.test(line);
   const at = (line: string): string[] => (isOffline(line) ? [] : ['--endpoints', cluster.address]);
 
   for (const { line, codes = [0], kind, says } of STEPS) {
