@@ -18,6 +18,7 @@ import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
 import { addSection } from './section-commands.js';
 import { addSnapshot } from './snapshot-commands.js';
+import { addImport } from './import-commands.js';
 import { addStore } from './store-commands.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { programVersion } from './version.js';
@@ -116,6 +117,7 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     addLease,
     addSet,
     addSnapshot,
+    addImport,
     addStore,
     addConfig,
     addBench,
@@ -135,6 +137,7 @@ const LOOK_AT: Readonly<Record<string, string>> = {
   policy: 'policy show',
   lease: 'lease show',
   set: 'set list',
+  import: 'seq current',
 };
 
 /** What an error may leave open that says nothing of numbers. */
