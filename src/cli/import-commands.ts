@@ -15,11 +15,11 @@ const PASSWORD_VARIABLE = 'SEQSVR_REDIS_PASSWORD';
 /** `seqctl import` */
 export function addImport(program: Argv, voices: Voices, choose: Choose): void {
   program.command(
-    'import',
+    `import`,
     'lift counters to what another system has handed out, forward only, and prove that nothing overlaps',
     (leaf) =>
       asLeaf(leaf)
-        .option('from', { choices: SOURCES, demandOption: true, describe: 'where the numbers are: a CSV of uid,seq, or one of these' })
+        .option(`from`, { choices: SOURCES, demandOption: true, describe: 'where the numbers are: a CSV of uid,seq, or one of these' })
         .option('file', {
           type: 'string',
           default: '-',

@@ -42,7 +42,7 @@ export async function importCounters(args: ImportArgs, voices: Voices): Promise<
   const name = nameOf(args);
   if (mode === 'apply') {
     const consequence = `this lifts the counters of all uids in ${name}, forward only: it cannot be taken back`;
-    await confirm({ consequence, word: 'import', isConfirmed: args.isConfirmed, flag: '--yes' }, voices);
+    await confirm({ consequence, word: `import`, isConfirmed: args.isConfirmed, flag: '--yes' }, voices);
   }
   await using client = await connect(args);
   const tally = new Tally();

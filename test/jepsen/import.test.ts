@@ -64,7 +64,7 @@ describe('seqctl import into a real cluster', function () {
     const program = findProgram('redis-server');
     if (program === undefined) {
       console.log('      skipped: redis-server is not installed');
-      return this.skip();
+      this.skip();
     }
     const redis = await startRedis(program, folder('redis'), 'everysec');
     const other = new Redis({ port: redis.port, host: '127.0.0.1' });
@@ -97,7 +97,7 @@ describe('seqctl import into a real cluster', function () {
     const psql = findProgram('psql');
     if (program === undefined || psql === undefined) {
       console.log('      skipped: postgresql is not installed');
-      return this.skip();
+      this.skip();
     }
     // Not in the cluster's folder, which is ours alone: PostgreSQL runs as somebody else.
     const home = mkdtempSync(join(tmpdir(), 'seqsvr-import-'));
