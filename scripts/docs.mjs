@@ -56,6 +56,8 @@ Printed from \`src/cli/json-shapes.ts\` by \`npm run docs\`; a test walks the co
 - **Exit codes**: 0 ok; 1 failed; 2 usage; 3 unreachable, too late, or health \`unavailable\` or \`unknown\`; 4 health \`degraded\`, or a check that found a difference; 5 refused for safety, nothing was changed; 6 denied; 130 interrupted.
 - **Health** is one of four words: \`healthy\`, \`degraded\` (it serves, with a fault), \`unavailable\` (it does not serve), \`unknown\` (nobody can say: silent, or we may not ask).
 - **What cannot be undone** states its consequence and asks for a name to be typed back; where nobody can be asked it is refused (5) without \`--yes\`. \`--dry-run\` shows what a change would do.
+- **Where a value comes from**: a flag, else a variable \`SEQSVR_ENDPOINTS\`, \`SEQSVR_TIMEOUT\`, \`SEQSVR_OUTPUT\`, else the context in use, else the default; \`seqctl config view\` says which. Contexts are kept in
+  \`$XDG_CONFIG_HOME/seqsvr/config.yaml\` (\`~/.config\` when that is not set): \`seqctl config set-context prod --endpoints 10.0.0.1:7071,10.0.0.2:7071\`, then \`config use-context prod\`, or \`--context prod\` for one command.
 - **\`--timeout\`** covers the whole command, streams and \`--watch\` included. \`--watch\` (\`-w\`) looks again \`--every\` 2s: JSON objects follow each other, YAML documents are separated by \`---\`, a terminal is drawn anew.
 
 In the shapes, \`text\`, \`number\` (exact in a double), \`boolean\`, \`uint64\` (a decimal string) and \`time\` (ISO 8601, UTC) are plain values; a \`?\` marks what may be absent.

@@ -1,15 +1,16 @@
 import type { Argv } from 'yargs';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
+import { addContexts } from './context-commands.js';
 import type { Voices } from './member-session.js';
 import { CONNECTION_OPTIONS, parseFormat } from './options.js';
 
 const REDACT = { type: 'boolean', default: false, describe: 'hide paths, too: for a ticket (secrets are never shown)' } as const;
 
-/** `seqsvr config ...`: config files, without a cluster. */
-export function addConfig(program: Argv, { output }: Voices, choose: Choose): void {
-  program.command('config', 'check config files and see what they come to', (group) =>
-    group
-      .demandCommand(1, needOf('config'))
+/** `seqsvr config ...`: config files of nodes, and the contexts of a user, without a cluster. */
+export function addConfig(program: Argv, voices: Voices, choose: Choose): void {
+  const { output } = voices;
+  program.command('config', 'check config files of nodes, and say which cluster commands go to', (group) =>
+    addContexts(group.demandCommand(1, needOf('config')), voices, choose)
       .command(
         'check <path>',
         'whether a node would start with a config file, or with each of a folder: problems with file, line, key, value, rule',

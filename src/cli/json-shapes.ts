@@ -1,7 +1,7 @@
 /**
  * The shape of a value in the JSON of the tools. A word is a plain value: 'text', 'number' (exact in a double), 'boolean',
  * 'uint64' (a decimal string, up to 2^64 - 1), 'time' (ISO 8601, UTC) or 'any'; with a '?' it may be absent. A list has items
- * of its one shape. An object with the key '*' has keys of any name.
+ * of its one shape. An object with the key '*' has keys of any name; a key that ends with '?' may be absent.
  */
 export type Shape = string | readonly [Shape] | { readonly [key: string]: Shape };
 
@@ -79,6 +79,7 @@ const SET_MAP = {
   home: 'text',
   sets: [{ name: 'text', firstUid: 'uint64', lastUid: 'uint64', seeds: ['text'], clusterId: 'text' }],
 } as const;
+const CONTEXT = { name: 'text', isCurrent: 'boolean', endpoints: 'text?', timeout: 'text?', output: 'text?' };
 const LATENCY = { p50: 'number', p90: 'number', p99: 'number', p999: 'number', max: 'number' };
 const BENCH = {
   offeredPerSecond: 'number?',
@@ -111,7 +112,7 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
     routingVersion: VERSION,
     geometry: GEOMETRY,
     sectionCount: 'number',
-    lease: LEASE,
+    'lease?': LEASE,
     storeCount: 'number',
     allocCount: 'number',
     versions: [{ version: 'text', nodes: ['text'] }],
@@ -138,7 +139,7 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
     address: 'text',
     epoch: 'number',
     routingVersion: VERSION,
-    leader: { section: SECTION, owner: ALLOC, heldBackBy: 'text' },
+    'leader?': { section: SECTION, 'owner?': ALLOC, heldBackBy: 'text' },
     leaderError: 'text',
   },
   MemberList: { clusterId: 'text', leader: 'text', term: 'uint64', appliedIndex: 'uint64', members: [MEMBER] },
@@ -200,5 +201,8 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
     history: 'text',
     timeline: 'text?',
   },
+  ContextList: { file: 'text', contexts: [CONTEXT] },
+  Context: { file: 'text', context: CONTEXT },
+  Settings: { file: 'text', settings: [{ option: 'text', value: 'text', source: 'text' }] },
   Version: { version: 'text', node: 'text' },
 };

@@ -1,6 +1,7 @@
 import type { Options } from 'yargs';
 import { SeqError, show } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
+import { Settings } from './contexts.js';
 import { DEFAULT_PORT } from './dev-layout.js';
 import { parseDurationMs } from './duration.js';
 import { FORMATS, type Format } from './output.js';
@@ -15,37 +16,24 @@ export interface ConnectionArgs {
   readonly output: Format;
 }
 
-/** The same as the command line has them. */
+/** The same as the command line has them. Undefined: no flag said so; then a variable, the context or the default does. */
 export interface ConnectionFlags {
-  readonly endpoints: string;
-  readonly timeout: string | undefined;
-  readonly output: string;
+  readonly endpoints?: string | undefined;
+  readonly timeout?: string | undefined;
+  readonly output?: string | undefined;
+  readonly context?: string | undefined;
 }
 
 export const TIMEOUT_DEFAULT = '5s';
 
+/** What counts when nobody says otherwise. */
+export const CONNECTION_DEFAULTS = { endpoints: `127.0.0.1:${DEFAULT_PORT}`, timeout: TIMEOUT_DEFAULT, output: 'table' } as const;
+
 export const CONNECTION_OPTIONS = {
-  endpoints: fromEnv('endpoints', {
-    type: 'string',
-    default: `127.0.0.1:${DEFAULT_PORT}`,
-    describe: 'where to ask first: host:port, several with commas',
-    group: 'Connection:',
-    requiresArg: true,
-  }),
-  timeout: fromEnv('timeout', {
-    type: 'string',
-    describe: `for the whole command, such as 500ms, 2s or 5m (default ${TIMEOUT_DEFAULT}, less when nobody listens)`,
-    group: 'Connection:',
-    requiresArg: true,
-  }),
-  output: fromEnv('output', {
-    alias: 'o',
-    type: 'string',
-    default: 'table',
-    describe: 'table, wide, json or yaml',
-    group: 'Output:',
-    requiresArg: true,
-  }),
+  endpoints: setting('endpoints', `where to ask first: host:port, several with commas (default ${CONNECTION_DEFAULTS.endpoints})`, 'Connection:'),
+  timeout: setting('timeout', `for the whole command, such as 500ms, 2s or 5m (default ${TIMEOUT_DEFAULT}, less when nobody listens)`, 'Connection:'),
+  context: setting('context', 'take the rest from this context, as config get-contexts shows it', 'Connection:'),
+  output: { ...setting('output', 'table, wide, json or yaml (default table)', 'Output:'), alias: 'o' },
 } as const satisfies Record<string, Options>;
 
 /** For the whole of a command that waits until its change is complete. */
@@ -53,12 +41,11 @@ export const WAIT_DEFAULT = '5m';
 
 export const WAITING_OPTIONS = {
   ...CONNECTION_OPTIONS,
-  timeout: fromEnv('timeout', {
-    type: 'string',
-    describe: `for the whole command (default ${TIMEOUT_DEFAULT}; ${WAIT_DEFAULT} for what waits until a change is complete)`,
-    group: 'Connection:',
-    requiresArg: true,
-  }),
+  timeout: setting(
+    'timeout',
+    `for the whole command (default ${TIMEOUT_DEFAULT}; ${WAIT_DEFAULT} for what waits until a change is complete)`,
+    'Connection:',
+  ),
 } as const satisfies Record<string, Options>;
 
 export const WAIT = { type: 'boolean', default: true, describe: 'wait until it is complete (--no-wait: only until it is begun)' } as const;
@@ -67,21 +54,25 @@ export const DRY_RUN = { type: 'boolean', default: false, describe: 'only show w
 export const REASON = { type: 'string', default: '', describe: 'why, for whoever reads arbiter history', requiresArg: true } as const;
 
 /** `timeoutDefault`: for a command that waits for more than an answer. Throws INVALID_ARGUMENT with the value and the rule. */
-export function parseConnection(flags: ConnectionFlags, timeoutDefault = TIMEOUT_DEFAULT): ConnectionArgs {
-  const endpoints = flags.endpoints.split(',').map((endpoint) => endpoint.trim());
+export function parseConnection(flags: ConnectionFlags, timeoutDefault: string = TIMEOUT_DEFAULT): ConnectionArgs {
+  const settings = new Settings(flags.context);
+  const said = settings.valueOf('endpoints', flags.endpoints).value ?? CONNECTION_DEFAULTS.endpoints;
+  const endpoints = said.split(',').map((endpoint) => endpoint.trim());
   if (endpoints.some((endpoint) => endpoint === '')) {
-    throw new SeqError('INVALID_ARGUMENT', `--endpoints is host:port, several with commas, got '${flags.endpoints}'`);
+    throw new SeqError('INVALID_ARGUMENT', `--endpoints is host:port, several with commas, got '${said}'`);
   }
   for (const endpoint of endpoints) {
     if (splitAddress(endpoint).port === 0) throw new SeqError('INVALID_ARGUMENT', `an endpoint needs a port in [1, 65535], got '${endpoint}'`);
   }
-  const timeoutMs = parseDurationMs(flags.timeout ?? timeoutDefault);
-  if (timeoutMs < 1) throw new SeqError('INVALID_ARGUMENT', `--timeout must be at least 1ms, got ${show(flags.timeout)}`);
-  return { endpoints, timeoutMs, isTimeoutGiven: flags.timeout !== undefined, output: parseFormat(flags.output) };
+  const timeout = settings.valueOf('timeout', flags.timeout).value;
+  const timeoutMs = parseDurationMs(timeout ?? timeoutDefault);
+  if (timeoutMs < 1) throw new SeqError('INVALID_ARGUMENT', `--timeout must be at least 1ms, got ${show(timeout)}`);
+  return { endpoints, timeoutMs, isTimeoutGiven: timeout !== undefined, output: parseFormat(flags.output, flags.context) };
 }
 
 /** Throws INVALID_ARGUMENT with the value and the rule. */
-export function parseFormat(output: string): Format {
+export function parseFormat(flag: string | undefined, context?: string): Format {
+  const output = new Settings(context).valueOf('output', flag).value ?? CONNECTION_DEFAULTS.output;
   const format = FORMATS.find((each) => each === output);
   if (format === undefined) throw new SeqError('INVALID_ARGUMENT', `--output must be one of ${FORMATS.join(', ')}, got '${output}'`);
   return format;
@@ -98,9 +89,18 @@ export function parseWhole(flag: string, text: string): number {
  * variable for an option, and strict() then refuses those of other commands.
  */
 export function fromEnv<Given extends Options & { readonly describe: string }>(name: string, options: Given): Given {
-  const variable = `SEQSVR_${name.replaceAll('-', '_').toUpperCase()}`;
+  const variable = variableOf(name);
   const value = process.env[variable];
   const described = { ...options, describe: `${options.describe} [env ${variable}]` };
   if (value === undefined || value === '') return described;
   return { ...described, default: value };
+}
+
+/** An option whose value may come from a variable or a context as well: see Settings, which looks when a command runs. */
+function setting(name: string, describe: string, group: string) {
+  return { type: 'string', describe: `${describe} [env ${variableOf(name)}]`, group, requiresArg: true } as const;
+}
+
+function variableOf(name: string): string {
+  return `SEQSVR_${name.replaceAll('-', '_').toUpperCase()}`;
 }

@@ -5,6 +5,7 @@ import { mismatches } from './shape.js';
 describe('a shape of JSON', () => {
   const rows: readonly [string, unknown, Shape, string[]][] = [
     ['takes what it says', { a: '1', b: [{ c: 2 }] }, { a: 'uint64', b: [{ c: 'number' }], d: 'text?' }, []],
+    ['lets an object be absent when its key says so', { b: { c: 'x' } }, { 'a?': { c: 'text' }, 'b?': { c: 'text' } }, []],
     ['misses what is not there', {}, { a: 'text' }, ['$.a is missing']],
     ['finds a field too many', { a: 1 }, {}, ['$.a is not in the shape']],
     ['finds a 64-bit value that is a number', { a: 1 }, { a: 'uint64' }, ['$.a is 1, not uint64']],

@@ -27,10 +27,14 @@ export function mismatches(value: unknown, shape: Shape, place = '$'): string[] 
   const fields = value as Readonly<Record<string, unknown>>;
   const any = shape['*'];
   if (any !== undefined) return Object.entries(fields).flatMap(([key, field]) => mismatches(field, any, `${place}.${key}`));
-  const unknown = Object.keys(fields).filter((key) => !Object.hasOwn(shape, key));
+  const unknown = Object.keys(fields).filter((key) => !Object.hasOwn(shape, key) && !Object.hasOwn(shape, `${key}?`));
   return [
     ...unknown.map((key) => `${place}.${key} is not in the shape`),
-    ...Object.entries(shape).flatMap(([key, part]) => mismatches(fields[key], part, `${place}.${key}`)),
+    ...Object.entries(shape).flatMap(([key, part]) => {
+      const name = key.replace(/\?$/, '');
+      const isAbsent = name !== key && fields[name] === undefined;
+      return isAbsent ? [] : mismatches(fields[name], part, `${place}.${name}`);
+    }),
   ];
 }
 

@@ -18,6 +18,8 @@ interface Step {
   readonly codes?: readonly number[];
   /** What it prints as JSON. Absent: nothing on stdout. */
   readonly kind?: string;
+  /** It has no --endpoints. */
+  readonly isByContext?: true;
   /** Words on stderr. */
   readonly says?: string;
 }
@@ -34,7 +36,7 @@ const HISTORY = `${JSON.stringify({
   outcome: { type: 'numbers', first: '7', last: '7' },
 })}\n`;
 
-/** In this order, on one cluster. `ADDRESS` is where it is, `FOLDER` its data. */
+/** In this order, on one cluster. `ADDRESS` is where it is, `FOLDER` its data, `OTHER` the AllocSvr that has not the last section. */
 const STEPS: readonly Step[] = [
   { line: 'seq next 42', kind: 'Sequence' },
   { line: 'seq next 42 -n 5', kind: 'Sequence' },
@@ -68,9 +70,10 @@ const STEPS: readonly Step[] = [
   { line: 'section list', kind: 'SectionList' },
   { line: 'section show 7', kind: 'Section' },
   { line: 'section show 9999999', codes: [2], says: 'is not one of this set' },
-  { line: 'section move 0 --to alloc-2 --plan', kind: 'SectionMoves' },
-  { line: 'section move 42949 --to alloc-1', codes: [5], says: 'give --yes to mean it' },
-  { line: 'section move 42949 --to alloc-1 --yes', kind: 'SectionMoves' },
+  { line: 'section move 42949 --to OTHER --plan', kind: 'SectionMoves' },
+  { line: 'section move 42949 --to OTHER', codes: [5], says: 'give --yes to mean it' },
+  { line: 'section move 42949 --to OTHER --yes', kind: 'SectionMoves' },
+  { line: 'section rebalance --dry-run', kind: 'SectionMoves' },
   { line: 'section rebalance --yes', kind: 'SectionMoves' },
   { line: 'alloc list', kind: 'AllocList' },
   { line: 'alloc drain alloc-2 --dry-run', kind: 'DryRun' },
@@ -100,20 +103,45 @@ const STEPS: readonly Step[] = [
   { line: 'verify --history FOLDER/history.jsonl', kind: 'Verification' },
   { line: 'config check FOLDER/config', kind: 'ConfigCheck' },
   { line: 'config show FOLDER/config/store-1.yaml', kind: 'ConfigSettings' },
+  { line: 'config get-contexts', kind: 'ContextList', says: 'there are none' },
+  { line: 'config set-context here --endpoints ADDRESS --timeout 10s', kind: 'Context' },
+  { line: 'config set-context nowhere --endpoints 127.0.0.1:1', kind: 'Context' },
+  { line: 'config use-context elsewhere', codes: [2], says: 'there are here, nowhere' },
+  { line: 'config use-context nowhere', kind: 'Context' },
+  { line: 'config view', kind: 'Settings' },
+  { line: 'leader show', isByContext: true, codes: [3], says: '127.0.0.1:1' },
+  { line: 'leader show --context here', isByContext: true, kind: 'Leader' },
   { line: 'version', kind: 'Version' },
 ];
 
 describe('the transcript of the whole command tree', function () {
   this.timeout(60_000);
   let cluster: DevCluster;
+  let other = '';
+  const configHome = process.env['XDG_CONFIG_HOME'];
 
   before(async function () {
     this.timeout(90_000);
     cluster = await startDevCluster();
     writeFileSync(join(cluster.folder, 'history.jsonl'), HISTORY);
+    // The contexts of whoever runs the tests are no part of them.
+    process.env['XDG_CONFIG_HOME'] = cluster.folder;
+    await untilDealtOut();
   });
+  /** A cluster that has just started may still deal its sections out; what is moved meanwhile is moved on. Sets `other`. */
+  async function untilDealtOut(): Promise<void> {
+    for (;;) {
+      const plan = await run('section rebalance --plan', ...at(''), '-o', 'json');
+      if (plan.code === 0 && (JSON.parse(plan.out) as { moves: unknown[] }).moves.length === 0) break;
+    }
+    const { sections } = JSON.parse((await run('section list', ...at(''), '-o', 'json')).out) as { sections: { alloc: string }[] };
+    other = sections.at(-1)?.alloc === 'alloc-1' ? 'alloc-2' : 'alloc-1';
+  }
+
   after(async function () {
     this.timeout(30_000);
+    if (configHome === undefined) delete process.env['XDG_CONFIG_HOME'];
+    else process.env['XDG_CONFIG_HOME'] = configHome;
     await cluster?.stop();
   });
 
@@ -124,7 +152,7 @@ describe('the transcript of the whole command tree', function () {
     let talk = '';
     const output = { out: (text: string) => void (out += text), talk: (words: string) => void (talk += `${words}\n`) };
     const terminal = { isInteractive: false, isWatched: false, ask: () => Promise.resolve('') };
-    const args = line.replaceAll('FOLDER', cluster.folder).split(' ');
+    const args = line.replaceAll('FOLDER', cluster.folder).replaceAll('ADDRESS', cluster.address).replaceAll('OTHER', other).split(' ');
     const code = await runProgram([...args, ...more], { name: 'seqctl', output, terminal });
     return { code, out, talk };
   }
@@ -133,9 +161,9 @@ describe('the transcript of the whole command tree', function () {
   const isOffline = (line: string): boolean => /^(store|verify|config|version)\b/.test(line);
   const at = (line: string): string[] => (isOffline(line) ? [] : ['--endpoints', cluster.address]);
 
-  for (const { line, codes = [0], kind, says } of STEPS) {
+  for (const { line, codes = [0], kind, says, isByContext } of STEPS) {
     it(`seqctl ${line}`, async () => {
-      const { code, out, talk } = await run(line, ...at(line), '-o', 'json');
+      const { code, out, talk } = await run(line, ...(isByContext === true ? [] : at(line)), '-o', 'json');
       expect(codes, `${out}${talk}`).to.include(code);
       if (says !== undefined) expect(talk).to.include(says);
       if (kind === undefined) {

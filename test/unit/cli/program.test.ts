@@ -108,7 +108,7 @@ describe('program', function () {
     [['version', 'now'], 'Unknown argument: now'],
     [['seq', 'next'], 'Not enough'],
     [['seq', 'next', '42', '43'], 'Unknown argument: 43'],
-    [['seq', 'next', '42', '--fast'], 'unknown flag --fast; there are --count, --endpoints, --timeout, --output'],
+    [['seq', 'next', '42', '--fast'], 'unknown flag --fast; there are --count, --endpoints, --timeout, --context, --output'],
     [['seq', 'next', '42', '--endpoint=a:1'], "unknown flag --endpoint; did you mean --endpoints?\nsee 'seqctl seq next --help'"],
     [['bench', '--rat', '5', '--yes'], 'unknown flag --rat; did you mean --rate?'],
     [['seq', 'next', '42', '-o', 'xml'], "--output must be one of table, wide, json, yaml, got 'xml'"],
@@ -141,6 +141,9 @@ describe('program', function () {
     [['member', 'list', '--watch', '--every', '10ms'], '--every must be at least 100ms, got 10ms'],
     [['seq', 'tail', '42', '--every', '10ms'], '--every must be at least 50ms, got 10ms'],
     [['seq', 'tail', '42', '-n', '0'], '--count must be at least 1, got 0'],
+    [['config', 'set-context', 'a b'], "got 'a b'"],
+    [['config', 'set-context', 'a', '--endpoints', 'h'], "got 'h'"],
+    [['cluster', 'info', '--context', 'nowhere'], "--context must name a context, got 'nowhere'"],
     [['start'], 'config'],
     [['start', '--config', '/nowhere.yaml'], "'/nowhere.yaml' cannot be read"],
   ];
@@ -199,8 +202,10 @@ describe('program', function () {
     process.env['SEQSVR_SOMETHING_ELSE'] = '1';
     try {
       const options = ['route', 'show', '--timeout', '50ms'];
-      const { CONNECTION_OPTIONS, fromEnv } = await import('../../../src/cli/options.js');
-      expect(fromEnv('endpoints', { type: 'string', default: 'x', describe: 'd' } as const).default).to.equal('127.0.0.1:2');
+      const { CONNECTION_OPTIONS, fromEnv, parseConnection } = await import('../../../src/cli/options.js');
+      // Read when a command runs, not when the module is loaded, which was before this test.
+      expect(parseConnection({}).endpoints).to.deep.equal(['127.0.0.1:2']);
+      expect(parseConnection({ endpoints: 'h:1' }).endpoints).to.deep.equal(['h:1']);
       process.env['SEQSVR_PORT'] = '7';
       expect(fromEnv('port', { type: 'string', default: '1', describe: 'd' }).default).to.equal('7');
       process.env['SEQSVR_PORT'] = 'abc';
