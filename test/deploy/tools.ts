@@ -19,7 +19,7 @@ export function need(context: Context, tool: string): void {
   context.skip();
 }
 
-function hasTool(tool: string): boolean {
+export function hasTool(tool: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, tool), constants.X_OK);
