@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import { type Observer, observeTypes } from '../base/observe.js';
 import type { GatewayEvent, HttpGateway } from '../gateway/gateway.js';
 import { AllocMetrics, type AllocReading } from '../ops/alloc-metrics.js';
+import { addCallMetrics } from '../ops/call-metrics.js';
 import { addGateMetrics } from '../ops/gate-metrics.js';
 import { addGatewayMetrics } from '../ops/gateway-metrics.js';
 import { Metrics } from '../ops/metrics.js';
@@ -24,6 +25,7 @@ export function allocTelemetry({ version, clock }: { readonly version: string; r
   const metrics = new Metrics({ version });
   const alloc = new AllocMetrics(metrics, () => (server === undefined ? undefined : readingOf(server, clock)));
   addGateMetrics(metrics, () => server?.gateFigures);
+  addCallMetrics(metrics, () => server?.gateFigures.methods ?? []);
   let gateway: Pick<HttpGateway, 'figures'> | undefined;
   const observeGateway = addGatewayMetrics(metrics, () => gateway?.figures);
   return {

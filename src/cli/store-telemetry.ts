@@ -1,4 +1,5 @@
 import { observeTypes } from '../base/observe.js';
+import { addCallMetrics } from '../ops/call-metrics.js';
 import { addDiskMetrics } from '../ops/disk-metrics.js';
 import { addGateMetrics } from '../ops/gate-metrics.js';
 import { bit, Metrics } from '../ops/metrics.js';
@@ -25,6 +26,7 @@ export function storeTelemetry({ version, dataDir }: { readonly version: string;
   const metrics = new Metrics({ version });
   const store = new StoreMetrics(metrics, () => (server === undefined ? undefined : readingOf(server)));
   addGateMetrics(metrics, () => (server ?? quarantined)?.gateFigures);
+  addCallMetrics(metrics, () => (server ?? quarantined)?.gateFigures.methods ?? []);
   addDiskMetrics(metrics, dataDir);
   metrics.gauge('seqsvr_store_quarantined', 'Whether the data of this node cannot be believed, so that it counts for nothing (1), or not (0).', () =>
     bit(quarantined !== undefined),

@@ -1,8 +1,7 @@
 import { eventLoopActiveMs } from '../base/event-loop.js';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-/** 50 us, twice as much each, up to 6.5 s: from a fast disk to a call that has run out of its time. In seconds. */
-export const DURATION_BUCKETS: readonly number[] = Array.from({ length: 18 }, (_, power) => 0.00005 * 2 ** power);
+import { DURATION_BUCKETS } from '../rpc/method-figures.js';
+import { type HistogramRow, ReadHistogram } from './read-histogram.js';
 
 /** Gauges of prom-client that end in `_total`, which only a counter may; the same figures come by type without it. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -22,6 +21,11 @@ export interface Meter {
 
 export interface Distribution {
   observe(value: number): void;
+}
+
+export interface CounterRow {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly count: number;
 }
 
 /**
@@ -102,6 +106,25 @@ export class Metrics {
         for (const [value, count] of Object.entries(read())) counter.inc({ [label]: value }, count);
       },
     });
+  }
+
+  /** As `counterOf`, one number for each row of labels that `read` gives: a set that the code bounds. */
+  countersBy(name: string, help: string, labelNames: readonly string[], read: () => readonly CounterRow[]): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        for (const { labels, count } of read()) counter.inc(labels, count);
+      },
+    });
+  }
+
+  /** A histogram for each row of labels, whose numbers the node keeps itself; `read` is called for each page, at once. */
+  histogramsOf(name: string, help: string, bounds: readonly number[], read: () => readonly HistogramRow[]): void {
+    this.#registry.registerMetric(new ReadHistogram({ name, help, bounds, read }));
   }
 
   counter(name: string, help: string): Meter {

@@ -1,8 +1,16 @@
-import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor, status } from '@grpc/grpc-js';
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  type ServiceDefinition,
+  status,
+} from '@grpc/grpc-js';
 import { type Clock, every } from '../base/clock.js';
 import type { Authenticator } from './authenticator.js';
 import type { RemoteEnd } from './connection-gate.js';
 import { encodingOf } from './grpc-internals.js';
+import { MethodFigures } from './method-figures.js';
 import { errorToWire } from './status.js';
 
 /** Calls and streams of one server that are open at the same time, whoever made them. */
@@ -39,21 +47,37 @@ export class CallGate {
   /** In the order in which they came. */
   readonly #unfinished = new Map<GatedCall, /** When it came. */ number>();
   readonly #stopSweeping: () => void;
+  /** By path. Only a method that is served gets here, so there are no more. */
+  readonly #methods = new Map<string, MethodFigures>();
 
   readonly #blame: (end: RemoteEnd) => void;
 
   /**
-   * `blame` hears of each call that ended before its request was here: it could not be read, was too large, or was taken back. `authenticator`:
-   * undefined where everybody may call everything.
+   * `definitions`: of what the server serves. `blame` hears of each call that ended before its request was here: it could not be read, was too
+   * large, or was taken back. `authenticator`: undefined where everybody may call everything.
    */
-  constructor(clock: Clock, blame: (end: RemoteEnd) => void, authenticator?: Authenticator) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly definitions: readonly ServiceDefinition[];
+    readonly blame: (end: RemoteEnd) => void;
+    readonly authenticator: Authenticator | undefined;
+  }) {
+    const { clock, definitions, blame, authenticator } = options;
     this.#clock = clock;
     this.#blame = blame;
     this.#authenticator = authenticator;
+    for (const definition of definitions)
+      for (const method of Object.values(definition)) this.#methods.set(method.path, new MethodFigures(method.path, method));
     this.#stopSweeping = every(clock, SWEEP_EVERY_MS, () => this.#sweep());
   }
 
-  readonly interceptor: ServerInterceptor = (method, call) => new GatedCall(call, this, method);
+  readonly interceptor: ServerInterceptor = (method, call) =>
+    new GatedCall({ call, gate: this, figures: this.#figuresOf(method), clock: this.#clock, method });
+
+  /** Live. */
+  get methods(): readonly MethodFigures[] {
+    return [...this.#methods.values()];
+  }
 
   close(): void {
     this.#stopSweeping();
@@ -66,7 +90,7 @@ export class CallGate {
       this.figures.refusedCount += 1;
       return false;
     }
-    this.#unfinished.set(call, this.#clock.nowMs());
+    this.#unfinished.set(call, call.startedMs);
     if (this.#unfinished.size > UNFINISHED_MAX) this.#endOldest(`${UNFINISHED_MAX} requests of calls are not here yet`);
     return true;
   }
@@ -102,6 +126,14 @@ export class CallGate {
     this.#blame(call.getConnectionInfo());
   }
 
+  #figuresOf(method: Parameters<ServerInterceptor>[0]): MethodFigures {
+    const known = this.#methods.get(method.path);
+    if (known !== undefined) return known;
+    const figures = new MethodFigures(method.path, method);
+    this.#methods.set(method.path, figures);
+    return figures;
+  }
+
   #sweep(): void {
     const dueMs = this.#clock.nowMs() - REQUEST_MAX_MS;
     for (const cameMs of this.#unfinished.values()) {
@@ -120,28 +152,44 @@ export class CallGate {
   }
 }
 
+interface GatedCallParts {
+  readonly call: ServerInterceptingCallInterface;
+  readonly gate: CallGate;
+  readonly figures: MethodFigures;
+  readonly clock: Clock;
+  /** `requestStream`: its caller sends a stream. */
+  readonly method: { readonly path: string; readonly requestStream: boolean };
+}
+
 /** One call on its way through the gate; everything but its beginning and its end goes straight through. */
 class GatedCall extends ServerInterceptingCall {
   readonly #call: ServerInterceptingCallInterface;
   readonly #gate: CallGate;
-  /** Its caller sends a stream. */
+  readonly #figures: MethodFigures;
+  readonly #clock: Clock;
+  readonly #startedMs: number;
   readonly #isStream: boolean;
   /** Its path on the wire. */
   readonly method: string;
+  #isHandled = false;
 
-  constructor(
-    call: ServerInterceptingCallInterface,
-    gate: CallGate,
-    { path, requestStream }: { readonly path: string; readonly requestStream: boolean },
-  ) {
+  constructor({ call, gate, figures, clock, method: { path, requestStream } }: GatedCallParts) {
     super(call);
     this.method = path;
     this.#call = call;
     this.#gate = gate;
+    this.#figures = figures;
+    this.#clock = clock;
     this.#isStream = requestStream;
+    this.#startedMs = clock.nowMs();
+  }
+
+  get startedMs(): number {
+    return this.#startedMs;
   }
 
   override start(listener: Listener): void {
+    this.#figures.started();
     const hasRoom = this.#gate.opened(this);
     let isIn = hasRoom;
     this.#call.start({
@@ -150,7 +198,7 @@ class GatedCall extends ServerInterceptingCall {
         const refusal = this.#gate.refusalOf(this, metadata);
         if (refusal === undefined) return listener.onReceiveMetadata(metadata);
         isIn = false;
-        this.#call.sendStatus(refusal);
+        this.sendStatus(refusal);
       },
       onReceiveMessage: (message) => {
         this.#gate.heard(this);
@@ -162,6 +210,8 @@ class GatedCall extends ServerInterceptingCall {
       },
       onCancel: () => {
         this.#gate.over(this);
+        // It comes for every call that is over; one that has no status by then was given up by its caller.
+        this.#handled(status.CANCELLED);
         if (isIn) listener.onCancel();
       },
     });
@@ -170,12 +220,19 @@ class GatedCall extends ServerInterceptingCall {
     // What is small on the wire and large in memory is nothing that this service needs.
     if (encodingOf(this.#call) === 'identity') return;
     this.#gate.figures.compressedCount += 1;
-    this.#call.sendStatus({ code: status.UNIMPLEMENTED, details: 'compressed requests are not taken' });
+    this.sendStatus({ code: status.UNIMPLEMENTED, details: 'compressed requests are not taken' });
   }
 
   /** With a status that says why. */
   end(why: string): void {
-    this.#call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: why });
+    this.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: why });
+  }
+
+  /** Once for a call. */
+  #handled(code: number): void {
+    if (this.#isHandled) return;
+    this.#isHandled = true;
+    this.#figures.handled(code, this.#clock.nowMs() - this.#startedMs);
   }
 
   // The way back is grpc-js' own, without the closures that its class makes for each message.
@@ -189,6 +246,7 @@ class GatedCall extends ServerInterceptingCall {
   }
 
   override sendStatus(end: Status): void {
+    this.#handled(end.code ?? status.UNKNOWN);
     // A call fails alone, whoever's fault it is; a stream is ended only when its caller does not keep to the protocol.
     if (this.#isStream && (end.code === status.INVALID_ARGUMENT || end.code === status.INTERNAL)) this.#gate.misused(this);
     this.#call.sendStatus(end);

@@ -1,21 +1,25 @@
 import type { CallFigures } from './call-gate.js';
 import type { GateFigures } from './connection-gate.js';
+import { type MethodCounts, sumMethods } from './method-figures.js';
 
-/** What the two gates of a server have counted since it started. */
+/** What a server has counted since it started: its two gates, and by method. */
 export interface ServerFigures {
   readonly connections: Readonly<GateFigures>;
   readonly calls: Readonly<CallFigures>;
+  /** Every method that it has. */
+  readonly methods: readonly MethodCounts[];
 }
 
 /** Before a server listens, and of a network that has no gates. */
 export const NO_FIGURES: ServerFigures = {
   connections: { openCount: 0, refusedCount: 0, silentCount: 0, strangerCount: 0, faultyCount: 0 },
   calls: { openCount: 0, refusedCount: 0, unfinishedCount: 0, compressedCount: 0, deniedCount: 0 },
+  methods: [],
 };
 
 /** All servers of a process together, as they are now. */
 export function sumFigures(servers: readonly { readonly figures?: ServerFigures | undefined }[]): ServerFigures {
-  return servers.reduce<ServerFigures>(({ connections, calls }, { figures = NO_FIGURES }) => {
+  return servers.reduce<ServerFigures>(({ connections, calls, methods }, { figures = NO_FIGURES }) => {
     return {
       connections: {
         openCount: connections.openCount + figures.connections.openCount,
@@ -31,6 +35,7 @@ export function sumFigures(servers: readonly { readonly figures?: ServerFigures 
         compressedCount: calls.compressedCount + figures.calls.compressedCount,
         deniedCount: calls.deniedCount + figures.calls.deniedCount,
       },
+      methods: sumMethods([methods, figures.methods]),
     };
   }, NO_FIGURES);
 }

@@ -110,7 +110,12 @@ export class GrpcServer implements RpcServer {
   private constructor({ clock, maxRequestBytes, services, security }: ServeOptions) {
     const limits = maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': maxRequestBytes };
     this.#clock = clock;
-    this.#calls = new CallGate(clock, (end) => this.#connections?.blame(end), security?.authenticator);
+    this.#calls = new CallGate({
+      clock,
+      definitions: services.map(({ definition }) => definition),
+      blame: (end) => this.#connections?.blame(end),
+      authenticator: security?.authenticator,
+    });
     this.#server = new Server({ ...SERVER_OPTIONS, ...limits, interceptors: [this.#calls.interceptor] });
     for (const { definition, implementation } of services) this.#server.addService(definition, implementation);
     boundHeaders(this.#server, HEADERS_MAX_BYTES);
@@ -151,7 +156,7 @@ export class GrpcServer implements RpcServer {
   }
 
   get figures(): ServerFigures {
-    return { connections: this.#connections?.figures ?? NO_FIGURES.connections, calls: this.#calls.figures };
+    return { connections: this.#connections?.figures ?? NO_FIGURES.connections, calls: this.#calls.figures, methods: this.#calls.methods };
   }
 
   async close(): Promise<void> {

@@ -167,13 +167,26 @@ describe('a node with an admin port', function () {
       expect(sampleOf(metrics, 'seqsvr_http_connections_open')).to.be.greaterThan(0);
     });
 
+    it('counts calls by method and status, on every port', async () => {
+      const grpc = (metrics: ReadonlyMap<string, Shown>, what: string, labels: string): number => {
+        const found = [...(metrics.get(`grpc_server_${what}`)?.samples ?? [])].filter(([sample]) => sample.includes(labels));
+        return found.reduce((sum, [, value]) => sum + value, 0);
+      };
+      const [storePage, allocPage] = [await storeContext.metrics(), await allocContext.metrics()];
+      expect(grpc(allocPage, 'handled_total', 'grpc_method="Next",grpc_code="OK"')).to.equal(1);
+      expect(grpc(storePage, 'handled_total', 'grpc_method="Register",grpc_code="OK"')).to.equal(1);
+      expect(grpc(storePage, 'started_total', 'grpc_type="server_stream",grpc_service="seqsvr.v1.StoreService",grpc_method="Watch"')).to.equal(1);
+      const peerMethods = [...(storePage.get('grpc_server_started_total')?.samples.keys() ?? [])].filter((sample) => sample.includes('PeerService'));
+      expect(peerMethods.length).to.be.greaterThan(0);
+    });
+
     it('is what OPERATIONS.md says: every name, with its type and its place, and no other', async () => {
-      const rows = [...readFileSync('OPERATIONS.md', 'utf8').matchAll(/^\| `(seqsvr_\w+)` \| (\w+) \| (\w+) \|/gm)];
+      const rows = [...readFileSync('OPERATIONS.md', 'utf8').matchAll(/^\| `((?:seqsvr|grpc)_\w+)` \| (\w+) \| (\w+) \|/gm)];
       const told = rows.flatMap(([, name, type, where]) =>
         (where === 'both' ? ['store', 'alloc'] : [where]).map((role) => `${role} ${name} ${type}`),
       );
       const shownBy = async (role: string, context: TestContext): Promise<string[]> =>
-        [...(await context.metrics())].filter(([name]) => name.startsWith('seqsvr_')).map(([name, { type }]) => `${role} ${name} ${type}`);
+        [...(await context.metrics())].filter(([name]) => /^(seqsvr|grpc)_/.test(name)).map(([name, { type }]) => `${role} ${name} ${type}`);
       expect(told).to.have.members([...(await shownBy('store', storeContext)), ...(await shownBy('alloc', allocContext))]);
     });
 

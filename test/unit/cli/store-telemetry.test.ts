@@ -18,6 +18,7 @@ describe('storeTelemetry', () => {
       gateFigures: {
         connections: { openCount: 1, refusedCount: 2, silentCount: 3, strangerCount: 4, faultyCount: 9 },
         calls: { openCount: 5, refusedCount: 6, unfinishedCount: 7, deniedCount: 8, compressedCount: 10 },
+        methods: [],
       },
       node: {
         isLeading,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { DURATION_BUCKETS, Metrics } from '../../../src/ops/metrics.js';
+import { Metrics } from '../../../src/ops/metrics.js';
+import { DURATION_BUCKETS } from '../../../src/rpc/method-figures.js';
 import { readPage } from './page.js';
 
 describe('Metrics', () => {

@@ -138,6 +138,7 @@ describe('gates of a gRPC server', () => {
     expect(headers['grpc-status']).to.equal(RESOURCE_EXHAUSTED);
     expect(decodeURI(headers['grpc-message'] ?? '')).to.equal(`the request did not come within ${REQUEST_MAX_MS} ms`);
     await until(() => server.figures.calls.openCount === 0);
+    expect(countedOf('GetRoute')).to.deep.equal({ startedCount: 1, handled: [[Number(RESOURCE_EXHAUSTED), 1]], tookMs: REQUEST_MAX_MS });
   });
 
   it('ends the oldest of too many calls without a request, and serves others meanwhile', async () => {
@@ -241,5 +242,21 @@ describe('gates of a gRPC server', () => {
     stream.close(constants.NGHTTP2_CANCEL);
     await until(() => server.figures.calls.openCount === 0);
     expect(server.figures.calls).to.include({ refusedCount: 0, unfinishedCount: 0 });
+    // grpc-js sees the end of the request first, and says that there was none: unimplemented.
+    expect(countedOf('GetRoute')).to.deep.equal({ startedCount: 1, handled: [[12, 1]], tookMs: 0 });
   });
+
+  it('counts what is answered by its method', async () => {
+    const channel = new GrpcChannel({ address: server.address, clock: systemClock });
+    for (let round = 0; round < 3; round += 1) await channel.call(RouteServiceService.getRoute, { setsVersion: 0n }, { timeoutMs: 5_000 });
+    channel.close();
+    expect(countedOf('GetRoute')).to.deep.equal({ startedCount: 3, handled: [[0, 3]], tookMs: 0 });
+  });
+
+  /** By the clock of the server. */
+  function countedOf(method: string) {
+    const found = server.figures.methods.find((counts) => counts.method === method);
+    const handled = [...(found?.codeCounts ?? [])].flatMap((count, code) => (count > 0 ? [[code, count]] : []));
+    return { startedCount: found?.startedCount, handled, tookMs: found?.durationSumMs };
+  }
 });

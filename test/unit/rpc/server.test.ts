@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { expect } from 'chai';
 import { systemClock } from '../../../src/base/clock.js';
 import { type Channel, GrpcChannel } from '../../../src/rpc/channel.js';
@@ -116,6 +117,30 @@ describe('Health', () => {
     await ended;
     expect(seen).to.deep.equal([Serving.NOT_SERVING, Serving.SERVING, Serving.NOT_SERVING, Serving.SERVING, Serving.NOT_SERVING]);
   });
+
+  it('tells a watcher of a service that is not here so, and goes on watching', async () => {
+    const { channel } = await startHealth();
+    const stream = channel.serverStream(HealthService.watch, { service: 'other' });
+    stream.on('error', () => undefined);
+    const [{ status }] = (await once(stream, 'data')) as [{ status: Serving }];
+    stream.cancel();
+    expect(status).to.equal(Serving.SERVICE_UNKNOWN);
+  });
+
+  it('forgets a watcher that goes away, whose stream counts as given up', async () => {
+    const { server, channel, health } = await startHealth();
+    const stream = channel.serverStream(HealthService.watch, { service: '' });
+    stream.on('error', () => undefined);
+    await once(stream, 'data');
+    const watch = server.figures.methods.find(({ method }) => method === 'Watch');
+    expect([watch?.startedCount, watch?.codeCounts[1]]).to.deep.equal([1, 0]);
+    stream.cancel();
+    while (server.figures.calls.openCount > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect([watch?.startedCount, [...(watch?.codeCounts ?? [])].reduce((sum, count) => sum + count, 0), watch?.codeCounts[1]]).to.deep.equal([
+      1, 1, 1,
+    ]);
+    health.set(true);
+  });
 });
 
 async function startHealth() {
@@ -123,7 +148,7 @@ async function startHealth() {
   const handlers = new Handlers({ clock: systemClock, onBug: () => undefined });
   const server = await GrpcServer.start({ address: '127.0.0.1:0', services: [health.service(handlers)], clock: systemClock });
   toEnd.push(() => server.cut());
-  return { health, channel: channelTo(server.address) };
+  return { server, health, channel: channelTo(server.address) };
 }
 
 async function serve(answer: Answer, onBug: (error: unknown) => void = () => undefined): Promise<GrpcServer> {
