@@ -58,6 +58,7 @@ Printed from \`src/cli/json-shapes.ts\` by \`npm run docs\`; a test walks the co
 - **What cannot be undone** states its consequence and asks for a name to be typed back; where nobody can be asked it is refused (5) without \`--yes\`. \`--dry-run\` shows what a change would do.
 - **Where a value comes from**: a flag, else a variable \`SEQSVR_ENDPOINTS\`, \`SEQSVR_TIMEOUT\`, \`SEQSVR_OUTPUT\`, else the context in use, else the default; \`seqctl config view\` says which. Contexts are kept in
   \`$XDG_CONFIG_HOME/seqsvr/config.yaml\` (\`~/.config\` when that is not set): \`seqctl config set-context prod --endpoints 10.0.0.1:7071,10.0.0.2:7071\`, then \`config use-context prod\`, or \`--context prod\` for one command.
+- **Completion**: \`seqctl completion bash\` or \`zsh\` prints a script for the shell. Names of members, AllocSvrs, sets and contexts are asked for when the key is pressed, for 0.8 s at most.
 - **\`--timeout\`** covers the whole command, streams and \`--watch\` included. \`--watch\` (\`-w\`) looks again \`--every\` 2s: JSON objects follow each other, YAML documents are separated by \`---\`, a terminal is drawn anew.
 
 In the shapes, \`text\`, \`number\` (exact in a double), \`boolean\`, \`uint64\` (a decimal string) and \`time\` (ISO 8601, UTC) are plain values; a \`?\` marks what may be absent.

@@ -13,6 +13,7 @@ import { addArbiter, addLease, addPolicy } from './arbiter-commands.js';
 import { addLeader, addMember } from './member-commands.js';
 import { CONNECTION_OPTIONS, fromEnv, parseFormat, parseWhole } from './options.js';
 import { addBench, addCheck } from './bench-commands.js';
+import { addCompletion } from './completion-commands.js';
 import { addConfig } from './config-commands.js';
 import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
@@ -35,6 +36,7 @@ export interface ProgramOptions {
 
 /** Runs one command line and gives its exit code. Never throws: it explains on stderr. */
 export async function runProgram(args: readonly string[], { name, output, terminal = processTerminal }: ProgramOptions): Promise<number> {
+  if (args[0] === COMPLETE) return complete(args.slice(1), name, { output, terminal });
   let chosen: (() => Promise<number>) | undefined;
   try {
     chosen = await chooseCommand(args, name, { output, terminal });
@@ -50,6 +52,20 @@ export async function runProgram(args: readonly string[], { name, output, termin
     output.talk(explain(error, { debug: args.includes('--debug'), changes: changesOf(args) }));
     return exitCodeOf(error);
   }
+}
+
+/** What the scripts of `completion` call. It is for no person, so no help has it. */
+const COMPLETE = '__complete';
+
+/** Prints what may stand in the place of the last word, one a line. A shell has no use for an error: then there is nothing. */
+async function complete(words: readonly string[], name: string, voices: Voices): Promise<number> {
+  const { completionsFor } = await import('./completion.js');
+  const found = await completionsFor(words, {
+    help: async (path) => (await parse([...path, '--help'], name, voices)).shown,
+    names: async (kind, flags) => (await import('./completion-names.js')).liveNames(kind, flags, voices),
+  });
+  voices.output.out(found.map((word) => `${word}\n`).join(''));
+  return EXIT.ok;
 }
 
 /** What a command line asks to be run; undefined: nothing more, help or version was printed. Throws INVALID_ARGUMENT that says what is wrong with it. */
@@ -120,6 +136,7 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     addImport,
     addStore,
     addConfig,
+    addCompletion,
     addBench,
     addCheck,
   ])

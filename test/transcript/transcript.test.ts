@@ -203,6 +203,13 @@ describe('the transcript of the whole command tree', function () {
     }
   });
 
+  it('completes names as the cluster has them, and waits for no cluster that is not there', async () => {
+    expect((await run(`__complete --endpoints ${cluster.address} member remove`, '')).out).to.equal('store-1\nstore-2\nstore-3\n');
+    expect((await run(`__complete --endpoints ${cluster.address} section move 5 --to`, 'alloc-1')).out).to.equal('alloc-1\n');
+    expect((await run('__complete config use-context', '')).out).to.equal('here\nnowhere\n');
+    expect(await run('__complete --endpoints 127.0.0.1:1 member remove', '')).to.deep.equal({ code: 0, out: '', talk: '' });
+  });
+
   it('has exit code 3 where nobody listens, and 2 for what is no command, whatever the format', async () => {
     expect((await run('cluster status --endpoints 127.0.0.1:1 --timeout 200ms -o json')).code).to.equal(3);
     expect((await run('endpoint health --endpoints 127.0.0.1:1 -o json')).code).to.equal(3);
