@@ -7,6 +7,7 @@ export type Choose = (run: () => Promise<number>) => void;
 export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   dev: [],
   start: [],
+  init: [],
   seq: ['next', 'current', 'tail'],
   cluster: ['status', 'info'],
   endpoint: ['health', 'status', 'hash'],
@@ -37,6 +38,7 @@ export type CommandPath = readonly string[];
 const SEE_ALSO: Readonly<Record<string, readonly string[]>> = {
   dev: ['cluster status', 'seq next'],
   start: ['dev', 'cluster status'],
+  init: ['config check', 'start'],
   seq: ['route show', 'bench'],
   cluster: ['endpoint status', 'member list', 'alloc list', 'arbiter status'],
   endpoint: ['cluster status', 'member list'],

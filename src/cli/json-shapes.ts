@@ -180,6 +180,7 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
     files: [{ file: 'text', role: 'text?', name: 'text?', ok: 'boolean', problems: [{ file: 'text', line: 'number?', key: 'text', rule: 'text' }] }],
   },
   ConfigSettings: { file: 'text', role: 'text', settings: [{ key: 'text', value: 'any?', origin: 'text', line: 'number?' }] },
+  ConfigWritten: { clusterId: 'text', isWritten: 'boolean', files: [{ name: 'text', role: 'text', file: 'text' }] },
   DryRun: { command: 'text', change: 'text' },
   Bench: BENCH,
   PerformanceCheck: {

@@ -7,6 +7,7 @@ import { unknownCommand, unknownFlag } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
 import { addEndpoint } from './endpoint-commands.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
+import { addInit } from './init-commands.js';
 import { flagsIn, helpPage, LINE_WIDTH_MAX, pathOf } from './help.js';
 import { addAlloc, addSet } from './alloc-commands.js';
 import { addArbiter, addLease, addPolicy } from './arbiter-commands.js';
@@ -135,6 +136,7 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     addSnapshot,
     addImport,
     addStore,
+    addInit,
     addConfig,
     addCompletion,
     addBench,

@@ -111,6 +111,8 @@ const STEPS: readonly Step[] = [
   { line: 'config view', kind: 'Settings' },
   { line: 'leader show', isByContext: true, codes: [3], says: '127.0.0.1:1' },
   { line: 'leader show --context here', isByContext: true, kind: 'Leader' },
+  { line: 'init --peers a=127.0.0.1:7071 --out FOLDER/init', kind: 'ConfigWritten', says: 'start ALL stores' },
+  { line: 'init --peers a=127.0.0.1:7071 --out FOLDER/init', codes: [5], says: 'nothing was written' },
   { line: 'version', kind: 'Version' },
 ];
 
@@ -158,7 +160,7 @@ describe('the transcript of the whole command tree', function () {
   }
 
   /** Commands that ask a cluster have the option; the others refuse it. */
-  const isOffline = (line: string): boolean => /^(store|verify|config|version)\b/.test(line);
+  const isOffline = (line: string): boolean => /^(store|verify|init|config|version)\b/.test(line);
   const at = (line: string): string[] => (isOffline(line) ? [] : ['--endpoints', cluster.address]);
 
   for (const { line, codes = [0], kind, says, isByContext } of STEPS) {
