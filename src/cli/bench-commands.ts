@@ -4,6 +4,7 @@ import { UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
 import type { BenchArgs } from './bench.js';
 import { asLeaf, type Choose, needOf } from './command-tree.js';
 import { parseDurationMs } from './duration.js';
+import { addMachineChecks } from './doctor-commands.js';
 import type { Voices } from './member-session.js';
 import { CONNECTION_OPTIONS, type ConnectionFlags, parseConnection, parseWhole, YES } from './options.js';
 import { parseLoad } from './perf.js';
@@ -59,8 +60,9 @@ export function addBench(program: Argv, voices: Voices, choose: Choose): void {
 
 /** `seqctl check perf` */
 export function addCheck(program: Argv, voices: Voices, choose: Choose): void {
-  program.command('check', 'check a running cluster', (group) =>
-    group
+  program.command('check', 'check a running cluster, or the machine for one', (group) => {
+    addMachineChecks(group, voices, choose);
+    return group
       .demandCommand(1, needOf('check'))
       .command(
         'perf',
@@ -83,8 +85,8 @@ export function addCheck(program: Argv, voices: Voices, choose: Choose): void {
             return (await import('./bench.js')).checkPerf({ ...loadArgs(args), rate: levels.rate, callers: 1, many: 1 }, levels, voices);
           }),
       )
-      .example('$0 check perf --yes', 'does it hold 1,000 numbers a second?'),
-  );
+      .example('$0 check perf --yes', 'does it hold 1,000 numbers a second?');
+  });
 }
 
 interface LoadFlags extends ConnectionFlags {

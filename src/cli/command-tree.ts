@@ -26,7 +26,8 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   config: ['check', 'show', 'schema', 'get-contexts', 'use-context', 'set-context', 'view'],
   completion: ['bash', 'zsh'],
   bench: [],
-  check: ['perf'],
+  check: ['perf', 'fsync', 'clock', 'network'],
+  doctor: [],
   verify: [],
   version: [],
 };
@@ -57,7 +58,8 @@ const SEE_ALSO: Readonly<Record<string, readonly string[]>> = {
   config: ['cluster info', 'start'],
   completion: ['config get-contexts'],
   bench: ['check perf', 'verify'],
-  check: ['bench', 'cluster status'],
+  check: ['bench', 'doctor'],
+  doctor: ['check fsync', 'config check', 'cluster status'],
   verify: ['bench'],
   version: ['cluster status'],
 };

@@ -181,6 +181,7 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
   },
   ConfigSettings: { file: 'text', role: 'text', settings: [{ key: 'text', value: 'any?', origin: 'text', line: 'number?' }] },
   ConfigWritten: { clusterId: 'text', isWritten: 'boolean', files: [{ name: 'text', role: 'text', file: 'text' }] },
+  Doctor: { verdict: 'text', findings: [{ check: 'text', verdict: 'text', what: 'text', todo: 'text' }] },
   DryRun: { command: 'text', change: 'text' },
   Bench: BENCH,
   PerformanceCheck: {

@@ -113,6 +113,10 @@ const STEPS: readonly Step[] = [
   { line: 'leader show --context here', isByContext: true, kind: 'Leader' },
   { line: 'init --peers a=127.0.0.1:7071 --out FOLDER/init', kind: 'ConfigWritten', says: 'start ALL stores' },
   { line: 'init --peers a=127.0.0.1:7071 --out FOLDER/init', codes: [5], says: 'nothing was written' },
+  { line: 'doctor', codes: [0, 4], kind: 'Doctor' },
+  { line: 'check fsync --folder FOLDER', codes: [0, 4], kind: 'Doctor' },
+  { line: 'check clock', kind: 'Doctor' },
+  { line: 'check network', kind: 'Doctor' },
   { line: 'version', kind: 'Version' },
 ];
 
