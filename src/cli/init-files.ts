@@ -68,7 +68,7 @@ export function initFiles(options: InitOptions): InitFile[] {
     throw invalid(
       `others can reach ${open} and these files protect nothing: give --insecure to mean it, and keep the ports inside a network that only your services reach`,
     );
-  const common = { ...(options.insecure ? { insecure: true } : {}) };
+  const common = options.insecure ? { insecure: true } : {};
   const files: InitFile[] = members.map((member) => ({
     name: member.name,
     role: 'store',
