@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Clock } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
@@ -27,6 +28,9 @@ export interface DoctorArgs {
   readonly endpoints: readonly string[];
   readonly output: Format;
 }
+
+/** Calls that are timed for one node. */
+const WAYS = 3;
 
 type Finding = judge.Finding;
 
@@ -101,19 +105,30 @@ async function lookAtNodes(asked: { readonly addresses: readonly string[]; reado
   quietGrpc();
   const pool = new ChannelPool({ clock });
   try {
-    return await Promise.all(
-      asked.addresses.map(async (address) => {
-        // The first question pays for the connection, the second one shows how long the way is.
-        const [first] = await askAll([address], { pool, clock, timeoutMs: ATTEMPT_LIMIT_MS });
-        const begunMs = clock.nowMs();
-        const [answer] = first?.error === '' ? await askAll([address], { pool, clock, timeoutMs: ATTEMPT_LIMIT_MS }) : [first];
-        const reached = { address, error: answer?.error ?? 'nobody was asked', tookMs: clock.nowMs() - begunMs, version: answer?.status?.version };
-        return judge.judgeReached(reached, programVersion(), asked.isExpected);
-      }),
-    );
+    const first = await askAll(asked.addresses, { pool, clock, timeoutMs: ATTEMPT_LIMIT_MS });
+    const findings: Finding[] = [];
+    // One after another, the connections being there: how long the way is, not how busy this process.
+    for (const { address, error } of first) {
+      const reached = error === '' ? await timeWay(address, pool, clock) : { address, error, tookMs: 0, version: undefined };
+      findings.push(judge.judgeReached(reached, programVersion(), asked.isExpected));
+    }
+    return findings;
   } finally {
     pool.close();
   }
+}
+
+/** The shortest of a few ways there and back: whatever else a machine does makes one longer, never shorter. */
+async function timeWay(address: string, pool: ChannelPool, clock: Clock): Promise<judge.Reached> {
+  let best: judge.Reached = { address, error: 'nobody was asked', tookMs: Number.POSITIVE_INFINITY, version: undefined };
+  for (let way = 0; way < WAYS; way += 1) {
+    const begunMs = clock.nowMs();
+    const [answer] = await askAll([address], { pool, clock, timeoutMs: ATTEMPT_LIMIT_MS });
+    const tookMs = clock.nowMs() - begunMs;
+    if (answer !== undefined && tookMs < best.tookMs) best = { address, error: answer.error, tookMs, version: answer.status?.version };
+    if (answer?.error !== '') break;
+  }
+  return best;
 }
 
 function storesOf(config: NodeConfig): readonly string[] {
