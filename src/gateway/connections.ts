@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.js';
 import type { Exchange } from './exchange.js';
 import type { GatewayLimits } from './limits.js';
 
 /** What became of connections, since the gateway started. */
 export interface HttpFigures {
   openCount: number;
-  /** Above one of the bounds in number. */
+  /** Above one of the bounds in number, of connections or of the requests of one. */
   refusedCount: number;
   /** Did not send a request in time. */
   lateCount: number;
@@ -22,16 +23,21 @@ export class Connections {
   readonly #countOf = new Map<string, number>();
   readonly #exchangesOf = new Map<Socket, Set<Exchange>>();
   #inFlightCount = 0;
+  #bodyBytesInFlight = 0;
+  /** By address, in the order in which they were cut: until when none of it is taken. */
+  readonly #coolUntilMs = new Map<string, number>();
+  readonly #clock: Pick<Clock, 'nowMs'>;
 
-  constructor(limits: GatewayLimits) {
+  constructor(limits: GatewayLimits, clock: Pick<Clock, 'nowMs'>) {
     this.#limits = limits;
+    this.#clock = clock;
   }
 
   /** Cuts a connection that is one too many. */
   admit(socket: Socket): void {
     const from = socket.remoteAddress ?? '';
     const ofOne = this.#countOf.get(from) ?? 0;
-    if (this.figures.openCount >= this.#limits.connectionsMax || ofOne >= this.#limits.connectionsOfOneMax) {
+    if (this.figures.openCount >= this.#limits.connectionsMax || ofOne >= this.#limits.connectionsOfOneMax || this.#isCooling(from)) {
       this.figures.refusedCount += 1;
       socket.destroy();
       return;
@@ -42,18 +48,49 @@ export class Connections {
     socket.once('close', () => this.#onClose(socket, from));
   }
 
-  /** False: it is one too many to be served; it is to be refused, and counts all the same until it is over. */
-  begin(exchange: Exchange): boolean {
+  /** Undefined: its connection is cut, for it was too far ahead. False: it is one too many to be served; refused, it counts until it is over. */
+  begin(exchange: Exchange): boolean | undefined {
     const ofOne = this.#exchangesOf.get(exchange.socket);
-    // Its connection was cut in this very turn.
-    if (ofOne === undefined) return false;
-    const isAdmitted = this.#inFlightCount < this.#limits.inFlightMax && ofOne.size < this.#limits.inFlightOfOneMax;
+    if (ofOne === undefined || ofOne.size >= this.#limits.inFlightOfOneMax) {
+      this.figures.refusedCount += 1;
+      this.#cool(exchange.socket.remoteAddress ?? '');
+      exchange.socket.destroy();
+      return undefined;
+    }
+    const isAdmitted =
+      this.#inFlightCount < this.#limits.inFlightMax && this.#bodyBytesInFlight + this.#bodyBytesOf(exchange) <= this.#limits.bodyBytesInFlightMax;
     ofOne.add(exchange);
     this.#inFlightCount += 1;
-    exchange.onOver(() => {
-      if (ofOne.delete(exchange)) this.#inFlightCount -= 1;
-    });
+    this.#bodyBytesInFlight += this.#bodyBytesOf(exchange);
+    exchange.onOver(() => this.#end(exchange, ofOne));
     return isAdmitted;
+  }
+
+  #cool(from: string): void {
+    this.#coolUntilMs.delete(from);
+    this.#coolUntilMs.set(from, this.#clock.nowMs() + this.#limits.coolingMs);
+    const [first] = this.#coolUntilMs.keys();
+    if (first !== undefined && this.#coolUntilMs.size > this.#limits.coolingMax) this.#coolUntilMs.delete(first);
+  }
+
+  #isCooling(from: string): boolean {
+    const untilMs = this.#coolUntilMs.get(from);
+    if (untilMs === undefined) return false;
+    if (untilMs > this.#clock.nowMs()) return true;
+    this.#coolUntilMs.delete(from);
+    return false;
+  }
+
+  /** Once for each exchange, whatever ends it first. */
+  #end(exchange: Exchange, ofOne: Set<Exchange>): void {
+    if (!ofOne.delete(exchange)) return;
+    this.#inFlightCount -= 1;
+    this.#bodyBytesInFlight -= this.#bodyBytesOf(exchange);
+  }
+
+  /** A body that is longer is not read. */
+  #bodyBytesOf({ bodyBytes }: Exchange): number {
+    return Math.min(bodyBytes, this.#limits.bodyBytesMax);
   }
 
   /** True when an answer is on its way on that connection: nothing may be written between. */
@@ -74,10 +111,10 @@ export class Connections {
   #onClose(socket: Socket, from: string): void {
     const exchanges = this.#exchangesOf.get(socket) ?? new Set();
     this.#exchangesOf.delete(socket);
-    this.#inFlightCount -= exchanges.size;
-    for (const exchange of exchanges) exchange.abort();
-    // What ends later is not counted again.
-    exchanges.clear();
+    for (const exchange of [...exchanges]) {
+      exchange.abort();
+      this.#end(exchange, exchanges);
+    }
     this.figures.openCount -= 1;
     const left = (this.#countOf.get(from) ?? 0) - 1;
     if (left > 0) this.#countOf.set(from, left);

@@ -1,13 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Answer } from './http-error.js';
-import { hasBody } from './request.js';
+import { jsonText, PreparedJson } from './json.js';
+import { bodyBytesOf, hasBody } from './request.js';
 
 /** One request and its answer. */
 export class Exchange {
   readonly request: IncomingMessage;
   readonly startedMs: number;
   readonly socket: Socket;
+  /** How long its body is, as it says itself; Infinity: it does not say. */
+  readonly bodyBytes: number;
   readonly #response: ServerResponse;
   readonly #abort = new AbortController();
   #lateCheckCount = 0;
@@ -17,6 +20,7 @@ export class Exchange {
     this.request = request;
     this.startedMs = startedMs;
     this.socket = request.socket;
+    this.bodyBytes = bodyBytesOf(request);
     this.#response = response;
   }
 
@@ -37,7 +41,7 @@ export class Exchange {
   /** `isLast`: of its connection. Does nothing when the caller has gone away. */
   answer({ status, headers, body }: Answer, isLast: boolean): void {
     this.#isAnswered = true;
-    const text = `${JSON.stringify(body, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}\n`;
+    const text = body instanceof PreparedJson ? body.text : jsonText(body);
     // A body that was not read is in the way of the next request.
     const isClosing = isLast || (hasBody(this.request) && !this.request.complete);
     this.#response.writeHead(status, {

@@ -10,6 +10,7 @@ import { type Answer, answerToError, HttpRefusal, refusal } from './http-error.j
 import { GATEWAY_LIMITS, type GatewayLimits } from './limits.js';
 import { parseBody, type Place, readBody, readHead } from './request.js';
 import type { Backend } from './route.js';
+import { Turns } from './turns.js';
 
 /** What a caller is told to wait, in ms, when too many requests are in flight, and while the node starts. */
 const BUSY_RETRY_AFTER_MS = 100;
@@ -118,19 +119,26 @@ class Desk {
   isStopping = false;
   readonly #options: GatewayOptions;
   readonly #place: Place;
+  readonly #turns: Turns;
 
   constructor(options: GatewayOptions, limits: GatewayLimits) {
     this.#options = options;
     this.#place = { isLocal: isLoopback(options.address), limits };
     this.clock = options.clock;
     this.limits = limits;
-    this.connections = new Connections(limits);
+    this.connections = new Connections(limits, options.clock);
+    this.#turns = new Turns(options.clock, limits.beginsPerTurnMax);
   }
 
   /** Never rejects. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // What came in one packet with the request that it was cut for.
+    if (request.socket.destroyed) return;
     const exchange = new Exchange(request, response, this.clock.nowMs());
     const isAdmitted = this.connections.begin(exchange);
+    if (isAdmitted === undefined) return;
+    const turn = isAdmitted ? this.#turns.next() : undefined;
+    if (turn !== undefined) await turn;
     const answer = isAdmitted ? await this.#answerTo(exchange) : answerToError(tooMany());
     exchange.answer(answer, this.isStopping || !isAdmitted);
     this.#options.observe({ type: 'requestAnswered', status: answer.status, tookMs: this.clock.nowMs() - exchange.startedMs });
@@ -146,13 +154,16 @@ class Desk {
   }
 
   async #bodyFor(exchange: Exchange): Promise<object> {
-    const { request, signal, startedMs } = exchange;
+    const { request } = exchange;
     const { route, path, query, timeoutMs } = readHead(request, this.#place);
     const body = parseBody(await readBody(request, this.limits.bodyBytesMax, () => exchange.invite()), request.headers);
-    const leftMs = Math.ceil(timeoutMs - (this.clock.nowMs() - startedMs));
-    if (leftMs < 1)
-      throw new SeqError('TIMEOUT', `the request took longer to arrive than the ${timeoutMs}ms that its caller waits`, { definite: true });
-    return route.answer({ path, query, body }, { backend: () => this.#requireBackend(), limits: { timeoutMs: leftMs, signal } });
+    return route.answer({ path, query, body }, { backend: () => this.#requireBackend(), limits: () => this.#limitsOf(exchange, timeoutMs) });
+  }
+
+  #limitsOf({ signal, startedMs }: Exchange, waitsMs: number): { readonly timeoutMs: number; readonly signal: AbortSignal } {
+    const timeoutMs = Math.ceil(waitsMs - (this.clock.nowMs() - startedMs));
+    if (timeoutMs >= 1) return { timeoutMs, signal };
+    throw new SeqError('TIMEOUT', `the request took longer to arrive than the ${waitsMs}ms that its caller waits`, { definite: true });
   }
 
   #requireBackend(): Backend {

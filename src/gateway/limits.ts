@@ -6,6 +6,8 @@ export interface GatewayLimits {
   readonly headerCountMax: number;
   /** Body of a request, in bytes. */
   readonly bodyBytesMax: number;
+  /** Bodies of all requests in flight, in bytes: what is in them is work, and whoever waits for answers needs few at once. */
+  readonly bodyBytesInFlightMax: number;
   /** How long a connection may take to send the headers of its request, its first byte included, in ms. */
   readonly headersMaxMs: number;
   /** How long a request may take to arrive, headers and body, in ms; at least `headersMaxMs`. */
@@ -24,8 +26,14 @@ export interface GatewayLimits {
   readonly connectionsOfOneMax: number;
   /** Requests that are being answered, in all. */
   readonly inFlightMax: number;
-  /** Those of one connection: who sends the next before the answer to the last (pipelining) may be this far ahead. */
+  /** Those of one connection: who sends the next before the answer to the last (pipelining) and is further ahead is cut. */
   readonly inFlightOfOneMax: number;
+  /** No other connection of its address is taken for so long then, in ms: what came in one packet with the last request was parsed all the same. */
+  readonly coolingMs: number;
+  /** Addresses that are remembered for it; beyond, the one that was cut first is forgotten. */
+  readonly coolingMax: number;
+  /** Requests that begin to be answered in one turn of the event loop: gRPC and leases live in it, too. */
+  readonly beginsPerTurnMax: number;
   /** How long a request may wait for its answer unless it says so, and at most, in ms. */
   readonly timeoutDefaultMs: number;
   readonly timeoutMaxMs: number;
@@ -42,16 +50,20 @@ export const GATEWAY_LIMITS: GatewayLimits = {
   headerBytesMax: 8 * 1024,
   headerCountMax: 64,
   bodyBytesMax: 64 * 1024,
+  bodyBytesInFlightMax: 256 * 1024,
   headersMaxMs: 3_000,
   requestMaxMs: 6_000,
   lateCheckEveryMs: 1_000,
   lateChecksMax: 6,
   keepAliveMs: 60_000,
   requestsPerConnectionMax: 100_000,
-  connectionsMax: 2_048,
-  connectionsOfOneMax: 1_024,
+  connectionsMax: 1_024,
+  connectionsOfOneMax: 512,
   inFlightMax: 1_024,
-  inFlightOfOneMax: 32,
+  inFlightOfOneMax: 8,
+  coolingMs: 10_000,
+  coolingMax: 10_000,
+  beginsPerTurnMax: 16,
   timeoutDefaultMs: 5_000,
   timeoutMaxMs: 30_000,
   drainMs: 3_000,

@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode } from '../base/errors.js';
 import { type Fields, type JsonSchema, NO_FIELDS } from './fields.js';
 import { HTTP_STATUS } from './http-error.js';
+import { PreparedJson } from './json.js';
 import { GATEWAY_LIMITS } from './limits.js';
 import { type Example, objectSchema, type Route, route } from './route.js';
 import { ROUTES } from './routes.js';
@@ -9,6 +10,8 @@ import { ref, SCHEMAS } from './schemas.js';
 /** The header, and the parameter of a query, that say how long a caller waits. */
 export const TIMEOUT_HEADER = 'Seqsvr-Timeout';
 export const TIMEOUT_PARAMETER = 'timeout';
+
+let prepared: PreparedJson | undefined;
 
 /** Words between our own parts: a client of ours follows them and shows them to nobody. */
 const INTERNAL: readonly ErrorCode[] = ['NOT_OWNER', 'NOT_LEADER'];
@@ -25,7 +28,7 @@ export const ALL_ROUTES: readonly Route[] = [
     pathFields: NO_FIELDS,
     queryFields: NO_FIELDS,
     answers: 'Description',
-    run: () => OPENAPI,
+    run: () => (prepared ??= new PreparedJson(OPENAPI)),
   }),
 ];
 

@@ -157,6 +157,11 @@ function denied(message: string): SeqError {
 }
 
 /** True when a request announces a body, read or not. */
-export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+export function hasBody(request: Pick<IncomingMessage, 'headers'>): boolean {
+  return bodyBytesOf(request) !== 0;
+}
+
+/** How long the body is that a request announces; Infinity: it does not say. */
+export function bodyBytesOf({ headers }: Pick<IncomingMessage, 'headers'>): number {
+  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Number.POSITIVE_INFINITY;
 }

@@ -13,8 +13,8 @@ export interface Backend {
 export interface GatewayCall {
   /** Throws UNAVAILABLE while the node starts. */
   readonly backend: () => Backend;
-  /** What is left of its time, in ms, and what ends it sooner. */
-  readonly limits: { readonly timeoutMs: number; readonly signal: AbortSignal };
+  /** What is left of its time, in ms, and what ends it sooner. Throws TIMEOUT when nothing is. */
+  readonly limits: () => { readonly timeoutMs: number; readonly signal: AbortSignal };
 }
 
 /** What a request carried, not yet read. */

@@ -21,7 +21,7 @@ export const ROUTES: readonly Route[] = [
     answers: 'Sequence',
     example: { path: { uid: '42' }, body: { count: 5 }, answer: { uid: '42', seq: '5', first: '1', last: '5' } },
     run: async ({ uid, count, floor, strict }, { backend, limits }) => {
-      const options = { ...limits, ...optional('floor', floor), ...optional('strict', strict) };
+      const options = { ...limits(), ...optional('floor', floor), ...optional('strict', strict) };
       const { first, last } = await backend().client.nextRange(uid, count ?? 1, options);
       return { uid, seq: last, first, last };
     },
@@ -37,7 +37,7 @@ export const ROUTES: readonly Route[] = [
     answers: 'CurrentSequence',
     example: { path: { uid: '42' }, answer: { uid: '42', seq: '5', exact: true } },
     run: async ({ uid, floor, strict }, { backend, limits }) => {
-      const options = { ...limits, ...optional('floor', floor), ...optional('strict', strict) };
+      const options = { ...limits(), ...optional('floor', floor), ...optional('strict', strict) };
       const { seq, exact } = await backend().client.current(uid, options);
       return { uid, seq, exact };
     },
@@ -64,7 +64,7 @@ export const ROUTES: readonly Route[] = [
       },
     },
     run: async ({ uids, strict }, { backend, limits }) => {
-      const items = await backend().client.nextMany(uids, { ...limits, ...optional('strict', strict) });
+      const items = await backend().client.nextMany(uids, { ...limits(), ...optional('strict', strict) });
       return { items: items.map((item, at) => ({ uid: uids[at], ...(item instanceof SeqError ? { error: errorBody(item) } : { seq: item }) })) };
     },
   }),

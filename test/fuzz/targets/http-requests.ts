@@ -104,7 +104,7 @@ async function outcomeOfRequest(
   try {
     const { route, path, query, timeoutMs } = readHead(head, { isLocal: true, limits: GATEWAY_LIMITS });
     const body = parseBody(bytes, head.headers);
-    const call = { backend: () => backend, limits: { timeoutMs, signal: new AbortController().signal } };
+    const call = { backend: () => backend, limits: () => ({ timeoutMs, signal: new AbortController().signal }) };
     const answer = await route.answer({ path, query, body }, call);
     mustHold(typeof answer === 'object', 'an answer is an object');
     return `ok ${route.name}`;

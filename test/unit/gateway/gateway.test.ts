@@ -220,12 +220,12 @@ describe('HttpGateway', () => {
 
     it('cuts who does not read', async () => {
       const minute = 60_000;
-      const others = { headersMaxMs: minute, requestMaxMs: minute, inFlightOfOneMax: minute };
+      const others = { headersMaxMs: minute, requestMaxMs: minute, inFlightOfOneMax: minute, beginsPerTurnMax: minute };
       const { address, figures } = await start({ limits: { ...others, lateCheckEveryMs: 5, lateChecksMax: 2 } });
       const line = new Line(address);
       line.socket.pause();
       // Answers that no buffer of the system holds all of.
-      const question = `GET /${'x'.repeat(7_000)} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+      const question = `GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n`;
       const push = (): void => {
         while (!line.socket.destroyed && line.socket.write(question.repeat(16)));
       };
@@ -292,16 +292,64 @@ describe('HttpGateway', () => {
       }
     });
 
-    it('refuses requests beyond those in flight, in all and of one connection', async () => {
-      for (const limits of [{ inFlightMax: 2 }, { inFlightOfOneMax: 2 }]) {
-        const small = await start({ limits });
-        memory.inject({ method: 'next', fault: { type: 'delay', delayMs: 100 }, times: 2 });
-        const line = new Line(small.address, `${NEXT}\r\n`.repeat(3));
-        await line.answers(3);
-        expect(line.heard.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 429']);
-        expect(line.heard).to.include('retry-after: 1').and.to.include('"retryAfterMs":100');
-        expect((await ask(small.address, { path: '/v1/uids/1' })).status).to.equal(200);
+    it('refuses requests beyond those in flight', async () => {
+      const small = await start({ limits: { inFlightMax: 2 } });
+      memory.inject({ method: 'next', fault: { type: 'delay', delayMs: 100 }, times: 2 });
+      const line = new Line(small.address, `${NEXT}\r\n`.repeat(3));
+      await line.answers(3);
+      expect(line.heard.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 429']);
+      expect(line.heard).to.include('retry-after: 1').and.to.include('"retryAfterMs":100');
+      expect((await ask(small.address, { path: '/v1/uids/1' })).status).to.equal(200);
+    });
+
+    it('cuts a connection whose requests run too far ahead of their answers, and serves none of what came behind', async () => {
+      let nowMs = 0;
+      const small = await start({ limits: { inFlightOfOneMax: 2, coolingMs: 1_000 }, clock: { ...clock, nowMs: () => nowMs } });
+      const bystander = new Line(small.address, 'GET /v1/uids/1 HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      await bystander.answers();
+      memory.inject({ method: 'next', fault: { type: 'delay', delayMs: 60_000 }, times: 2 });
+      const fine = new Line(small.address, `${NEXT}\r\n`.repeat(2));
+      while (memory.callCounts.next < 2) await turn();
+      fine.socket.write(`${NEXT}\r\n`.repeat(500));
+      await fine.isOver;
+      expect(fine.heard).to.equal('');
+      expect(memory.callCounts.next).to.equal(2);
+      // Another of its address is not taken for a while; those that are there stay.
+      const again = new Line(small.address, `${NEXT}\r\n`);
+      await again.answers();
+      expect(again.heard).to.equal('');
+      expect(small.figures.refusedCount).to.equal(2);
+      bystander.socket.write('GET /v1/uids/1 HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      await bystander.answers(2);
+      bystander.socket.destroy();
+      nowMs = 1_000;
+      const later = new Line(small.address, `${NEXT}\r\n`);
+      await later.answers();
+      expect(later.heard).to.include('HTTP/1.1 200');
+      later.socket.destroy();
+    });
+
+    it('refuses bodies beyond those in flight, by what they say of their length, and takes others again when those are over', async () => {
+      const small = await start({ limits: { bodyBytesInFlightMax: 100 } });
+      memory.inject({ method: 'next', fault: { type: 'delay', delayMs: 60_000 } });
+      const json = `${NEXT}content-type: application/json\r\n`;
+      const first = new Line(small.address, `${json}content-length: 90\r\n\r\n${'{}'.padEnd(90)}`);
+      while (memory.callCounts.next === 0) await turn();
+      for (const body of ['content-length: 11\r\n\r\n{"count":1}', 'transfer-encoding: chunked\r\n\r\n']) {
+        const second = new Line(small.address, `${json}${body}`);
+        await second.isOver;
+        expect(second.heard).to.include('HTTP/1.1 429');
       }
+      const without = new Line(small.address, `${NEXT}\r\n`);
+      await without.answers();
+      expect(without.heard).to.include('HTTP/1.1 200');
+      without.socket.destroy();
+      first.socket.destroy();
+      while (small.figures.openCount > 0) await turn();
+      const again = new Line(small.address, `${json}content-length: 90\r\n\r\n${'{}'.padEnd(90)}`);
+      await again.answers();
+      expect(again.heard).to.include('HTTP/1.1 200');
+      again.socket.destroy();
     });
 
     it('ends the call of who has gone away, whose place is free again', async () => {
