@@ -111,7 +111,7 @@ export class Connections {
   #onClose(socket: Socket, from: string): void {
     const exchanges = this.#exchangesOf.get(socket) ?? new Set();
     this.#exchangesOf.delete(socket);
-    for (const exchange of [...exchanges]) {
+    for (const exchange of exchanges) {
       exchange.abort();
       this.#end(exchange, exchanges);
     }
