@@ -192,20 +192,24 @@ class GatedCall extends ServerInterceptingCall {
     this.#figures.started();
     const hasRoom = this.#gate.opened(this);
     let isIn = hasRoom;
+    let isBegun = false;
     this.#call.start({
       onReceiveMetadata: (metadata) => {
+        isBegun = true;
         if (!isIn) return;
         const refusal = this.#gate.refusalOf(this, metadata);
         if (refusal === undefined) return listener.onReceiveMetadata(metadata);
         isIn = false;
+        // It came as it should; that its request is not waited for is no fault of its caller.
+        this.#gate.heard(this);
         this.sendStatus(refusal);
       },
       onReceiveMessage: (message) => {
         this.#gate.heard(this);
         if (isIn) listener.onReceiveMessage(message);
       },
+      // No request has come by it: a call that is taken back has this end too.
       onReceiveHalfClose: () => {
-        this.#gate.heard(this);
         if (isIn) listener.onReceiveHalfClose();
       },
       onCancel: () => {
@@ -215,6 +219,11 @@ class GatedCall extends ServerInterceptingCall {
         if (isIn) listener.onCancel();
       },
     });
+    // Taken back in the same breath: grpc-js begins it no more, and says nothing of its end either.
+    if (!isBegun) {
+      this.#gate.over(this);
+      return this.#handled(status.CANCELLED);
+    }
     if (!hasRoom) return this.end(`${CALLS_OPEN_MAX} calls are open already`);
     if (!isIn) return;
     // What is small on the wire and large in memory is nothing that this service needs.

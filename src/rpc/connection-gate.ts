@@ -52,7 +52,7 @@ export class ConnectionGate {
   readonly #server: Server;
   readonly #countOf = new Map<string, number>();
   /** Those that were admitted, by address and port of their other end. */
-  readonly #admitted = new Map<string, Socket>();
+  readonly #admitted = new Map<string, Cuttable>();
   /** In the order in which they came: how each is cut. */
   readonly #silent = new Map<Socket, () => void>();
 
@@ -94,10 +94,16 @@ export class ConnectionGate {
   /** This end of the network broke the rules of the protocol so many times. Once it is not trusted any more, its connection is cut. */
   blame({ remoteAddress = '', remotePort = 0 }: RemoteEnd, count = 1): void {
     if (this.#options.ledger.blame(remoteAddress, count)) return;
-    const socket = this.#admitted.get(endOf(remoteAddress, remotePort));
-    if (socket === undefined || socket.destroyed) return;
+    const connection = this.#admitted.get(endOf(remoteAddress, remotePort));
+    if (connection === undefined || connection.destroyed) return;
     this.figures.faultyCount += 1;
-    socket.destroy();
+    connection.destroy();
+  }
+
+  /** What is to be destroyed when this connection is cut: a session leaves unread at once what its socket has handed to it already. */
+  speaksBy(session: Cuttable, { remoteAddress = '', remotePort = 0 }: RemoteEnd): void {
+    const end = endOf(remoteAddress, remotePort);
+    if (this.#admitted.has(end)) this.#admitted.set(end, session);
   }
 
   #onConnection(socket: Socket): void {
@@ -174,6 +180,12 @@ export class ConnectionGate {
     if (!heard.subarray(0, length).equals(PREFACE.subarray(0, length))) return 'strange';
     return length === PREFACE.length ? 'fine' : 'unfinished';
   }
+}
+
+/** A socket, or the session on it. */
+export interface Cuttable {
+  readonly destroyed: boolean;
+  destroy(): unknown;
 }
 
 /** The other end of a connection. */

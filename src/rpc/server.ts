@@ -23,7 +23,7 @@ import { CallGate } from './call-gate.js';
 import { ConnectionGate } from './connection-gate.js';
 import { FAULTS_MAX, FaultLedger } from './fault-ledger.js';
 import { boundHeaders, http2ServersOf } from './grpc-internals.js';
-import { watchSession } from './session-watch.js';
+import { keepOutTakenBack, watchSession, watchTakenBack } from './session-watch.js';
 import { NO_FIGURES, type ServerFigures } from './server-figures.js';
 import { errorToWire } from './status.js';
 import { TlsDoor } from './tls-door.js';
@@ -59,6 +59,8 @@ export interface CallContext {
   readonly deadlineMs: number;
   /** True once the caller has gone away. */
   isCancelled(): boolean;
+  /** Address and port of the caller, as grpc-js writes it. Absent: a network that a test made. */
+  readonly caller?: string;
 }
 
 export interface Service {
@@ -121,7 +123,10 @@ export class GrpcServer implements RpcServer {
     boundHeaders(this.#server, HEADERS_MAX_BYTES);
     // TLS ends at the door, which says what it takes and can exchange its certificate; what comes here is HTTP/2 in any case.
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
-    for (const http2 of http2ServersOf(this.#server)) http2.on('session', (session) => this.#watch(session));
+    for (const http2 of http2ServersOf(this.#server)) {
+      http2.on('session', (session) => this.#watch(session));
+      keepOutTakenBack(http2);
+    }
     if (security !== undefined) this.#door = this.#doorOf(security);
   }
 
@@ -148,7 +153,10 @@ export class GrpcServer implements RpcServer {
 
   #watch(session: ServerHttp2Session): void {
     const { remoteAddress, remotePort } = session.socket;
-    watchSession(session, this.#clock, () => this.#connections?.blame({ remoteAddress, remotePort }, FAULTS_MAX));
+    const end = { remoteAddress, remotePort };
+    this.#connections?.speaksBy(session, end);
+    watchTakenBack(session, () => this.#connections?.blame(end));
+    watchSession(session, this.#clock, () => this.#connections?.blame(end, FAULTS_MAX));
   }
 
   get address(): string {
@@ -285,6 +293,10 @@ class UnaryContext implements CallContext {
       this.#deadlineMs = this.#clock.nowMs() + Math.min(leftMs, DEADLINE_MAX_MS);
     }
     return this.#deadlineMs;
+  }
+
+  get caller(): string {
+    return this.#call.getPeer();
   }
 
   isCancelled(): boolean {

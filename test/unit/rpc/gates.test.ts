@@ -236,6 +236,29 @@ describe('gates of a gRPC server', () => {
     channel.close();
   });
 
+  it('blames a connection for calls that are taken back in the same breath, counts none of them as open, and cuts it at last', async () => {
+    const socket = await dial(PREFACE);
+    const payload = callHeaders('/seqsvr.v1.RouteService/GetRoute');
+    const takenBack = Array.from({ length: 100 }, (_, at) => 1 + 2 * at).flatMap((stream) => [
+      frame({ type: TYPES.headers, flags: FLAGS.endHeaders, stream, payload }),
+      frame({ type: TYPES.rstStream, stream, payload: Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL]) }),
+    ]);
+    socket.write(Buffer.concat([frame({ type: TYPES.settings }), ...takenBack]));
+    // This one is not: once it is here, so were they.
+    socket.write(frame({ type: TYPES.headers, flags: FLAGS.endHeaders, stream: 201, payload }));
+    await until(() => server.figures.calls.openCount === 1 && socket.bytesRead > 0);
+    expect(server.figures.calls).to.include({ openCount: 1, refusedCount: 0, unfinishedCount: 0 });
+    const end = cut(socket);
+    const more = Array.from({ length: FAULTS_MAX }, (_, at) => 203 + 2 * at).flatMap((stream) => [
+      frame({ type: TYPES.headers, flags: FLAGS.endHeaders, stream, payload }),
+      frame({ type: TYPES.rstStream, stream, payload: Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL]) }),
+    ]);
+    socket.write(Buffer.concat(more));
+    await end;
+    await until(() => server.figures.calls.openCount === 0);
+    expect(connections()).to.include({ openCount: 0, faultyCount: 1 });
+  });
+
   it('counts a call out that its caller takes back', async () => {
     const stream = halfCall(await http2());
     await until(() => server.figures.calls.openCount === 1);
