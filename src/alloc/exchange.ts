@@ -8,6 +8,7 @@ import type { SectionId } from '../model/ids.js';
 import { LateAnswers } from './late-answers.js';
 import type { AllocNode, Confirmed, Patience } from './node.js';
 import { routeFor } from './route-reply.js';
+import type { Quota } from './quotas.js';
 import type { Turns } from './turns.js';
 
 /** Frames of one stream that are not answered whole; with so many nothing more is read of it. */
@@ -20,6 +21,8 @@ export interface ExchangeFigures {
   opCount: number;
   /** Operations that could not be answered at once. */
   lateOpCount: number;
+  /** Operations that were refused because their caller had used up what it may take, unary calls included. */
+  overQuotaCount: number;
 }
 
 export interface ExchangeOptions {
@@ -32,10 +35,15 @@ export interface ExchangeOptions {
   readonly figures: ExchangeFigures;
   /** Every frame is STRICT, whatever it says itself. */
   readonly isStrict: boolean;
+  /** What its caller may take; undefined: as much as it likes. */
+  readonly quota: Quota | undefined;
   /** Waits for a table that the caller has heard of; undefined: there is nothing to wait for. */
   readonly whenHeard: (frame: OpsFrame, patience: Patience) => Promise<void> | undefined;
   readonly onOver: (exchange: Exchange) => void;
 }
+
+/** A caller over its quota is not read on before this time, in ms: each refusal of a full frame costs a server about a ms. */
+export const OVER_QUOTA_REST_MS = 50;
 
 /** A frame on its way. */
 interface Course {
@@ -64,6 +72,8 @@ export class Exchange {
   #isFull = false;
   /** A frame that takes long goes on in the next turn. */
   #isResting = false;
+  /** While its caller is over its quota: ends the wait until it is read on. */
+  #endRest: (() => void) | undefined;
 
   constructor(stream: OpsServerStream, options: ExchangeOptions) {
     this.#stream = stream;
@@ -87,13 +97,15 @@ export class Exchange {
     if (this.#isOver) return;
     if (frame instanceof SeqError) return this.refuse(frame);
     if (this.#pending.has(frame.id)) return this.refuse(new SeqError('INVALID_ARGUMENT', `frame ${frame.id} is not answered yet, and came again`));
-    const { figures, clock, whenHeard, isStrict } = this.#options;
+    const { figures, clock, whenHeard, isStrict, quota } = this.#options;
     figures.frameCount += 1;
     figures.opCount += frame.opCount;
     const now = clock.now();
     const timeoutMs = frame.timeoutMs === 0 ? OPS_TIMEOUT_DEFAULT_MS : Math.min(frame.timeoutMs, OPS_TIMEOUT_MAX_MS);
     const patience: Patience = { deadlineMs: now.monoMs + timeoutMs, isCancelled: () => this.#isOver };
     const course: Course = { frame, patience, confirmed: undefined, isRouteTold: false, partCount: 0 };
+    const overQuota = quota?.refusal(frame.opCount, now.monoMs);
+    if (overQuota !== undefined) return this.#refuseForNow(course, overQuota);
     const heard = whenHeard(frame, patience);
     if (heard === undefined && !frame.strict && !isStrict) return this.#serve(course, now, 0);
     if (!this.#options.frames.entered(frame.opCount)) return this.#refuseAll(course, tooManyWait());
@@ -104,8 +116,10 @@ export class Exchange {
   /** Answers what it can and leaves the rest for later: what must wait, and what would take too long for one turn. */
   #serve(course: Course, now: Instant, from: number): void {
     const { frame, confirmed } = course;
-    const { frames, clock, turns } = this.#options;
+    const { frames, clock, turns, quota, node } = this.#options;
+    const takenBefore = quota === undefined ? 0 : node.handedOutCount;
     const waiting = frames.serve(frame, { now, confirmed, from });
+    if (quota !== undefined) quota.took(node.handedOutCount - takenBefore + countOf(waiting));
     const { stoppedAt } = frames;
     this.#reply(course);
     if (waiting.length > 0) this.#wait(course, waiting);
@@ -120,6 +134,18 @@ export class Exchange {
       this.#done(course);
       // It may wait for long yet, and others need not.
       this.#resume();
+    });
+  }
+
+  /** What it sends next waits in its own connection, and costs nothing here. */
+  #refuseForNow(course: Course, error: SeqError): void {
+    this.#options.figures.overQuotaCount += course.frame.opCount;
+    this.#refuseAll(course, error);
+    if (this.#endRest !== undefined) return;
+    this.#stream.pause();
+    this.#endRest = this.#options.clock.after(OVER_QUOTA_REST_MS, () => {
+      this.#endRest = undefined;
+      if (!this.#isOver) this.#resume();
     });
   }
 
@@ -224,7 +250,7 @@ export class Exchange {
   }
 
   #resume(): void {
-    if (!this.#isFull && !this.#isResting && this.#pending.size < FRAMES_PENDING_MAX) this.#stream.resume();
+    if (!this.#isFull && !this.#isResting && this.#endRest === undefined && this.#pending.size < FRAMES_PENDING_MAX) this.#stream.resume();
   }
 
   #onEnd(): void {
@@ -247,9 +273,17 @@ export class Exchange {
   #over(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#endRest?.();
     this.#options.figures.streamCount -= 1;
     this.#options.onOver(this);
   }
+}
+
+/** Numbers that will be handed out, unless their wait ends in an error: what is asked for counts. */
+function countOf(waiting: readonly WaitingOp[]): number {
+  let count = 0;
+  for (const { ask } of waiting) count += ask.count;
+  return count;
 }
 
 function orError<Value>(run: () => Value): Value | SeqError {

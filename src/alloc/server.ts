@@ -18,6 +18,7 @@ import type { SavedCounters } from './handover.js';
 import { AllocNode } from './node.js';
 import { CountersFile } from './saved-counters.js';
 import { DEFAULT_RAISE_AHEAD_MS } from './preallocator.js';
+import { type Limits, quotasOf } from './quotas.js';
 import { AllocService } from './service.js';
 
 /** How long a clean stop may take until all sections have moved or been given back, in ms. */
@@ -48,6 +49,8 @@ export interface AllocServerOptions {
   readonly raiseAheadMs?: number;
   /** Every call is STRICT, whatever it says itself. Default false. */
   readonly isStrict?: boolean;
+  /** Of each address of clients. Default: none. */
+  readonly limits?: Limits;
   readonly clock: Clock;
   /** How calls travel. Default: gRPC. */
   readonly wire?: Wire | undefined;
@@ -108,7 +111,13 @@ export class AllocServer {
     const { raiseAheadMs = DEFAULT_RAISE_AHEAD_MS, isStrict = false } = options;
     const node = new AllocNode({ id, incarnation, zone, renewEveryMs, raiseAheadMs, store, clock, random, observe, onFatal, pull, ...saved });
     const handlers = new Handlers({ clock, onBug: onFatal, routingVersion: () => node.table?.version });
-    const service = new AllocService({ node, clock, version: options.version ?? '', isStrict });
+    const service = new AllocService({
+      node,
+      clock,
+      version: options.version ?? '',
+      isStrict,
+      quotas: options.limits === undefined ? undefined : quotasOf(options.limits),
+    });
     const health = new Health(['seqsvr.v1.SeqService', 'seqsvr.v1.RouteService']);
     // Listens BEFORE it registers: a port in use is a plain message, and never costs a former run its place.
     const server = await listen(wire, { address: options.listen, services: [...service.services(handlers), health.service(handlers)], clock }, () =>

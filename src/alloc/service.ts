@@ -23,10 +23,11 @@ import {
 } from '../rpc/gen/seqsvr/v1/seq.js';
 import { RANGE_COUNT_MAX, UIDS_PER_REQUEST_MAX } from '../rpc/limits.js';
 import { exchangeCall, type OpsFrame, type OpsServerStream } from '../rpc/ops-codec.js';
-import type { Handlers, Service } from '../rpc/server.js';
+import type { CallContext, Handlers, Service } from '../rpc/server.js';
 import { errorToDetail } from '../rpc/status.js';
 import { Exchange, type ExchangeFigures } from './exchange.js';
 import { FrameServer } from './frame-server.js';
+import type { Quotas } from './quotas.js';
 import { Turns } from './turns.js';
 import { handoffService } from './handoff-wire.js';
 import { type Item, nextMany } from './next-many.js';
@@ -49,6 +50,8 @@ export interface ServiceOptions {
   readonly version: string;
   /** Every call is STRICT, whatever it says itself. */
   readonly isStrict: boolean;
+  /** What callers may take; undefined: as much as they like. */
+  readonly quotas?: Quotas | undefined;
 }
 
 /** The gateway of an AllocSvr: what comes in is parsed here and trusted after. */
@@ -57,11 +60,12 @@ export class AllocService {
   readonly #clock: Clock;
   readonly #version: string;
   readonly #isStrict: boolean;
+  readonly #quotas: Quotas | undefined;
   readonly #startedAtMs: number;
   readonly #frames: FrameServer;
   readonly #turns: Turns;
   readonly #exchanges = new Set<Exchange>();
-  readonly #figures: ExchangeFigures = { streamCount: 0, frameCount: 0, opCount: 0, lateOpCount: 0 };
+  readonly #figures: ExchangeFigures = { streamCount: 0, frameCount: 0, opCount: 0, lateOpCount: 0, overQuotaCount: 0 };
   /** Calls that wait for a table. */
   #waitingCount = 0;
 
@@ -70,6 +74,7 @@ export class AllocService {
     this.#clock = options.clock;
     this.#version = options.version;
     this.#isStrict = options.isStrict;
+    this.#quotas = options.quotas;
     this.#frames = new FrameServer(options.node);
     this.#turns = new Turns(options.clock);
     this.#startedAtMs = options.clock.nowMs();
@@ -81,8 +86,18 @@ export class AllocService {
       {
         definition: { ...SeqServiceService, exchange: exchangeCall },
         implementation: {
-          next: handlers.unary(this.#seen<NextRequest, NextResponse>((request, patience) => this.#next(request, patience))),
-          nextMany: handlers.unary(this.#seen<NextManyRequest, NextManyResponse>((request, patience) => this.#nextMany(request, patience))),
+          next: handlers.unary(
+            this.#seen<NextRequest, NextResponse>(
+              (request, patience) => this.#next(request, patience),
+              ({ count }) => ({ opCount: 1, numberCount: count === 0 ? 1 : count }),
+            ),
+          ),
+          nextMany: handlers.unary(
+            this.#seen<NextManyRequest, NextManyResponse>(
+              (request, patience) => this.#nextMany(request, patience),
+              ({ uids: { length } }) => ({ opCount: length, numberCount: length }),
+            ),
+          ),
           current: handlers.unary(this.#seen<CurrentRequest, CurrentResponse>((request, patience) => this.#current(request, patience))),
           exchange: handlers.duplex<OpsFrame | SeqError, Buffer>((stream) => this.#exchange(stream, handlers)),
           advance: handlers.unary(this.#seen<AdvanceRequest, AdvanceResponse>((request, patience) => this.#advance(request, patience))),
@@ -117,6 +132,7 @@ export class AllocService {
       handlers,
       figures: this.#figures,
       isStrict: this.#isStrict,
+      quota: this.#quotas?.of(hostOf(stream.getPeer()), this.#clock.nowMs()),
       whenHeard: ({ heardVersion }, patience) => this.#whenHeard(heardVersion, patience),
       onOver: (over) => this.#exchanges.delete(over),
     });
@@ -187,15 +203,30 @@ export class AllocService {
     return advanced instanceof Promise ? advanced.then(toResponse) : toResponse(advanced);
   }
 
-  /** Who has heard of a newer table than this node has seen comes from there: that table is on its way, and worth a short wait. */
+  /**
+   * Who has heard of a newer table than this node has seen comes from there: that table is on its way, and worth a short wait. `costOf`: what the call
+   * counts for against the quota of its caller.
+   */
   #seen<Request extends { readonly heardVersion?: common.Version | undefined }, Response>(
     answer: (request: Request, patience: Patience) => Response | Promise<Response>,
-  ): typeof answer {
-    return (request, patience) => {
-      if (request.heardVersion === undefined) return answer(request, patience);
-      const heard = this.#whenHeard(versionFromWire(request.heardVersion), patience);
-      return heard === undefined ? answer(request, patience) : heard.then(() => answer(request, patience));
+    costOf: (request: Request) => Cost = () => ONE_OPERATION,
+  ): (request: Request, context: CallContext) => Response | Promise<Response> {
+    return (request, context) => {
+      if (this.#quotas !== undefined) this.#charge(this.#quotas, costOf(request), context);
+      if (request.heardVersion === undefined) return answer(request, context);
+      const heard = this.#whenHeard(versionFromWire(request.heardVersion), context);
+      return heard === undefined ? answer(request, context) : heard.then(() => answer(request, context));
     };
+  }
+
+  /** Throws RESOURCE_EXHAUSTED when the caller has used up what it may take. */
+  #charge(quotas: Quotas, { opCount, numberCount }: Cost, { caller = '' }: CallContext): void {
+    const nowMs = this.#clock.nowMs();
+    const quota = quotas.of(hostOf(caller), nowMs);
+    const refusal = quota.refusal(opCount, nowMs);
+    if (refusal === undefined) return quota.took(Math.min(numberCount, RANGE_COUNT_MAX));
+    this.#figures.overQuotaCount += opCount;
+    throw refusal;
   }
 
   /** Undefined: there is nothing to wait for, or too many wait already. */
@@ -276,6 +307,18 @@ export class AllocService {
   #routeFor(version: common.Version | undefined): RouteReply {
     return routeFor(this.#node, callerVersionFromWire(version)) ?? NO_ROUTE;
   }
+}
+
+/** What a call counts for. */
+interface Cost {
+  readonly opCount: number;
+  readonly numberCount: number;
+}
+const ONE_OPERATION: Cost = { opCount: 1, numberCount: 0 };
+
+/** Of what grpc-js calls a peer: `address:port`. One caller has many ports. */
+function hostOf(peer: string): string {
+  return peer.slice(0, Math.max(0, peer.lastIndexOf(':')));
 }
 
 function starting(message: string): SeqError {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { DEFAULT_RAISE_AHEAD_MS, RAISE_AHEAD_MAX_MS, RAISE_AHEAD_MIN_MS } from '../alloc/preallocator.js';
+import type { Limits } from '../alloc/quotas.js';
 import { messageOf, SeqError, show } from '../base/errors.js';
 import { isWildcard } from '../model/address.js';
 import { checkGeometry, DEFAULT_GEOMETRY, SECTIONS_MAX, UIDS_PER_SECTION_MAX } from '../model/geometry.js';
@@ -21,6 +22,7 @@ import { ConfigDocument, type ConfigProblem, formatProblem } from './config-docu
 import * as fields from './config-fields.js';
 import { problemsOf, ruleProblem, underKey } from './config-problems.js';
 import { checkExposure, type Listener } from './exposure.js';
+import { limitsSchema, toLimits } from './limits-config.js';
 import { checkWorkers, isSupervisor } from './worker-config.js';
 
 /** How far one raise lifts max_seq unless configured (the article's step); more than the maximum only wastes numbers. */
@@ -102,6 +104,8 @@ export interface AllocConfig {
   readonly raiseAheadMs: number;
   /** Every call is STRICT, whatever it says itself. */
   readonly strict: boolean;
+  /** Of each address of clients. */
+  readonly limits: Limits;
   /** Absolute: where counters survive a clean stop of everything. Undefined: they do not, and uids jump then. */
   readonly dataDir: string | undefined;
   /** Where numbers are handed out over HTTP and JSON. Undefined: nowhere. */
@@ -250,6 +254,9 @@ const allocSchema = z.strictObject({
     .durationOr(DEFAULT_RAISE_AHEAD_MS, { fromMs: RAISE_AHEAD_MIN_MS, toMs: RAISE_AHEAD_MAX_MS })
     .describe("How long one raise of max_seq is to last at the section's recent rate. Longer: a crash lets counters jump further."),
   strict: fields.booleanOr(false).describe('Every call is confirmed by a quorum of stores (STRICT): order then holds whatever clocks do.'),
+  limits: limitsSchema
+    .prefault({})
+    .describe('What one address of clients may do, on this AllocSvr. The HTTP gateway counts as one address, its own.'),
   dataDir: fields.pathField
     .describe('Where counters go at a clean stop when nobody takes over. Left out: uids then go on from the highest number of their section.')
     .optional(),
@@ -365,6 +372,7 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     renewEveryMs: raw.renewEvery,
     raiseAheadMs: raw.raiseAhead,
     strict: raw.strict,
+    limits: toLimits(raw.limits),
     dataDir: raw.dataDir === undefined ? undefined : resolve(raw.dataDir),
     httpListen: raw.httpListen,
     workers: raw.workers,

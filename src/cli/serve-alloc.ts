@@ -69,6 +69,7 @@ async function startAlloc(config: AllocConfig, context: ProcessContext, telemetr
     renewEveryMs: config.renewEveryMs,
     raiseAheadMs: config.raiseAheadMs,
     isStrict: config.strict,
+    limits: config.limits,
     ...optional('dataDir', config.dataDir),
     ...optional('incarnation', context.incarnation),
     clock: context.clock,

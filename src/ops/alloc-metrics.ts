@@ -19,6 +19,8 @@ export interface AllocReading {
   readonly frameCount: number;
   readonly opCount: number;
   readonly lateOpCount: number;
+  /** Refused by the limits of their callers, unary calls included. */
+  readonly overQuotaCount: number;
 }
 
 /** An event of which repeats are left out says how many were since the last one told. */
@@ -59,6 +61,11 @@ export class AllocMetrics {
       'seqsvr_alloc_frame_operations_late_total',
       'Those of them that were not answered with their frame: they waited for a raise, or for a section on its way.',
       ({ lateOpCount }) => lateOpCount,
+    );
+    counter(
+      'seqsvr_alloc_over_quota_operations_total',
+      'Operations that were refused because their caller had used up what `limits` lets it take.',
+      ({ overQuotaCount }) => overQuotaCount,
     );
     gauge('seqsvr_alloc_sections_owned', 'Sections that this AllocSvr owns.', ({ sectionCount }) => sectionCount);
     gauge('seqsvr_alloc_lease_remaining_seconds', 'What is left of the lease; 0: none.', ({ leaseLeftMs }) => leaseLeftMs / 1000);

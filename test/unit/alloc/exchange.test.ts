@@ -491,7 +491,7 @@ describe('Exchange', () => {
     const other = stage.open();
     send([{ uid: 5n }, { uid: 6n }]);
     send([{ uid: 5n, count: 500 }, { uid: 6n }]);
-    expect(stage.service.exchangeFigures).to.deep.equal({ streamCount: 2, frameCount: 2, opCount: 4, lateOpCount: 1 });
+    expect(stage.service.exchangeFigures).to.deep.equal({ streamCount: 2, frameCount: 2, opCount: 4, lateOpCount: 1, overQuotaCount: 0 });
     other.cancel();
     expect(stage.service.exchangeFigures.streamCount).to.equal(1);
     await stage.clock.settle();

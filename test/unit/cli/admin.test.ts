@@ -244,6 +244,7 @@ function allocConfig(store: string): AllocConfig {
     renewEveryMs: 100,
     raiseAheadMs: 60_000,
     strict: false,
+    limits: { operationsPerSecond: 0, numbersPerSecond: 0, burstMs: 1_000 },
     adminListen: local,
     insecure: false,
   };

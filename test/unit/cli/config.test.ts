@@ -78,6 +78,7 @@ describe('config', () => {
       workers: undefined,
       raiseAheadMs: 60_000,
       strict: false,
+      limits: { operationsPerSecond: 0, numbersPerSecond: 0, burstMs: 1_000 },
       dataDir: undefined,
       httpListen: undefined,
       adminListen: undefined,

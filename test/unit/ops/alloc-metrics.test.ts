@@ -15,6 +15,7 @@ const READING: AllocReading = {
   frameCount: 40,
   opCount: 700,
   lateOpCount: 6,
+  overQuotaCount: 5,
 };
 
 describe('AllocMetrics', () => {
@@ -35,6 +36,7 @@ describe('AllocMetrics', () => {
   it('shows the node as it is when someone asks', async () => {
     const rows: readonly [string, number][] = [
       ['seqsvr_alloc_sequences_total', 1_000],
+      ['seqsvr_alloc_over_quota_operations_total', 5],
       ['seqsvr_alloc_sections_owned', 2],
       ['seqsvr_alloc_lease_remaining_seconds', 2.5],
       ['seqsvr_alloc_serving', 1],
