@@ -2,9 +2,13 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import type { SectionId } from '../model/ids.js';
+import type { Turns } from './turns.js';
 import type { AllocNode, Ask, Confirmed, Patience, Taken } from './node.js';
 
 export type Item = Taken | SeqError;
+
+/** Uids of one batch that are served in one turn, a ms at most; the rest in the next ones, so that others get their turn between them. */
+export const BATCH_UIDS_PER_TURN = 1_000;
 
 /**
  * One number for each ask, in the order asked; a refused one is its error. One reading of the clock serves all that are
@@ -38,6 +42,18 @@ export function nextMany(options: {
   return Promise.all([...waiting.values()].map((indexes) => waitForEach({ node, asks, patience, confirmed, indexes, items }))).then(() =>
     items.map(settled),
   );
+}
+
+/** The same for a batch of any size, a piece of it in a turn: each by its own reading of the clock, one after the other. Throws ABORTED when its caller is gone. */
+export async function nextManyInTurns({ turns, asks, ...options }: Parameters<typeof nextMany>[0] & { readonly turns: Turns }): Promise<Item[]> {
+  const items: Item[] = [];
+  for (let from = 0; from < asks.length; from += BATCH_UIDS_PER_TURN) {
+    if (from > 0) await new Promise<void>((resolve) => turns.next(resolve));
+    if (options.patience.isCancelled())
+      throw new SeqError('ABORTED', `the caller went away after ${from} of ${asks.length} uids`, { definite: false });
+    items.push(...(await nextMany({ ...options, asks: asks.slice(from, from + BATCH_UIDS_PER_TURN) })));
+  }
+  return items;
 }
 
 async function waitForEach(options: {

@@ -30,7 +30,7 @@ import { FrameServer } from './frame-server.js';
 import type { Quotas } from './quotas.js';
 import { Turns } from './turns.js';
 import { handoffService } from './handoff-wire.js';
-import { type Item, nextMany } from './next-many.js';
+import { BATCH_UIDS_PER_TURN, type Item, nextMany, nextManyInTurns } from './next-many.js';
 import type { AllocNode, Ask, Confirmed, Current, Patience, Taken } from './node.js';
 import { NO_ROUTE, type RouteReply, routeFor } from './route-reply.js';
 
@@ -164,7 +164,9 @@ export class AllocService {
     const asks = request.uids.map((uid, index) => this.#askOrError(uid, floors[index] ?? 0n));
     const whole = asks.flatMap((ask) => (ask instanceof SeqError ? [] : [ask]));
     const items = this.#confirmed<Item[]>(request, whole, patience, (confirmed) =>
-      nextMany({ node: this.#node, clock: this.#clock, asks, patience, confirmed }),
+      length <= BATCH_UIDS_PER_TURN
+        ? nextMany({ node: this.#node, clock: this.#clock, asks, patience, confirmed })
+        : nextManyInTurns({ node: this.#node, clock: this.#clock, asks, patience, confirmed, turns: this.#turns }),
     );
     if (items instanceof Promise) return items.then((later) => this.#toManyResponse(later, request));
     return this.#toManyResponse(items, request);

@@ -57,9 +57,17 @@ export function openCall(
   return call;
 }
 
+/** One promise for each: who waits anew for every message would leave a listener each time. */
+const ends = new WeakMap<object, Promise<void>>();
+
 /** Resolves when it is over, whoever ended it. */
 export function over(end: ClientHttp2Session | ClientHttp2Stream): Promise<void> {
-  return end.destroyed ? Promise.resolve() : new Promise((resolve) => (end as ClientHttp2Stream).once('close', () => resolve()));
+  let known = ends.get(end);
+  if (known === undefined) {
+    known = end.destroyed ? Promise.resolve() : new Promise((resolve) => (end as ClientHttp2Stream).once('close', () => resolve()));
+    ends.set(end, known);
+  }
+  return known;
 }
 
 /** Resolves when it may send more, or will never. */

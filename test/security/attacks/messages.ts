@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { UIDS_PER_REQUEST_MAX } from '../../../src/rpc/limits.js';
-import { NextManyRequest } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
+import { NextManyRequest, OpsFrame } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { type Attack, keep } from '../attack.js';
 import { message, openCall, openSession, over, send } from './calls.js';
 
@@ -15,6 +15,7 @@ const STREAMS_OF_ONE = 256;
 /** Of the largest message that an AllocSvr may be sent, a little less. */
 const UNFINISHED_BYTES = 4 * MIB - 1_024;
 const NO_VERSIONS = { routingVersion: undefined, heardVersion: undefined, strict: false };
+const FIRST_FRAME = message(OpsFrame.encode({ id: 1, ...NO_VERSIONS, timeoutMs: 0, uids: [500_000n], counts: [], floors: [] }).finish());
 /** An HTTP/2 frame, about. */
 const PART = 16_384;
 
@@ -45,7 +46,7 @@ export const MESSAGE_ATTACKS: readonly Attack[] = [
         if (session === undefined) return;
         const streams = Array.from({ length: STREAMS_OF_ONE }, async () => {
           const call = openCall(session, EXCHANGE, { target });
-          await send(call, message(Buffer.alloc(0)));
+          await send(call, FIRST_FRAME);
           await send(call, message(Buffer.alloc(PART), { length: UNFINISHED_BYTES + 512 }));
           for (let sent = PART; sent < UNFINISHED_BYTES && !call.destroyed; sent += PART) await send(call, Buffer.alloc(PART));
           await over(call);

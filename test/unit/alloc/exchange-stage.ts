@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { AllocEvent } from '../../../src/alloc/events.js';
 import { AllocNode } from '../../../src/alloc/node.js';
+import { type Limits, quotasOf } from '../../../src/alloc/quotas.js';
 import { AllocService } from '../../../src/alloc/service.js';
 import type { SeqError } from '../../../src/base/errors.js';
 import type { AllocId } from '../../../src/model/ids.js';
@@ -72,6 +73,7 @@ export class FakeStream extends EventEmitter {
   /** False: the caller does not read, so nothing more is taken. */
   isTaking = true;
   readonly cancelled = false;
+  peer = '10.0.0.1:4711';
   onWritten: (reply: OpsReply) => void = () => undefined;
   readonly #held: (() => void)[] = [];
 
@@ -100,6 +102,10 @@ export class FakeStream extends EventEmitter {
     this.replies.push(reply);
     this.onWritten(reply);
     return this.isTaking;
+  }
+
+  getPeer(): string {
+    return this.peer;
   }
 
   drain(): void {
@@ -151,13 +157,14 @@ export class ExchangeStage {
   readonly service: AllocService;
   readonly #open: (stream: unknown) => void;
 
-  constructor({ isStrict = false } = {}) {
+  constructor({ isStrict = false, limits }: { readonly isStrict?: boolean; readonly limits?: Limits } = {}) {
     const { clock, store } = this;
     const observe = (event: AllocEvent): unknown => this.events.push(event);
     const onFatal = (error: unknown): unknown => this.fatal.push(error as SeqError);
     const parts = { id: 'a' as AllocId, zone: '', renewEveryMs: 500, store, pull: () => Promise.resolve(), random: new SeededRandom(1) };
     this.node = new AllocNode({ ...parts, clock, observe, onFatal });
-    this.service = new AllocService({ node: this.node, clock, version: '', isStrict });
+    const quotas = limits === undefined ? undefined : quotasOf(limits);
+    this.service = new AllocService({ node: this.node, clock, version: '', isStrict, quotas });
     const handlers = new Handlers({ clock, onBug: (error) => this.bugs.push(error), routingVersion: () => this.node.table?.version });
     const { implementation } = this.service.services(handlers).find(({ definition }) => 'exchange' in definition) ?? {};
     this.#open = implementation?.['exchange'] as unknown as (stream: unknown) => void;

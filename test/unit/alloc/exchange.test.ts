@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { FRAMES_PENDING_MAX } from '../../../src/alloc/exchange.js';
+import { FRAMES_PENDING_MAX, OVER_QUOTA_REST_MS } from '../../../src/alloc/exchange.js';
 import { LATE_OPS_MAX, SLOW_OPS_PER_TURN } from '../../../src/alloc/frame-server.js';
 import { SeqError } from '../../../src/base/errors.js';
 import type { AllocId, Epoch, SectionId } from '../../../src/model/ids.js';
 import { OpsFrame } from '../../../src/rpc/gen/seqsvr/v1/seq.js';
 import { OPS_PER_FRAME_MAX } from '../../../src/rpc/limits.js';
-import { bigAt, ExchangeStage, type FakeStream, frameOf, type FrameOptions, type Op, shown } from './exchange-stage.js';
+import { bigAt, ExchangeStage, FakeStream, frameOf, type FrameOptions, type Op, shown } from './exchange-stage.js';
 
 const FULL = OPS_PER_FRAME_MAX;
 const EMPTY: OpsFrame = { id: 0, routingVersion: undefined, heardVersion: undefined, strict: false, timeoutMs: 0, uids: [], counts: [], floors: [] };
@@ -495,5 +495,51 @@ describe('Exchange', () => {
     other.cancel();
     expect(stage.service.exchangeFigures.streamCount).to.equal(1);
     await stage.clock.settle();
+  });
+
+  describe('a caller with limits', () => {
+    const LIMITS = { operationsPerSecond: 4, numbersPerSecond: 1_000, burstMs: 1_000 };
+    const refused = (id: number) => ({ id, 0: 'RESOURCE_EXHAUSTED' });
+
+    it('is refused whole frames once it has used them up, and its stream is not read on for a while', async () => {
+      await begin({ limits: LIMITS });
+      send(repeat({ uid: 5n }, 5), { id: 1 });
+      expect(only()).to.deep.equal({ id: 1, 0: 1n, 1: 2n, 2: 3n, 3: 4n, 4: 5n });
+      send([{ uid: 5n }], { id: 2 });
+      send([{ uid: 5n }], { id: 3 });
+      expect(answers()).to.deep.equal([refused(2)]);
+      await stage.clock.elapse(OVER_QUOTA_REST_MS);
+      expect(answers()).to.deep.equal([refused(3)]);
+      expect(stage.service.exchangeFigures.overQuotaCount).to.equal(2);
+      await stage.clock.elapse(1_000);
+      send([{ uid: 5n }], { id: 4 });
+      expect(only()).to.deep.equal({ id: 4, 0: 6n });
+    });
+
+    it('has them for all its streams together, and another caller has its own', async () => {
+      await begin({ limits: LIMITS });
+      send(repeat({ uid: 5n }, 5), { id: 1 });
+      answers();
+      const second = new FakeStream();
+      second.peer = '10.0.0.1:4712';
+      stage.open(second).receive(frameOf([{ uid: 5n }], { id: 2 }));
+      expect(second.replies.map((reply) => ({ id: reply.id, ...shown(reply) }))).to.deep.equal([refused(2)]);
+      const stranger = new FakeStream();
+      stranger.peer = '10.0.0.2:4711';
+      stage.open(stranger).receive(frameOf([{ uid: 5n }], { id: 3 }));
+      expect(stranger.replies.map((reply) => ({ id: reply.id, ...shown(reply) }))).to.deep.equal([{ id: 3, 0: 6n }]);
+    });
+
+    it('uses up numbers with ranges that are answered at once, and with those that wait', async () => {
+      await begin({ limits: LIMITS });
+      send([{ uid: 5n, count: 50 }], { id: 1 });
+      answers();
+      send([{ uid: 5n, count: 5_000 }], { id: 2 });
+      stream.replies.splice(0);
+      send([{ uid: 6n }], { id: 3 });
+      expect(answers()).to.deep.equal([refused(3)]);
+      await stage.clock.elapse(1_000);
+      stream.replies.splice(0);
+    });
   });
 });

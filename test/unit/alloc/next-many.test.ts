@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { nextMany } from '../../../src/alloc/next-many.js';
+import { BATCH_UIDS_PER_TURN, nextMany, nextManyInTurns } from '../../../src/alloc/next-many.js';
 import { AllocNode, type Ask } from '../../../src/alloc/node.js';
 import { SeqError } from '../../../src/base/errors.js';
 import type { AllocId, SectionId, Slot } from '../../../src/model/ids.js';
+import { Turns } from '../../../src/alloc/turns.js';
 import { SeededRandom } from '../seeded-random.js';
 import { VirtualClock } from '../virtual-clock.js';
 import { FakeStore, UNKNOWN } from './fake-store.js';
@@ -59,6 +60,31 @@ describe('nextMany', () => {
     const numbers = await pending;
     expect(numbers.slice(0, 2_000)).to.deep.equal(Array.from({ length: 2_000 }, (_, index) => BigInt(index + 1)));
     expect(numbers.slice(2_000)).to.deep.equal([1n, 1n]);
+  });
+
+  it('serves a large batch a piece in a turn, others between them, and keeps its order', async () => {
+    const turns = new Turns(clock);
+    const patience = { deadlineMs: clock.nowMs() + 1000, isCancelled: () => false };
+    // Each uid twice in a piece: no window is empty.
+    const asks = Array.from({ length: 2 * BATCH_UIDS_PER_TURN + 1 }, (_, at) => ask(0, at % (BATCH_UIDS_PER_TURN / 2)));
+    const pending = nextManyInTurns({ node, clock, asks, patience, turns });
+    const other = nextMany({ node, clock, asks: [ask(0)], patience }) as readonly { readonly first: bigint }[];
+    expect(other[0]?.first).to.equal(3n);
+    await clock.elapse(10);
+    const numbers = (await pending).map((item) => (item instanceof SeqError ? item.code : item.first));
+    expect(numbers).to.have.length(asks.length);
+    expect([0, 0.5, 1, 1.5, 2].map((piece) => numbers[piece * BATCH_UIDS_PER_TURN])).to.deep.equal([1n, 2n, 4n, 5n, 6n]);
+  });
+
+  it('leaves the rest of a large batch undone when its caller is gone', async () => {
+    let isCancelled = false;
+    const patience = { deadlineMs: clock.nowMs() + 1000, isCancelled: () => isCancelled };
+    const asks = Array.from({ length: 3 * BATCH_UIDS_PER_TURN }, (_, at) => ask(0, at % BATCH_UIDS_PER_TURN));
+    const pending = nextManyInTurns({ node, clock, asks, patience, turns: new Turns(clock) }).catch((error: unknown) => error);
+    isCancelled = true;
+    await clock.elapse(10);
+    expect(await pending).to.include({ code: 'ABORTED', definite: false });
+    expect(node.handedOutCount).to.equal(BATCH_UIDS_PER_TURN);
   });
 
   it('is STRICT with one round for all its sections, each of them refused alone', async () => {
