@@ -28,6 +28,7 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   bench: [],
   check: ['perf', 'fsync', 'clock', 'network'],
   doctor: [],
+  debug: ['bundle'],
   verify: [],
   version: [],
 };
@@ -59,6 +60,7 @@ const SEE_ALSO: Readonly<Record<string, readonly string[]>> = {
   completion: ['config get-contexts'],
   bench: ['check perf', 'verify'],
   check: ['bench', 'doctor'],
+  debug: ['doctor', 'cluster status'],
   doctor: ['check fsync', 'config check', 'cluster status'],
   verify: ['bench'],
   version: ['cluster status'],

@@ -182,6 +182,7 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
   ConfigSettings: { file: 'text', role: 'text', settings: [{ key: 'text', value: 'any?', origin: 'text', line: 'number?' }] },
   ConfigWritten: { clusterId: 'text', isWritten: 'boolean', files: [{ name: 'text', role: 'text', file: 'text' }] },
   Doctor: { verdict: 'text', findings: [{ check: 'text', verdict: 'text', what: 'text', todo: 'text' }] },
+  DebugBundle: { file: 'text', files: ['text'], missing: ['text'] },
   DryRun: { command: 'text', change: 'text' },
   Bench: BENCH,
   PerformanceCheck: {

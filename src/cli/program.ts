@@ -5,6 +5,7 @@ import { addSeq } from './seq-commands.js';
 import { asLeaf, type Choose, COMMANDS } from './command-tree.js';
 import { unknownCommand, unknownFlag } from './did-you-mean.js';
 import { DEFAULT_ALLOCS, DEFAULT_PORT, DEFAULT_STORES } from './dev-layout.js';
+import { addDebug } from './debug-commands.js';
 import { addDoctor } from './doctor-commands.js';
 import { addEndpoint } from './endpoint-commands.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
@@ -143,6 +144,7 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     addBench,
     addCheck,
     addDoctor,
+    addDebug,
   ])
     add(program, voices, choose);
   return program;

@@ -117,6 +117,7 @@ const STEPS: readonly Step[] = [
   { line: 'check fsync --folder FOLDER', codes: [0, 4], kind: 'Doctor' },
   { line: 'check clock', kind: 'Doctor' },
   { line: 'check network', kind: 'Doctor' },
+  { line: 'debug bundle --out FOLDER/debug.tar.gz --config FOLDER/config/store-1.yaml', kind: 'DebugBundle' },
   { line: 'version', kind: 'Version' },
 ];
 
