@@ -10,7 +10,7 @@ import { mismatches } from './shape.js';
 /** Groups that have live tests of their own: they make or change what one running cluster cannot be used for. */
 const ELSEWHERE = ['dev', 'start'];
 /** Groups of which each command has a step here. */
-const WALKED = ['seq', 'cluster', 'endpoint', 'route', 'member', 'leader', 'section', 'alloc', 'arbiter', 'policy', 'lease', 'set'];
+const WALKED = ['seq', 'cluster', 'endpoint', 'route', 'member', 'leader', 'section', 'alloc', 'arbiter', 'policy', 'lease', 'set', 'snapshot'];
 
 interface Step {
   readonly line: string;
@@ -94,6 +94,24 @@ const STEPS: readonly Step[] = [
   { line: 'lease set --lease 1ms', codes: [2], says: 'lease' },
   { line: 'set list', kind: 'SetMap', says: 'there is only the set that answers' },
   { line: 'set add west --seeds 127.0.0.1:1', codes: [3], says: '127.0.0.1:1' },
+  { line: 'snapshot save FOLDER/t.snap', kind: 'SnapshotSaved' },
+  { line: 'snapshot save FOLDER/t.snap', codes: [5], says: 'is there already' },
+  { line: 'snapshot status FOLDER/t.snap', kind: 'SnapshotStatus' },
+  { line: 'snapshot status FOLDER/history.jsonl', codes: [2], says: 'is no snapshot of seqsvr' },
+  { line: 'snapshot verify FOLDER/t.snap', kind: 'SnapshotVerification' },
+  { line: 'snapshot list FOLDER', codes: [4, 0], kind: 'SnapshotList', says: 'has no good snapshot' },
+  { line: 'snapshot schedule --dir FOLDER --once', says: 'saved FOLDER' },
+  { line: 'snapshot list FOLDER --max-age 5m', kind: 'SnapshotList' },
+  { line: 'snapshot restore FOLDER/t.snap --config FOLDER/config/store-1.yaml --data-dir FOLDER/x', codes: [5], says: '--bump auto' },
+  {
+    line: 'snapshot restore FOLDER/t.snap --config FOLDER/config/store-1.yaml --data-dir FOLDER/x --bump auto',
+    codes: [5],
+    says: 'an id of its own',
+  },
+  { line: 'import --from csv --file FOLDER/counters.csv --dry-run', kind: 'Import' },
+  { line: 'import --from csv --file FOLDER/counters.csv', codes: [5], says: 'give --yes to mean it' },
+  { line: 'import --from csv --file FOLDER/counters.csv --yes', kind: 'Import' },
+  { line: 'import --from csv --file FOLDER/counters.csv --shadow', kind: 'Import' },
   { line: 'store recover --force-new-cluster --config FOLDER/config/store-1.yaml --dry-run', kind: 'DryRun' },
   { line: 'store recover --force-new-cluster --config FOLDER/config/store-1.yaml', codes: [5], says: 'FORCED RECOVERY' },
   { line: 'bench --duration 200ms --warm-up 0s --callers 4 --yes', kind: 'Bench' },
@@ -131,6 +149,7 @@ describe('the transcript of the whole command tree', function () {
     this.timeout(90_000);
     cluster = await startDevCluster();
     writeFileSync(join(cluster.folder, 'history.jsonl'), HISTORY);
+    writeFileSync(join(cluster.folder, 'counters.csv'), 'uid,seq\n7,70\n');
     // The contexts of whoever runs the tests are no part of them.
     process.env['XDG_CONFIG_HOME'] = cluster.folder;
     await untilDealtOut();
@@ -165,14 +184,14 @@ describe('the transcript of the whole command tree', function () {
   }
 
   /** Commands that ask a cluster have the option; the others refuse it. */
-  const isOffline = (line: string): boolean => /^(store|verify|init|config|version)\b/.test(line);
+  const isOffline = (line: string): boolean => /^(store|verify|init|config|version|snapshot (status|verify|list|restore))\b/.test(line);
   const at = (line: string): string[] => (isOffline(line) ? [] : ['--endpoints', cluster.address]);
 
   for (const { line, codes = [0], kind, says, isByContext } of STEPS) {
     it(`seqctl ${line}`, async () => {
       const { code, out, talk } = await run(line, ...(isByContext === true ? [] : at(line)), '-o', 'json');
       expect(codes, `${out}${talk}`).to.include(code);
-      if (says !== undefined) expect(talk).to.include(says);
+      if (says !== undefined) expect(talk).to.include(says.replace('FOLDER', cluster.folder));
       if (kind === undefined) {
         expect(out).to.equal('');
         return;
