@@ -4,12 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { ERRORS } from '../dist/src/base/errors.js';
 import { CONFIG_SCHEMAS } from '../dist/src/cli/config.js';
 import { JSON_SHAPES } from '../dist/src/cli/json-shapes.js';
+import { ALLOC_EVENT_DOCS, STORE_EVENT_DOCS } from '../dist/src/cli/log-events.js';
+import { ALLOC_LEVELS } from '../dist/src/cli/serve-alloc.js';
+import { STORE_LEVELS } from '../dist/src/cli/serve-store.js';
 import { OPENAPI } from '../dist/src/gateway/openapi.js';
 
 /** Each page, the source that it is printed from, and its text. */
 const PAGES = [
   { page: 'docs/errors.md', source: 'src/base/errors.ts', text: errorsPage },
   { page: 'docs/cli.md', source: 'src/cli/json-shapes.ts', text: cliPage },
+  { page: 'docs/events.md', source: 'src/cli/log-events.ts', text: eventsPage },
   { page: 'docs/config.md', source: 'src/cli/config.ts', text: configPage },
   { page: 'docs/openapi.json', source: 'src/gateway/routes.ts', text: () => `${JSON.stringify(OPENAPI, null, 2)}\n` },
 ];
@@ -75,6 +79,30 @@ function shapeText(shape, indent = '') {
   const fields = Object.entries(shape).map(([key, part]) => `${inner}${key === '*' ? '<any>' : key}: ${shapeText(part, inner)}`);
   const line = `{ ${fields.map((field) => field.trim()).join(', ')} }`;
   return line.length + indent.length <= 120 && !line.includes('\n') ? line : `{\n${fields.join('\n')}\n${indent}}`;
+}
+
+function eventsPage() {
+  return `# Events of the log
+
+Printed from \`src/cli/log-events.ts\` by \`npm run docs\`; the compiler refuses an event that is not in it. A node writes JSON lines to stderr, one for each change of state, none for a call. Each has \`level\`,
+\`time\` (UTC), \`node\`, \`component\`, \`event\`, \`msg\` and the fields below. Numbers of 64 bits are text. An \`error\` has \`name\`, \`code\`, \`message\` and its causes, a bug its stack as well. What could repeat
+several times a second is told once in a while, with how many were left out. \`seqsvr start --log-level debug\` shows what happens all the time in a healthy node.
+
+## A StoreSvr: component \`store\`
+
+${eventTable(STORE_EVENT_DOCS, STORE_LEVELS)}
+
+## An AllocSvr: component \`alloc\`
+
+${eventTable(ALLOC_EVENT_DOCS, ALLOC_LEVELS)}
+`;
+}
+
+function eventTable(docs, levels) {
+  const rows = Object.entries(docs).map(
+    ([event, { when, fields }]) => `| \`${event}\` | ${levels[event] ?? 'info'} | ${when} | ${fields.map((field) => `\`${field}\``).join(', ')} |`,
+  );
+  return ['| event | level | when | fields |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 function configPage() {

@@ -11,7 +11,7 @@ import type { ProcessContext, Running } from './process.js';
 import { programVersion } from './version.js';
 
 /** What happens all the time in a healthy AllocSvr is for debugging; what an operator has to hear of is more. */
-const LEVELS = {
+export const ALLOC_LEVELS = {
   leaseRenewed: 'debug',
   maxSeqRaised: 'debug',
   windowEmpty: 'debug',
@@ -59,7 +59,7 @@ function startWithGateway(config: AllocConfig, context: ProcessContext, telemetr
 
 /** `telemetry`: undefined without an admin port, for what nobody can read is not measured. */
 async function startAlloc(config: AllocConfig, context: ProcessContext, telemetry?: AllocTelemetry): Promise<RunningAlloc> {
-  const logEvent = eventLogger<AllocEvent>(context.log.component('alloc'), LEVELS);
+  const logEvent = eventLogger<AllocEvent>(context.log.component('alloc'), ALLOC_LEVELS);
   const server = await AllocServer.start({
     id: config.name,
     listen: config.listen,

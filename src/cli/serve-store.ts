@@ -14,7 +14,7 @@ import { type StoreTelemetry, storeTelemetry } from './store-telemetry.js';
 import { programVersion } from './version.js';
 
 /** What happens all the time in a healthy StoreSvr is for debugging; what an operator has to hear of is more. */
-const LEVELS = {
+export const STORE_LEVELS = {
   written: 'debug',
   lateTick: 'warn',
   peerDown: 'warn',
@@ -68,7 +68,7 @@ interface StartOptions {
 async function startStore(config: StoreConfig, context: ProcessContext, { join, onFatal, telemetry }: StartOptions): Promise<Running> {
   const { clock, random, log, fail } = context;
   const { cluster, geometry, lease, raiseBy } = config;
-  const logEvent = eventLogger<StoreEvent>(log.component('store'), LEVELS);
+  const logEvent = eventLogger<StoreEvent>(log.component('store'), STORE_LEVELS);
   const arbiterLog = log.component('arbiter');
   const server = await StoreServer.start({
     ...config,
