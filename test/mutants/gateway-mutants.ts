@@ -138,13 +138,6 @@ export const GATEWAY_MUTANTS = [
     to: 'const begin = this.#waiting.splice(0);',
     test: ['gateway/turns.test.ts', 'in the order in which they came'],
   }),
-  mutant('http-place-kept', {
-    rule: 'who has gone away leaves the place of its request',
-    file: 'gateway/connections.ts',
-    from: 'this.#end(exchange, exchanges);',
-    to: '',
-    test: [GATEWAY, 'ends the call of who has gone away'],
-  }),
   mutant('http-call-outlives-its-caller', {
     rule: 'the call of who has gone away ends',
     file: 'gateway/connections.ts',
