@@ -66,3 +66,8 @@ export function every(clock: Clock, everyMs: number, fire: () => void): () => vo
 export function isoTime(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
+
+/** The moment that a text such as 'Jan 31 12:00:00 2026 GMT' names, in ms since 1970; NaN when it names none. */
+export function wallMsOf(text: string): number {
+  return Date.parse(text);
+}

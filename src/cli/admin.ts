@@ -1,6 +1,7 @@
 import type { Observer } from '../base/observe.js';
 import { AdminServer, type Check } from '../ops/admin-server.js';
 import type { Metrics } from '../ops/metrics.js';
+import type { ServerSecurity } from '../rpc/server.js';
 import type { ProcessContext, Running } from './process.js';
 
 /** What a node shows of itself on its admin port. */
@@ -21,12 +22,14 @@ export async function withAdmin(options: {
   readonly address: string;
   readonly telemetry: Pick<Telemetry<never, never>, 'metrics' | 'checks'>;
   readonly context: Pick<ProcessContext, 'log' | 'fail'>;
+  /** Undefined: plain. */
+  readonly security?: ServerSecurity | undefined;
   readonly start: () => Promise<Running>;
 }): Promise<Running> {
-  const { address, telemetry, context, start } = options;
+  const { address, telemetry, context, security, start } = options;
   let isStopping = false;
   const checks = [...telemetry.checks, { name: 'not stopping', isPassed: () => !isStopping }];
-  const admin = await AdminServer.start({ address, metrics: telemetry.metrics, checks, onBug: context.fail });
+  const admin = await AdminServer.start({ address, metrics: telemetry.metrics, checks, onBug: context.fail, security });
   context.log.write('info', 'adminListening', { address: admin.address });
   try {
     const running = await start();

@@ -4,6 +4,7 @@ import { systemRandom } from '../base/random.js';
 import { type StopSignal, Stopper } from '../base/stop.js';
 import { SeqClient } from '../client/client.js';
 import { quietGrpc } from '../rpc/server.js';
+import { wireOf } from './dial.js';
 import { type BenchClient, NextCalls, NextManyCalls } from './bench-calls.js';
 import { EXIT } from './exit.js';
 import { knock } from './knock.js';
@@ -65,7 +66,7 @@ async function load(args: BenchArgs, voices: Voices, word: string): Promise<Benc
   await confirm({ consequence, word, isConfirmed: args.isConfirmed, flag: '--yes' }, voices);
   quietGrpc();
   await knock(args, systemClock);
-  await using client = await SeqClient.connect({ endpoints: args.endpoints, timeoutMs: args.timeoutMs, strict: args.strict });
+  await using client = await SeqClient.connect({ endpoints: args.endpoints, timeoutMs: args.timeoutMs, wire: wireOf(args), strict: args.strict });
   const { first, last } = client.status().uids ?? { first: 0n, last: 0n };
   const uidCount = uids ?? Math.min(UIDS_DEFAULT, Number(last - first + 1n));
   if (BigInt(uidCount) > last - first + 1n)

@@ -2,6 +2,7 @@ import { systemClock } from '../base/clock.js';
 import { showVersion } from '../model/version.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
+import { wireOf } from './dial.js';
 import { type ClusterView, type NodeView, viewOf } from './cluster-view.js';
 import { formatAge } from './duration.js';
 import { infoOf, infoText } from './cluster-info.js';
@@ -42,10 +43,11 @@ export async function clusterStatus(args: ConnectionArgs, output: Output): Promi
   return exitOfHealth(view.health);
 }
 
-async function inspect({ endpoints, timeoutMs, isTimeoutGiven }: ConnectionArgs): Promise<Inspection> {
+async function inspect(args: ConnectionArgs): Promise<Inspection> {
+  const { endpoints, timeoutMs } = args;
   quietGrpc();
-  await knock({ endpoints, isTimeoutGiven }, systemClock);
-  const pool = new ChannelPool({ clock: systemClock });
+  await knock(args, systemClock);
+  const pool = new ChannelPool({ clock: systemClock, wire: wireOf(args) });
   try {
     return await inspectCluster(endpoints, { pool, clock: systemClock, timeoutMs });
   } finally {

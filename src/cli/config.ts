@@ -23,6 +23,8 @@ import * as fields from './config-fields.js';
 import { problemsOf, ruleProblem, underKey } from './config-problems.js';
 import { checkExposure, type Listener } from './exposure.js';
 import { limitsSchema, toLimits } from './limits-config.js';
+import { checkExposure } from './exposure.js';
+import { allocTls, listenersOf, storeTls, type TlsConfig, toTls } from './tls-config.js';
 import { checkWorkers, isSupervisor } from './worker-config.js';
 
 /** How far one raise lifts max_seq unless configured (the article's step); more than the maximum only wastes numbers. */
@@ -86,6 +88,8 @@ export interface StoreConfig {
   readonly adminListen: string | undefined;
   /** Its ports may be reached from other machines without protection: said by name. */
   readonly insecure: boolean;
+  /** Undefined: plain, and everybody may call everything. */
+  readonly tls: TlsConfig | undefined;
 }
 
 /** One AllocSvr process. */
@@ -116,6 +120,8 @@ export interface AllocConfig {
   readonly adminListen: string | undefined;
   /** Its ports may be reached from other machines without protection: said by name. */
   readonly insecure: boolean;
+  /** Undefined: plain, and everybody may call everything. */
+  readonly tls: TlsConfig | undefined;
 }
 
 export type NodeConfig = StoreConfig | AllocConfig;
@@ -180,7 +186,7 @@ const geometrySchema = z.strictObject({
 const CLUSTER_KIND = { type: '32 hex digits', range: 'in quotes' };
 const DRIFT_KIND = { type: 'share', range: `0 to ${DRIFT_MAX_PPM / 10_000}%, or as ppm` };
 const adminListen = fields.listenField
-  .describe('Where metrics and probes are read over plain HTTP. Whoever reaches it is answered. Left out: nowhere, and nothing is measured.')
+  .describe('Where metrics and probes are read over HTTP. Without `tls` whoever reaches it is answered. Left out: nowhere, and nothing is measured.')
   .optional();
 const insecure = fields
   .booleanOr(false)
@@ -233,6 +239,7 @@ const storeSchema = z.strictObject({
     .describe('The shortest wait before a store calls an election; the longest is twice as much.'),
   adminListen,
   insecure,
+  tls: storeTls,
 });
 
 const allocSchema = z.strictObject({
@@ -268,6 +275,7 @@ const allocSchema = z.strictObject({
     ),
   adminListen,
   insecure,
+  tls: allocTls,
 });
 
 /** By role, what a config file may have. docs/config.md is printed from it. */
@@ -310,6 +318,7 @@ function toStoreConfig(raw: z.infer<typeof storeSchema>): StoreConfig {
     electionMaxMs,
     adminListen: raw.adminListen,
     insecure: raw.insecure,
+    tls: toTls(raw.tls),
   };
 }
 
@@ -378,17 +387,8 @@ function toAllocConfig(raw: z.infer<typeof allocSchema>): AllocConfig {
     workers: raw.workers,
     adminListen: raw.adminListen,
     insecure: raw.insecure,
+    tls: toTls(raw.tls),
   };
   if (isSupervisor(config)) checkWorkers(config);
   return config;
-}
-
-function listenersOf(raw: { readonly [Key in 'listen' | 'peerListen' | 'adminListen' | 'httpListen']?: string | undefined }): Listener[] {
-  const plain = { by: [], isProtected: false };
-  return [
-    { key: 'listen', address: raw.listen, ...plain },
-    { key: 'peerListen', address: raw.peerListen, ...plain },
-    { key: 'adminListen', address: raw.adminListen, ...plain },
-    { key: 'httpListen', address: raw.httpListen, ...plain },
-  ];
 }

@@ -2,6 +2,7 @@ import { systemClock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
+import { wireOf } from './dial.js';
 import { HASH_COLUMNS, HashComparison } from './endpoint-hash.js';
 import { type EndpointLine, endpointLine, HEALTH_COLUMNS, STATUS_COLUMNS } from './endpoint-view.js';
 import { EXIT } from './exit.js';
@@ -60,7 +61,7 @@ async function ask(
   how: { readonly kind: string; readonly columns: readonly Column<EndpointLine>[] },
 ): Promise<number> {
   quietGrpc();
-  const pool = new ChannelPool({ clock: systemClock });
+  const pool = new ChannelPool({ clock: systemClock, wire: wireOf(args) });
   try {
     const endpoints = args.isWhole ? await everyNode(args, pool) : args.endpoints;
     const timeoutMs = args.isTimeoutGiven ? args.timeoutMs : ATTEMPT_LIMIT_MS;

@@ -2,6 +2,7 @@ import type { Observer } from '../base/observe.js';
 import { SeqClient } from '../client/client.js';
 import { type GatewayEvent, HttpGateway } from '../gateway/gateway.js';
 import type { RoutingTable } from '../model/routing.js';
+import type { Wire } from '../rpc/wire.js';
 import type { ProcessContext, Running } from './process.js';
 
 /** An AllocSvr that serves. */
@@ -14,6 +15,8 @@ export interface WithGatewayOptions {
   /** `host:port` of the gateway. */
   readonly address: string;
   readonly context: Pick<ProcessContext, 'clock' | 'random' | 'log' | 'fail'>;
+  /** How its own calls travel. */
+  readonly wire: Wire;
   readonly observe: Observer<GatewayEvent>;
   /** Given the gateway once it listens. */
   readonly watch: (gateway: HttpGateway) => void;
@@ -25,14 +28,14 @@ export interface WithGatewayOptions {
  * Runs an AllocSvr with an HTTP gateway beside it. The gateway listens BEFORE the node starts, so that a port in use is a plain message and costs
  * nothing, and closes before the node does: the requests under way are still served. It calls as a client does, for a uid may be another owner's.
  */
-export async function withGateway({ address, context, observe, watch, start }: WithGatewayOptions): Promise<Running> {
+export async function withGateway({ address, context, wire, observe, watch, start }: WithGatewayOptions): Promise<Running> {
   const { clock, random, log } = context;
   const gateway = await HttpGateway.start({ address, clock, observe, onBug: context.fail });
   watch(gateway);
   log.write('info', 'gatewayListening', { address: gateway.address });
   try {
     const running = await start();
-    const client = SeqClient.lazy({ endpoints: [running.address], clock, random });
+    const client = SeqClient.lazy({ endpoints: [running.address], clock, random, wire });
     gateway.serve({ client, table: running.table });
     return {
       address: running.address,

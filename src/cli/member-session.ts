@@ -3,6 +3,7 @@ import { SeqError } from '../base/errors.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { AdminServiceService as Admin, type ListMembersResponse, type StoreMember } from '../rpc/gen/seqsvr/v1/admin.js';
 import { quietGrpc } from '../rpc/server.js';
+import { wireOf } from './dial.js';
 import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
 import type { Output } from './output.js';
@@ -22,7 +23,7 @@ export interface Voices {
 export async function withMembers<Result>(args: ConnectionArgs, voices: Voices, work: (session: MemberSession) => Promise<Result>): Promise<Result> {
   quietGrpc();
   await knock(args, systemClock);
-  const pool = new ChannelPool({ clock: systemClock });
+  const pool = new ChannelPool({ clock: systemClock, wire: wireOf(args) });
   try {
     const finder = new StoreFinder({ endpoints: args.endpoints, pool, clock: systemClock, timeoutMs: args.timeoutMs });
     return await work(new MemberSession(finder, voices));

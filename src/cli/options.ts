@@ -1,5 +1,5 @@
 import type { Options } from 'yargs';
-import { SeqError, show } from '../base/errors.js';
+import { optional, SeqError, show } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
 import { Settings } from './contexts.js';
 import { DEFAULT_PORT } from './dev-layout.js';
@@ -14,6 +14,16 @@ export interface ConnectionArgs {
   /** The user said how long to wait, by flag or variable. */
   readonly isTimeoutGiven: boolean;
   readonly output: Format;
+  /** Absent: plain. */
+  readonly tls?: DialFiles;
+}
+
+/** Where the certificates of a command are. */
+export interface DialFiles {
+  readonly ca: string;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly tokenFile: string | undefined;
 }
 
 /** The same as the command line has them. Undefined: no flag said so; then a variable, the context or the default does. */
@@ -22,6 +32,10 @@ export interface ConnectionFlags {
   readonly timeout?: string | undefined;
   readonly output?: string | undefined;
   readonly context?: string | undefined;
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly 'token-file'?: string | undefined;
 }
 
 export const TIMEOUT_DEFAULT = '5s';
@@ -33,6 +47,10 @@ export const CONNECTION_OPTIONS = {
   endpoints: setting('endpoints', `where to ask first: host:port, several with commas (default ${CONNECTION_DEFAULTS.endpoints})`, 'Connection:'),
   timeout: setting('timeout', `for the whole command, such as 500ms, 2s or 5m (default ${TIMEOUT_DEFAULT}, less when nobody listens)`, 'Connection:'),
   context: setting('context', 'take the rest from this context, as config get-contexts shows it', 'Connection:'),
+  ca: fileFlag('ca', 'TLS: the roots to believe, PEM'),
+  cert: fileFlag('cert', 'TLS: the own certificate, PEM; its URI says the role'),
+  key: fileFlag('key', "TLS: the certificate's private key, PEM"),
+  'token-file': fileFlag('token-file', 'TLS: a file with a token, in place of a certificate'),
   output: { ...setting('output', 'table, wide, json or yaml (default table)', 'Output:'), alias: 'o' },
 } as const satisfies Record<string, Options>;
 
@@ -67,7 +85,24 @@ export function parseConnection(flags: ConnectionFlags, timeoutDefault: string =
   const timeout = settings.valueOf('timeout', flags.timeout).value;
   const timeoutMs = parseDurationMs(timeout ?? timeoutDefault);
   if (timeoutMs < 1) throw new SeqError('INVALID_ARGUMENT', `--timeout must be at least 1ms, got ${show(timeout)}`);
-  return { endpoints, timeoutMs, isTimeoutGiven: timeout !== undefined, output: parseFormat(flags.output, flags.context) };
+  return {
+    endpoints,
+    timeoutMs,
+    isTimeoutGiven: timeout !== undefined,
+    output: parseFormat(flags.output, flags.context),
+    ...optional('tls', tlsOf(flags)),
+  };
+}
+
+/** Undefined: plain. Throws INVALID_ARGUMENT for a certificate or token that would travel in the open. */
+function tlsOf({ ca, cert, key, 'token-file': tokenFile }: ConnectionFlags): DialFiles | undefined {
+  if (ca !== undefined) return { ca, cert, key, tokenFile };
+  if (cert === undefined && key === undefined && tokenFile === undefined) return undefined;
+  throw new SeqError('INVALID_ARGUMENT', '--cert, --key and --token-file need --ca: whom to believe at the other end');
+}
+
+function fileFlag(name: string, describe: string) {
+  return fromEnv(name, { type: 'string', describe, group: 'Connection:', requiresArg: true });
 }
 
 /** Throws INVALID_ARGUMENT with the value and the rule. */

@@ -8,6 +8,7 @@ import { showVersion } from '../model/version.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { type GetArbiterResponse, type ListSectionsResponse, PlacementServiceService as Placement } from '../rpc/gen/seqsvr/v1/placement.js';
 import { quietGrpc } from '../rpc/server.js';
+import { wireOf } from './dial.js';
 import { type AllocLine, allocLine } from './alloc-lines.js';
 import { askArbiter } from './arbiter.js';
 import { EXIT } from './exit.js';
@@ -57,7 +58,7 @@ export async function routeExplain(args: ConnectionArgs & { readonly uid: string
   const uid = parseUid(args.uid);
   quietGrpc();
   await knock(args, systemClock);
-  const pool = new ChannelPool({ clock: systemClock });
+  const pool = new ChannelPool({ clock: systemClock, wire: wireOf(args) });
   try {
     const { endpoints, timeoutMs } = args;
     const table = await fetchTable(endpoints, { pool, clock: systemClock, timeoutMs });

@@ -3,6 +3,7 @@ import { type RouteLine, routeLinesOf } from '../model/route-lines.js';
 import { showVersion } from '../model/version.js';
 import { ChannelPool } from '../rpc/channel-pool.js';
 import { quietGrpc } from '../rpc/server.js';
+import { wireOf } from './dial.js';
 import { EXIT } from './exit.js';
 import { fetchTable } from './inspect.js';
 import { knock } from './knock.js';
@@ -23,7 +24,7 @@ const COLUMNS: readonly Column<RouteLine>[] = [
 export async function routeShow(args: ConnectionArgs, output: Output): Promise<number> {
   quietGrpc();
   await knock(args, systemClock);
-  const pool = new ChannelPool({ clock: systemClock });
+  const pool = new ChannelPool({ clock: systemClock, wire: wireOf(args) });
   try {
     const table = await fetchTable(args.endpoints, { pool, clock: systemClock, timeoutMs: args.timeoutMs });
     const routes = routeLinesOf(table);

@@ -3,6 +3,7 @@ import { SeqClient } from '../client/client.js';
 import { parseCount, parseUid } from '../model/ids.js';
 import { RANGE_COUNT_MAX } from '../rpc/limits.js';
 import { quietGrpc } from '../rpc/server.js';
+import { wireOf } from './dial.js';
 import { EXIT } from './exit.js';
 import { knock } from './knock.js';
 import type { ConnectionArgs } from './options.js';
@@ -37,7 +38,7 @@ export async function seqCurrent(args: ConnectionArgs & { readonly uid: string }
 export async function connect(args: ConnectionArgs): Promise<SeqClient> {
   quietGrpc();
   await knock(args, systemClock);
-  return SeqClient.connect({ endpoints: args.endpoints, timeoutMs: args.timeoutMs });
+  return SeqClient.connect({ endpoints: args.endpoints, timeoutMs: args.timeoutMs, wire: wireOf(args) });
 }
 
 function parseCountText(text: string): number {

@@ -7,6 +7,7 @@ import { withAdmin } from './admin.js';
 import { type AllocTelemetry, allocTelemetry } from './alloc-telemetry.js';
 import type { AllocConfig } from './config.js';
 import { type RunningAlloc, withGateway } from './gateway.js';
+import { type NodeSecurity, nodeSecurity } from './node-security.js';
 import type { ProcessContext, Running } from './process.js';
 import { programVersion } from './version.js';
 
@@ -40,17 +41,25 @@ export const ALLOC_LEVELS = {
 /** Composition root of an AllocSvr: puts it together with the clock, the dice and the log of its process. */
 export function serveAlloc(config: AllocConfig, context: ProcessContext): Promise<Running> {
   const { adminListen } = config;
-  if (adminListen === undefined) return startWithGateway(config, context);
+  const security = nodeSecurity(config.tls, context);
+  if (adminListen === undefined) return startWithGateway(config, context, security);
   const telemetry = allocTelemetry({ version: programVersion(), clock: context.clock });
-  return withAdmin({ address: adminListen, telemetry, context, start: () => startWithGateway(config, context, telemetry) });
+  return withAdmin({
+    address: adminListen,
+    telemetry,
+    context,
+    security: security.callers,
+    start: () => startWithGateway(config, context, security, telemetry),
+  });
 }
 
-function startWithGateway(config: AllocConfig, context: ProcessContext, telemetry?: AllocTelemetry): Promise<Running> {
-  const start = (): Promise<RunningAlloc> => startAlloc(config, context, telemetry);
+function startWithGateway(config: AllocConfig, context: ProcessContext, security: NodeSecurity, telemetry?: AllocTelemetry): Promise<Running> {
+  const start = (): Promise<RunningAlloc> => startAlloc(config, context, security, telemetry);
   if (config.httpListen === undefined) return start();
   return withGateway({
     address: config.httpListen,
     context,
+    wire: security.wire,
     observe: (event) => telemetry?.observeGateway(event),
     watch: (gateway) => telemetry?.watchGateway(gateway),
     start,
@@ -58,7 +67,7 @@ function startWithGateway(config: AllocConfig, context: ProcessContext, telemetr
 }
 
 /** `telemetry`: undefined without an admin port, for what nobody can read is not measured. */
-async function startAlloc(config: AllocConfig, context: ProcessContext, telemetry?: AllocTelemetry): Promise<RunningAlloc> {
+async function startAlloc(config: AllocConfig, context: ProcessContext, { wire }: NodeSecurity, telemetry?: AllocTelemetry): Promise<RunningAlloc> {
   const logEvent = eventLogger<AllocEvent>(context.log.component('alloc'), ALLOC_LEVELS);
   const server = await AllocServer.start({
     id: config.name,
@@ -72,6 +81,7 @@ async function startAlloc(config: AllocConfig, context: ProcessContext, telemetr
     limits: config.limits,
     ...optional('dataDir', config.dataDir),
     ...optional('incarnation', context.incarnation),
+    wire,
     clock: context.clock,
     random: context.random,
     observe: telemetry === undefined ? logEvent : observeAll(logEvent, telemetry.observe),

@@ -9,6 +9,7 @@ import { StoreServer } from '../store/server.js';
 import { withAdmin } from './admin.js';
 import type { StoreConfig } from './config.js';
 import { arbiterRole } from './placement-port.js';
+import { type NodeSecurity, nodeSecurity } from './node-security.js';
 import type { ProcessContext, Running } from './process.js';
 import { type StoreTelemetry, storeTelemetry } from './store-telemetry.js';
 import { programVersion } from './version.js';
@@ -35,18 +36,26 @@ export const STORE_LEVELS = {
 /** Composition root of a StoreSvr: puts it and its arbiter together with the clock, the dice and the log of its process. */
 export function serveStore(config: StoreConfig, context: ProcessContext): Promise<Running> {
   const { adminListen } = config;
-  if (adminListen === undefined) return serveData(config, context);
+  const security = nodeSecurity(config.tls, context);
+  if (adminListen === undefined) return serveData(config, context, security);
   const telemetry = storeTelemetry({ version: programVersion(), dataDir: config.dataDir });
-  return withAdmin({ address: adminListen, telemetry, context, start: () => serveData(config, context, telemetry) });
+  return withAdmin({
+    address: adminListen,
+    telemetry,
+    context,
+    security: security.callers,
+    start: () => serveData(config, context, security, telemetry),
+  });
 }
 
 /** What a StoreSvr is depends on its data: it may be damaged. `telemetry`: undefined without an admin port, for what nobody can read is not measured. */
-function serveData(config: StoreConfig, context: ProcessContext, telemetry?: StoreTelemetry): Promise<Running> {
+function serveData(config: StoreConfig, context: ProcessContext, security: NodeSecurity, telemetry?: StoreTelemetry): Promise<Running> {
   const { dataDir } = config;
   const { clock, random } = context;
   return serveUnlessQuarantined({
     config,
     context,
+    wire: security.wire,
     files: {
       read: () => readQuarantine(dataDir),
       write: (note) => writeQuarantine(dataDir, note),
@@ -54,7 +63,7 @@ function serveData(config: StoreConfig, context: ProcessContext, telemetry?: Sto
       setAside: () => setAside(dataDir, { nowMs: clock.wallMs(), random }),
     },
     onQuarantined: (server) => telemetry?.watchQuarantined(server),
-    start: (how) => startStore(config, context, { ...how, telemetry }),
+    start: (how) => startStore(config, context, { ...how, security, telemetry }),
   });
 }
 
@@ -62,10 +71,11 @@ interface StartOptions {
   /** Of this process: a quarantined founder that was set aside comes back as a joiner. */
   readonly join: boolean;
   readonly onFatal: (error: unknown) => void;
+  readonly security: NodeSecurity;
   readonly telemetry: StoreTelemetry | undefined;
 }
 
-async function startStore(config: StoreConfig, context: ProcessContext, { join, onFatal, telemetry }: StartOptions): Promise<Running> {
+async function startStore(config: StoreConfig, context: ProcessContext, { join, onFatal, security, telemetry }: StartOptions): Promise<Running> {
   const { clock, random, log, fail } = context;
   const { cluster, geometry, lease, raiseBy } = config;
   const logEvent = eventLogger<StoreEvent>(log.component('store'), STORE_LEVELS);
@@ -73,6 +83,8 @@ async function startStore(config: StoreConfig, context: ProcessContext, { join, 
   const server = await StoreServer.start({
     ...config,
     nodeId: join ? undefined : config.nodeId,
+    wire: security.wire,
+    peerWire: security.peerWire,
     clock,
     random,
     clusterId: cluster,

@@ -12,6 +12,7 @@ import { readSnapshotFile } from '../store/snapshot-file.js';
 import type { SnapshotHeader } from '../store/snapshot-header.js';
 import type { StoreState } from '../store/state.js';
 import { loadConfig, type StoreConfig } from './config.js';
+import { wireOf } from './dial.js';
 import { formatAge } from './duration.js';
 import { EXIT, RefusedError } from './exit.js';
 import { askAll, ATTEMPT_LIMIT_MS } from './inspect.js';
@@ -52,7 +53,7 @@ export async function snapshotRestore(args: RestoreArgs, voices: Voices): Promis
   const sum = sumFor(header, replica.state);
   const bump = given ?? requireSum(sum).bump;
   if (bump > BUMP_MAX) throw new RefusedError(`nothing was done: the bump would be ${bump}, and is at most ${BUMP_MAX}; give --bump N`);
-  if (!args.isRehearsal) await refuseWhileOldLives(replica.state, header.clusterId);
+  if (!args.isRehearsal) await refuseWhileOldLives(replica.state, header.clusterId, config);
   voices.output.talk(explainSum(sum, bump));
   const isConfirmed = args.confirm === config.cluster;
   if (args.confirm !== undefined && !isConfirmed)
@@ -149,9 +150,9 @@ function warningOf(about: {
 }
 
 /** Throws RefusedError when a store that was a member answers, and is still of the old cluster. */
-async function refuseWhileOldLives({ members, allocs }: StoreState, oldClusterId: string): Promise<void> {
+async function refuseWhileOldLives({ members, allocs }: StoreState, oldClusterId: string, { tls }: StoreConfig): Promise<void> {
   quietGrpc();
-  const pool = new ChannelPool({ clock: systemClock });
+  const pool = new ChannelPool({ clock: systemClock, wire: wireOf(tls === undefined ? {} : { tls: { ...tls, tokenFile: undefined } }) });
   try {
     const addresses = [...members, ...allocs].map(({ address }) => address);
     const answers = await askAll([...new Set(addresses)], { pool, clock: systemClock, timeoutMs: ATTEMPT_LIMIT_MS });

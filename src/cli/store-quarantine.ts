@@ -4,6 +4,7 @@ import type { Identity } from '../store/data-dir.js';
 import { QuarantineServer } from '../store/quarantine-server.js';
 import type { StoreConfig } from './config.js';
 import type { ProcessContext, Running } from './process.js';
+import type { Wire } from '../rpc/wire.js';
 import { programVersion } from './version.js';
 
 /** What quarantine.json says. */
@@ -30,6 +31,8 @@ export interface QuarantineParts {
   readonly config: Pick<StoreConfig, 'name' | 'cluster' | 'join' | 'listen' | 'advertise' | 'peerAdvertise'>;
   readonly context: Pick<ProcessContext, 'clock' | 'log' | 'fail'>;
   readonly files: QuarantineFiles;
+  /** How calls travel. Default: plain gRPC. */
+  readonly wire?: Wire | undefined;
   /** Starts the StoreSvr. `onFatal` hears what ends it at run time. */
   readonly start: (how: { readonly join: boolean; readonly onFatal: (error: unknown) => void }) => Promise<Running>;
 }
@@ -56,7 +59,7 @@ export async function serveUnlessQuarantined(parts: QuarantineParts): Promise<Ru
 }
 
 async function serveQuarantined(
-  { config, context, files, onQuarantined }: QuarantineParts,
+  { config, context, files, wire, onQuarantined }: QuarantineParts,
   note: QuarantineNote,
   join: () => Promise<Running>,
 ): Promise<Running> {
@@ -68,6 +71,7 @@ async function serveQuarantined(
     advertise,
     peerAdvertise,
     clock,
+    wire,
     clusterId: config.cluster,
     identity: await files.identity(),
     quarantine: note,

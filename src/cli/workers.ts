@@ -3,6 +3,7 @@ import type { LogLevel } from '../ops/log.js';
 import { StoreClient } from '../store/client.js';
 import type { ChildSpec } from './child.js';
 import { DeathReports } from './death-reports.js';
+import { nodeSecurity } from './node-security.js';
 import type { ProcessContext, Running } from './process.js';
 import { Supervisor } from './supervisor.js';
 import { type SupervisorConfig, workerOf } from './worker-config.js';
@@ -16,7 +17,7 @@ export async function serveWorkers(
   const { clock, random, log } = context;
   const voice = log.component('supervisor');
   const reports = new DeathReports({
-    store: new StoreClient({ endpoints: config.stores, clock, random }),
+    store: new StoreClient({ endpoints: config.stores, clock, random, wire: nodeSecurity(config.tls, context).wire }),
     clock,
     observe: ({ type, ...fields }) => voice.write(type === 'deathReported' ? 'info' : 'warn', type, fields),
   });

@@ -28,7 +28,7 @@ export type { Random } from '../base/random.js';
 export type { Version } from '../model/version.js';
 export type { CurrentSeq, SeqRange } from './attempt.js';
 export type { SeqClientEventName, SeqClientEvents } from './events.js';
-export type { CallOptions, RetryOptions, SeqClientOptions, UidCallOptions } from './options.js';
+export type { CallOptions, ClientTls, RetryOptions, SeqClientOptions, UidCallOptions } from './options.js';
 
 /** What a caller is told to wait, in ms, when too many calls are in flight. */
 const BUSY_RETRY_AFTER_MS = 100;

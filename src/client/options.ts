@@ -3,7 +3,8 @@ import { SeqError, show } from '../base/errors.js';
 import { type Random, systemRandom } from '../base/random.js';
 import { splitAddress } from '../model/address.js';
 import { parseFloor, parseUid, SEQ_MAX, type Uid } from '../model/ids.js';
-import { grpcWire, type Wire } from '../rpc/wire.js';
+import { TlsIdentity } from '../rpc/tls-identity.js';
+import { grpcWire, secureWire, type Wire } from '../rpc/wire.js';
 
 export interface RetryOptions {
   /** How often one call tries before it gives up, the first time included; in [1, 1000]. A followed redirect belongs to its try. Default 32. */
@@ -12,6 +13,14 @@ export interface RetryOptions {
   readonly baseMs?: number;
   /** Ceiling of every wait, in ms, in [baseMs, 60000]. Default 500. */
   readonly maxMs?: number;
+}
+
+export interface ClientTls {
+  /** The roots that it believes the servers by. */
+  readonly ca: string;
+  /** The client's own certificate, and those between it and its root; with its `key`. Its URI, `seqsvr://ROLE/NAME`, says who calls. */
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 export interface SeqClientOptions {
@@ -25,6 +34,10 @@ export interface SeqClientOptions {
    * from the AllocSvr to the StoreSvrs, shared by the calls that wait. Default false.
    */
   readonly strict?: boolean;
+  /** Certificates, as PEM text. Default: plain connections. */
+  readonly tls?: ClientTls;
+  /** Who calls, in place of a certificate of its own. Needs `tls`: a token is not sent in the open. */
+  readonly token?: string;
   /** For tests. Default: the clock of this machine. */
   readonly clock?: Clock;
   /** For tests. Default: Math.random. */
@@ -70,7 +83,8 @@ export const NEXT_MANY_UIDS_MAX = 1_000_000;
 
 const ENDPOINTS_MAX = 64;
 const TIMEOUT_MAX_MS = 600_000;
-const CLIENT_KEYS: ReadonlySet<string> = new Set(['endpoints', 'timeoutMs', 'retry', 'strict', 'clock', 'random', 'wire']);
+const CLIENT_KEYS: ReadonlySet<string> = new Set(['endpoints', 'timeoutMs', 'retry', 'strict', 'tls', 'token', 'clock', 'random', 'wire']);
+const TLS_KEYS: ReadonlySet<string> = new Set(['ca', 'cert', 'key']);
 const RETRY_KEYS: ReadonlySet<string> = new Set(['maxAttempts', 'baseMs', 'maxMs']);
 const CALL_KEYS: ReadonlySet<string> = new Set(['signal', 'timeoutMs', 'strict']);
 
@@ -84,7 +98,7 @@ export function parseClientOptions(options: SeqClientOptions): ClientConfig {
     strict: parseFlag(options.strict ?? false, 'strict'),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
-    wire: options.wire ?? grpcWire,
+    wire: options.wire ?? parseWire(options),
   };
 }
 
@@ -130,6 +144,22 @@ function parseEndpoints(endpoints: unknown): string[] {
     if (splitAddress(endpoint).port === 0) throw invalid(`an endpoint needs a port in [1, 65535], got ${show(endpoint)}`);
   }
   return [...new Set(endpoints as string[])];
+}
+
+function parseWire({ tls, token }: SeqClientOptions): Wire {
+  if (token !== undefined && (typeof token !== 'string' || !/^[A-Za-z0-9._~+/-]{1,256}=*$/.test(token))) {
+    // Not shown: a token that is nearly right belongs in no log.
+    throw invalid('token must be 1 to 256 of [A-Za-z0-9._~+/-], and may end with =');
+  }
+  if (tls === undefined) {
+    if (token !== undefined) throw invalid('token needs tls: it is not sent in the open');
+    return grpcWire;
+  }
+  checkObject(tls, 'tls', TLS_KEYS);
+  for (const key of ['ca', 'cert', 'key'] as const) {
+    if ((key === 'ca' || tls[key] !== undefined) && typeof tls[key] !== 'string') throw invalid(`tls.${key} must be PEM text`);
+  }
+  return secureWire({ dial: { identity: new TlsIdentity(tls), token } });
 }
 
 function parseRetry(retry: RetryOptions): Required<RetryOptions> {

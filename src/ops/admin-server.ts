@@ -1,6 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { SeqError } from '../base/errors.js';
 import { cannotListen, isWildcard, splitAddress } from '../model/address.js';
+import { authorizeLook } from '../rpc/access.js';
+import type { ServerSecurity } from '../rpc/server.js';
+import { refusalOf, tlsOptionsOf } from '../rpc/tls-door.js';
 
 /** How long a request may take to arrive, headers and all, in ms; it is cut after that. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -27,6 +33,8 @@ export interface AdminServerOptions {
   readonly checks: readonly Check[];
   /** Hears what rendering or a check failed with: a bug. */
   readonly onBug: (error: unknown) => void;
+  /** TLS. Probes need no certificate, for what asks them has none; whatever shows more does. Undefined: plain, and whoever reaches it is answered. */
+  readonly security?: ServerSecurity | undefined;
 }
 
 interface Answer {
@@ -36,8 +44,8 @@ interface Answer {
 }
 
 /**
- * What operators' tools ask over plain HTTP: GET /metrics, /livez (the event loop answers), /readyz (all checks pass;
- * with ?verbose one line for each). It only reads and knows no caller: whoever can reach it may ask.
+ * What operators' tools ask over HTTP: GET /metrics, /livez (the event loop answers), /readyz (all checks pass;
+ * with ?verbose one line for each). It only reads.
  */
 export class AdminServer {
   /** `host:port` as bound: the port is the real one also when 0 was asked for. */
@@ -58,7 +66,9 @@ export class AdminServer {
       connectionsCheckingInterval: TIMEOUT_CHECK_EVERY_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     };
-    const server = createServer(limits, (request, response) => void desk.serve(request, response));
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => void desk.serve(request, response);
+    const { security } = options;
+    const server = security === undefined ? createServer(limits, onRequest) : secureServer(security, limits, onRequest);
     server.maxConnections = CONNECTIONS_MAX;
     const { host } = splitAddress(options.address);
     await new Promise<void>((resolve, reject) => {
@@ -107,19 +117,37 @@ class Desk {
     response.end(text);
   }
 
-  async #answerTo({ method, url = '' }: IncomingMessage): Promise<Answer> {
+  async #answerTo({ method, url = '', socket, headers }: IncomingMessage): Promise<Answer> {
     const [path = '', query] = url.split('?', 2);
     switch (path) {
       case '/metrics':
       case '/livez':
       case '/readyz':
         if (method !== 'GET' && method !== 'HEAD') return { status: 405, text: `${path} is only read: GET or HEAD\n` };
+        if (path === '/metrics') {
+          const denied = this.#refusalOf(path, socket, headers);
+          if (denied !== undefined) return denied;
+        }
         if (path === '/readyz') return this.#ready(new URLSearchParams(query).has('verbose'));
         return path === '/livez'
           ? { status: 200, text: 'ok\n' }
           : { status: 200, text: await this.#metrics(), type: this.#options.metrics.contentType };
       default:
         return { status: 404, text: 'there is /metrics, /livez, /readyz and /readyz?verbose\n' };
+    }
+  }
+
+  /** Undefined: the caller may see it. */
+  #refusalOf(path: string, socket: IncomingMessage['socket'], { authorization }: IncomingMessage['headers']): Answer | undefined {
+    const { security } = this.#options;
+    if (security === undefined) return undefined;
+    try {
+      const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
+      authorizeLook(path, security.authenticator.identify({ certificate, authorization }));
+      return undefined;
+    } catch (error) {
+      if (!SeqError.is(error)) throw error;
+      return { status: error.code === 'UNAUTHENTICATED' ? 401 : 403, text: `${error.message}\n` };
     }
   }
 
@@ -138,6 +166,26 @@ class Desk {
     const verdict = failed.length === 0 ? 'ok\n' : `not ready: ${failed.join(', ')}\n`;
     return { status: failed.length === 0 ? 200 : 503, text: `${lines.join('')}${verdict}` };
   }
+}
+
+function secureServer(
+  security: ServerSecurity,
+  limits: object,
+  onRequest: (request: IncomingMessage, response: ServerResponse) => void,
+): SecureServer {
+  const { identity, onRefused = () => undefined } = security;
+  const protocols = ['http/1.1'];
+  const server = createSecureServer({ ...limits, ...tlsOptionsOf(identity, protocols) }, onRequest);
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const why = refusalOf(socket, false);
+    if (why === undefined) return;
+    onRefused(why);
+    socket.destroy();
+  });
+  server.on('tlsClientError', (error: Error & { readonly code?: string }) => onRefused(error.code ?? error.message));
+  const forget = identity.onReplaced(() => server.setSecureContext(tlsOptionsOf(identity, protocols)));
+  server.once('close', forget);
+  return server;
 }
 
 /** A body is not read, so the connection cannot be used again. */

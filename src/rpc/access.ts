@@ -22,11 +22,14 @@ export interface Rule {
   readonly isAudited: boolean;
 }
 
-const NUMBERS: Rule = { roles: ['client', 'admin'], isAudited: false };
+// An AllocSvr is a client, too: its HTTP gateway asks the others for what is not its own.
+const NUMBERS: Rule = { roles: ['client', 'alloc', 'admin'], isAudited: false };
 const ROUTES: Rule = { roles: ['client', 'alloc', 'store', 'admin', 'monitor'], isAudited: false };
 const OF_ALLOCS: Rule = { roles: ['alloc'], isAudited: false };
 const OF_STORES: Rule = { roles: ['store'], isAudited: false };
 const LOOK: Rule = { roles: ['admin', 'monitor'], isAudited: false };
+/** Also by a store that is restored: it makes sure that nothing of the old cluster lives. */
+const STATUS: Rule = { roles: ['admin', 'monitor', 'store'], isAudited: false };
 const CHANGE: Rule = { roles: ['admin'], isAudited: true };
 const ANYONE: Rule = { roles: 'anyone', isAudited: false };
 
@@ -48,7 +51,8 @@ export const ACCESS: ReadonlyMap<string, Rule> = new Map([
   ]),
   ...rows('seqsvr.v1.HandoffService', OF_ALLOCS, ['Pull']),
   ...rows('seqsvr.v1.PeerService', OF_STORES, ['Deliver', 'InstallSnapshot']),
-  ...rows('seqsvr.v1.AdminService', LOOK, ['GetStatus', 'ListMembers']),
+  ...rows('seqsvr.v1.AdminService', STATUS, ['GetStatus']),
+  ...rows('seqsvr.v1.AdminService', LOOK, ['ListMembers']),
   ...rows('seqsvr.v1.AdminService', CHANGE, [
     'AddMember',
     'PromoteMember',
@@ -66,7 +70,15 @@ export const ACCESS: ReadonlyMap<string, Rule> = new Map([
 
 /** Throws UNAUTHENTICATED or PERMISSION_DENIED unless the caller may call the method. `principal`: undefined when nobody knows who calls. */
 export function authorize(method: string, principal: Principal | undefined): void {
-  const rule = ACCESS.get(method);
+  demand(ACCESS.get(method), method, principal);
+}
+
+/** The same for a page of the admin port that shows what is inside, such as /metrics. */
+export function authorizeLook(page: string, principal: Principal | undefined): void {
+  demand(LOOK, page, principal);
+}
+
+function demand(rule: Rule | undefined, method: string, principal: Principal | undefined): void {
   if (rule?.roles === 'anyone') return;
   if (principal === undefined) {
     throw new SeqError(

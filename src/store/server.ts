@@ -48,6 +48,8 @@ export interface StoreServerOptions {
   readonly clock: Clock;
   /** How calls travel. Default: gRPC. */
   readonly wire?: Wire | undefined;
+  /** The same between StoreSvrs. Default: `wire`. */
+  readonly peerWire?: Wire | undefined;
   readonly random: Random;
   readonly observe: Observer<StoreEvent>;
   /** Hears the first storage error or broken invariant: the process must end at once. */
@@ -92,8 +94,8 @@ export class StoreServer {
     identity: Identity,
     opened: Opened,
   ): Promise<StoreServer> {
-    const { clock, observe, onFatal, wire = grpcWire } = options;
-    const node = new StoreNode({ ...options, identity, opened });
+    const { clock, observe, onFatal, wire = grpcWire, peerWire = wire } = options;
+    const node = new StoreNode({ ...options, wire: peerWire, identity, opened });
     const { authority, placement } = options.makeArbiter(node);
     const watchers = new Watchers({ assignmentOf: (caller) => assignmentOf(node, caller), version: () => node.state.version });
     const health = new Health(['seqsvr.v1.StoreService', 'seqsvr.v1.RouteService', 'seqsvr.v1.AdminService']);
@@ -109,7 +111,7 @@ export class StoreServer {
       health.service(handlers),
     ];
     const server = await wire.serve({ address: options.listen, services, clock });
-    const peerServer = await wire
+    const peerServer = await peerWire
       .serve({
         address: options.peerListen,
         services: [node.transport.service(handlers)],

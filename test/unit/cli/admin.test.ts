@@ -226,6 +226,7 @@ function storeConfig(dataDir: string): StoreConfig {
     electionMaxMs: 120,
     adminListen: local,
     insecure: false,
+    tls: undefined,
   };
 }
 
@@ -247,6 +248,7 @@ function allocConfig(store: string): AllocConfig {
     limits: { operationsPerSecond: 0, numbersPerSecond: 0, burstMs: 1_000 },
     adminListen: local,
     insecure: false,
+    tls: undefined,
   };
 }
 

@@ -69,7 +69,7 @@ describe('config document', () => {
     [
       'a port that others reach',
       STORE.replace('listen: 127.0.0.1:1', 'listen: 10.0.0.1:1'),
-      ['s.yaml:7: listen: others can reach 10.0.0.1:1 and nothing protects it: it needs insecure: true, or an address on loopback'],
+      ['s.yaml:7: listen: others can reach 10.0.0.1:1 and nothing protects it: it needs tls, or insecure: true, or an address on loopback'],
     ],
     ['what is not YAML', 'role: store\nname: [\n', ['s.yaml:3: is not YAML: ']],
   ];

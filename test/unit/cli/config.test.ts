@@ -62,6 +62,7 @@ describe('config', () => {
       electionMaxMs: 1000,
       adminListen: undefined,
       insecure: false,
+      tls: undefined,
     });
   });
 
@@ -83,7 +84,27 @@ describe('config', () => {
       httpListen: undefined,
       adminListen: undefined,
       insecure: false,
+      tls: undefined,
     });
+  });
+
+  it('takes addresses that others can reach when TLS protects them, with roots of their own between stores', () => {
+    const files = (folder: string): string => `ca: /${folder}/ca, cert: /${folder}/crt, key: /${folder}/key`;
+    const secured = `tls: {${files('c')}, peer: {${files('p')}}}`;
+    const store = parseConfig(withLine(withLine(withLine(STORE, "listen: '10.0.0.7:9'"), "peerListen: '10.0.0.7:8'"), secured), 'x');
+    expect(store.tls).to.deep.equal({
+      ca: '/c/ca',
+      cert: '/c/crt',
+      key: '/c/key',
+      peer: { ca: '/p/ca', cert: '/p/crt', key: '/p/key' },
+    });
+    expect(parseConfig(withLine(withLine(ALLOC, "listen: '10.0.0.7:9'"), `tls: {${files('c')}}`), 'x').tls).to.include({
+      ca: '/c/ca',
+      peer: undefined,
+    });
+    expect(refusalOf(withLine(STORE, `tls: {${files('c')}}`))).to.include('tls.peer');
+    expect(refusalOf(withLine(ALLOC, 'tls: {ca: /c/ca, cert: /c/crt}'))).to.include('tls.key: is required');
+    expect(refusalOf(withLine(withLine(ALLOC, `tls: {${files('c')}}`), "httpListen: '10.0.0.7:9'"))).to.include('httpListen: others can reach');
   });
 
   it('takes addresses that others can reach only when the file says by name that nothing protects them', () => {

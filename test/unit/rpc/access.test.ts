@@ -6,8 +6,8 @@ import { ACCESS, authorize, type Principal, principalOfAltNames, type Role, ROLE
 /** Who may do what, once more and by hand: a slip in the table under test must not be a slip here. */
 const MAY: Readonly<Record<Role, RegExp>> = {
   client: /^(SeqService\/|RouteService\/|Health\/)/,
-  alloc: /^(StoreService\/|HandoffService\/|RouteService\/|Health\/)/,
-  store: /^(PeerService\/|RouteService\/|Health\/)/,
+  alloc: /^(SeqService\/|StoreService\/|HandoffService\/|RouteService\/|Health\/)/,
+  store: /^(PeerService\/|AdminService\/GetStatus$|RouteService\/|Health\/)/,
   admin: /^(SeqService\/|RouteService\/|AdminService\/|PlacementService\/|Health\/)/,
   monitor: /^(RouteService\/|AdminService\/(GetStatus|ListMembers)$|PlacementService\/(Get|List)|Health\/)/,
 };
@@ -51,7 +51,7 @@ describe('who may call what', () => {
 
   it('says who was denied what, and what it takes', () => {
     expect(() => authorize('/seqsvr.v1.SeqService/Next', { name: 'scraper', role: 'monitor' })).to.throw(
-      "monitor 'scraper' may not call /seqsvr.v1.SeqService/Next: it takes the role client or admin",
+      "monitor 'scraper' may not call /seqsvr.v1.SeqService/Next: it takes the role client or alloc or admin",
     );
   });
 });
