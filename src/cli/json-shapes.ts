@@ -194,6 +194,24 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
   SetMap: SET_MAP,
   SetMapPlanned: { ...SET_MAP, copies: [{ name: 'text', state: 'text', error: 'text' }] },
   SetAdded: { ...SET_MAP, copies: [{ name: 'text', state: 'text', error: 'text' }] },
+  CertificateMade: { name: 'text', role: 'text?', cert: 'text', key: 'text', validTo: 'time' },
+  Certificates: {
+    certificates: [
+      {
+        file: 'text',
+        subject: 'text',
+        issuer: 'text',
+        isCa: 'boolean',
+        role: 'text?',
+        name: 'text?',
+        names: 'text',
+        validFrom: 'time',
+        validTo: 'time',
+        daysLeft: 'number',
+        state: 'text',
+      },
+    ],
+  },
   ConfigCheck: {
     ok: 'boolean',
     files: [{ file: 'text', role: 'text?', name: 'text?', ok: 'boolean', problems: [{ file: 'text', line: 'number?', key: 'text', rule: 'text' }] }],

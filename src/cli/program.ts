@@ -17,6 +17,7 @@ import { addLeader, addMember } from './member-commands.js';
 import { CONNECTION_OPTIONS, fromEnv, parseFormat, parseWhole } from './options.js';
 import { addBench, addCheck } from './bench-commands.js';
 import { addCompletion } from './completion-commands.js';
+import { addCert } from './cert-commands.js';
 import { addConfig } from './config-commands.js';
 import type { Voices } from './member-session.js';
 import { type Output, print } from './output.js';
@@ -139,6 +140,7 @@ export function buildProgram(args: readonly string[], name: string, voices: Voic
     addImport,
     addStore,
     addInit,
+    addCert,
     addConfig,
     addCompletion,
     addBench,

@@ -119,6 +119,17 @@ const STEPS: readonly Step[] = [
   // Whether it passes is a matter of the machine that the tests run on.
   { line: 'check perf --duration 300ms --warm-up 0s --yes', codes: [0, 1], kind: 'PerformanceCheck' },
   { line: 'verify --history FOLDER/history.jsonl', kind: 'Verification' },
+  { line: 'cert create-ca --out FOLDER/tls', kind: 'CertificateMade' },
+  {
+    line: 'cert create-node --role store --name s1 --host s1.example,10.0.0.1 --ca-cert FOLDER/tls/ca.crt --ca-key FOLDER/tls/ca.key --out FOLDER/tls',
+    kind: 'CertificateMade',
+  },
+  {
+    line: 'cert create-client --role admin --name carol --days 3 --ca-cert FOLDER/tls/ca.crt --ca-key FOLDER/tls/ca.key --out FOLDER/tls',
+    kind: 'CertificateMade',
+  },
+  { line: 'cert inspect FOLDER/tls/ca.crt FOLDER/tls/s1.crt', kind: 'Certificates' },
+  { line: 'cert inspect FOLDER/tls/carol.crt', codes: [4], kind: 'Certificates' },
   { line: 'config check FOLDER/config', kind: 'ConfigCheck' },
   { line: 'config show FOLDER/config/store-1.yaml', kind: 'ConfigSettings' },
   { line: 'config get-contexts', kind: 'ContextList', says: 'there are none' },
