@@ -15,5 +15,5 @@ export function wireOf({ tls }: Pick<ConnectionArgs, 'tls'>): Wire {
     identity: new TlsIdentity(readTls({ ca, cert, key })),
     token: tokenFile === undefined ? undefined : readText(tokenFile).trim(),
   };
-  return secureWire({ dial });
+  return secureWire(dial);
 }

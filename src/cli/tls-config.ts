@@ -14,6 +14,8 @@ export interface TlsFiles {
 export interface TlsConfig extends TlsFiles {
   /** Between stores: roots of their own, so that no certificate of a client is of any use there. Undefined in an AllocSvr. */
   readonly peer: TlsFiles | undefined;
+  /** Where the tokens of callers without certificates are. Undefined: everybody shows a certificate. */
+  readonly tokens: string | undefined;
 }
 
 const files = {
@@ -24,6 +26,10 @@ const files = {
   key: fields.pathField.describe("The certificate's private key, PEM."),
 };
 
+const tokens = fields.pathField
+  .describe('A file with a line `SHA256 ROLE NAME` for each token of a caller without a certificate. Left out: everybody shows a certificate.')
+  .optional();
+
 const peer = z.strictObject({
   ca: fields.pathField.describe('The roots of the other stores, PEM; best other ones than `tls.ca`.'),
   cert: fields.pathField.describe('What this store shows to the other stores: the role `store`.'),
@@ -31,19 +37,19 @@ const peer = z.strictObject({
 });
 
 export const allocTls = z
-  .strictObject(files)
+  .strictObject({ ...files, tokens })
   .describe('TLS on `listen` and `adminListen`, and towards the stores. Both sides show certificates, read again when the files change.')
   .optional();
 
 export const storeTls = z
-  .strictObject({ ...files, peer: peer.describe('The same between stores, on `peerListen`.') })
+  .strictObject({ ...files, tokens, peer: peer.describe('The same between stores, on `peerListen`.') })
   .describe('TLS on all ports. Both sides show certificates, read again when the files change.')
   .optional();
 
 type Raw = (z.infer<typeof allocTls> & { readonly peer?: z.infer<typeof peer> }) | undefined;
 
 export function toTls(raw: Raw): TlsConfig | undefined {
-  return raw === undefined ? undefined : { ...absolute(raw), peer: raw.peer === undefined ? undefined : absolute(raw.peer) };
+  return raw === undefined ? undefined : { ...absolute(raw), peer: raw.peer && absolute(raw.peer), tokens: raw.tokens && resolve(raw.tokens) };
 }
 
 /** Every port of a node, and whether `tls` protects it. */

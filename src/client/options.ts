@@ -159,7 +159,7 @@ function parseWire({ tls, token }: SeqClientOptions): Wire {
   for (const key of ['ca', 'cert', 'key'] as const) {
     if ((key === 'ca' || tls[key] !== undefined) && typeof tls[key] !== 'string') throw invalid(`tls.${key} must be PEM text`);
   }
-  return secureWire({ dial: { identity: new TlsIdentity(tls), token } });
+  return secureWire({ identity: new TlsIdentity(tls), token });
 }
 
 function parseRetry(retry: RetryOptions): Required<RetryOptions> {

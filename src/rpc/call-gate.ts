@@ -7,6 +7,9 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { type Clock, every } from '../base/clock.js';
+import type { Observer } from '../base/observe.js';
+import { ACCESS, authorize, type Principal } from './access.js';
+import { type AuditEvent, summaryOf, whoIs } from './audit.js';
 import type { Authenticator } from './authenticator.js';
 import type { RemoteEnd } from './connection-gate.js';
 import { encodingOf } from './grpc-internals.js';
@@ -44,6 +47,7 @@ export class CallGate {
   readonly figures: CallFigures = { openCount: 0, refusedCount: 0, unfinishedCount: 0, compressedCount: 0, deniedCount: 0 };
   readonly #clock: Clock;
   readonly #authenticator: Authenticator | undefined;
+  readonly audit: Observer<AuditEvent> | undefined;
   /** In the order in which they came. */
   readonly #unfinished = new Map<GatedCall, /** When it came. */ number>();
   readonly #stopSweeping: () => void;
@@ -54,18 +58,21 @@ export class CallGate {
 
   /**
    * `definitions`: of what the server serves. `blame` hears of each call that ended before its request was here: it could not be read, was too
-   * large, or was taken back. `authenticator`: undefined where everybody may call everything.
+   * large, or was taken back. `authenticator`: undefined where everybody may call everything. `audit` hears of
+   * every call whose rule says so (access.ts), denied ones included.
    */
   constructor(options: {
     readonly clock: Clock;
     readonly definitions: readonly ServiceDefinition[];
     readonly blame: (end: RemoteEnd) => void;
     readonly authenticator: Authenticator | undefined;
+    readonly audit: Observer<AuditEvent> | undefined;
   }) {
-    const { clock, definitions, blame, authenticator } = options;
+    const { clock, definitions, blame, authenticator, audit } = options;
     this.#clock = clock;
     this.#blame = blame;
     this.#authenticator = authenticator;
+    this.audit = audit;
     for (const definition of definitions)
       for (const method of Object.values(definition)) this.#methods.set(method.path, new MethodFigures(method.path, method));
     this.#stopSweeping = every(clock, SWEEP_EVERY_MS, () => this.#sweep());
@@ -101,7 +108,9 @@ export class CallGate {
     const [authorization] = metadata.get('authorization');
     const certificate = call.getAuthContext().sslPeerCertificate;
     try {
-      this.#authenticator.admit(call.method, { certificate, authorization: authorization?.toString() });
+      // Known also when it is refused: the audit trail says who tried.
+      call.principal = this.#authenticator.identify({ certificate, authorization: authorization?.toString() });
+      authorize(call.method, call.principal);
       return undefined;
     } catch (error) {
       this.figures.deniedCount += 1;
@@ -172,10 +181,17 @@ class GatedCall extends ServerInterceptingCall {
   /** Its path on the wire. */
   readonly method: string;
   #isHandled = false;
+  /** Undefined: nobody asked, or nobody knows. */
+  principal: Principal | undefined;
+  /** Told of its end. Undefined: it is not audited, or its end is told. */
+  #audit: Observer<AuditEvent> | undefined;
+  /** Kept only while it is audited. */
+  #request: unknown;
 
   constructor({ call, gate, figures, clock, method: { path, requestStream } }: GatedCallParts) {
     super(call);
     this.method = path;
+    this.#audit = gate.audit === undefined || ACCESS.get(path)?.isAudited !== true ? undefined : gate.audit;
     this.#call = call;
     this.#gate = gate;
     this.#figures = figures;
@@ -206,6 +222,7 @@ class GatedCall extends ServerInterceptingCall {
       },
       onReceiveMessage: (message) => {
         this.#gate.heard(this);
+        if (this.#audit !== undefined) this.#request = message;
         if (isIn) listener.onReceiveMessage(message);
       },
       // No request has come by it: a call that is taken back has this end too.
@@ -216,6 +233,7 @@ class GatedCall extends ServerInterceptingCall {
         this.#gate.over(this);
         // It comes for every call that is over; one that has no status by then was given up by its caller.
         this.#handled(status.CANCELLED);
+        this.#tell({ code: status.CANCELLED, details: 'its caller went away; whether it was done is not known' });
         if (isIn) listener.onCancel();
       },
     });
@@ -244,6 +262,20 @@ class GatedCall extends ServerInterceptingCall {
     this.#figures.handled(code, this.#clock.nowMs() - this.#startedMs);
   }
 
+  #tell({ code, details }: Status): void {
+    this.#audit?.({
+      type: 'audit',
+      method: this.method,
+      ...whoIs(this.principal),
+      from: this.getPeer(),
+      arguments: summaryOf(this.#request),
+      outcome: status[code ?? status.OK],
+      details: details ?? '',
+    });
+    this.#audit = undefined;
+    this.#request = undefined;
+  }
+
   // The way back is grpc-js' own, without the closures that its class makes for each message.
 
   override sendMetadata(metadata: Metadata): void {
@@ -256,6 +288,7 @@ class GatedCall extends ServerInterceptingCall {
 
   override sendStatus(end: Status): void {
     this.#handled(end.code ?? status.UNKNOWN);
+    this.#tell(end);
     // A call fails alone, whoever's fault it is; a stream is ended only when its caller does not keep to the protocol.
     if (this.#isStream && (end.code === status.INVALID_ARGUMENT || end.code === status.INTERNAL)) this.#gate.misused(this);
     this.#call.sendStatus(end);

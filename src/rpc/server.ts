@@ -18,6 +18,8 @@ import type { Clock } from '../base/clock.js';
 import { SeqError } from '../base/errors.js';
 import { splitAddress } from '../model/address.js';
 import type { Version } from '../model/version.js';
+import type { Observer } from '../base/observe.js';
+import type { AuditEvent } from './audit.js';
 import type { Authenticator } from './authenticator.js';
 import { CallGate } from './call-gate.js';
 import { ConnectionGate } from './connection-gate.js';
@@ -85,6 +87,8 @@ export interface ServeOptions {
   readonly maxRequestBytes?: number;
   /** Undefined: plain, and everybody may call everything. */
   readonly security?: ServerSecurity | undefined;
+  /** Hears of every call that changes the cluster on somebody's word. */
+  readonly audit?: Observer<AuditEvent> | undefined;
 }
 
 /** A server on one address. */
@@ -109,7 +113,7 @@ export class GrpcServer implements RpcServer {
   readonly #door: TlsDoor | undefined;
   #address = '';
 
-  private constructor({ clock, maxRequestBytes, services, security }: ServeOptions) {
+  private constructor({ clock, maxRequestBytes, services, security, audit }: ServeOptions) {
     const limits = maxRequestBytes === undefined ? {} : { 'grpc.max_receive_message_length': maxRequestBytes };
     this.#clock = clock;
     this.#calls = new CallGate({
@@ -117,6 +121,7 @@ export class GrpcServer implements RpcServer {
       definitions: services.map(({ definition }) => definition),
       blame: (end) => this.#connections?.blame(end),
       authenticator: security?.authenticator,
+      audit,
     });
     this.#server = new Server({ ...SERVER_OPTIONS, ...limits, interceptors: [this.#calls.interceptor] });
     for (const { definition, implementation } of services) this.#server.addService(definition, implementation);

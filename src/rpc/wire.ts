@@ -1,4 +1,7 @@
 import { assert } from '../base/assert.js';
+import { SeqError } from '../base/errors.js';
+import type { Observer } from '../base/observe.js';
+import type { AuditEvent } from './audit.js';
 import type { Clock } from '../base/clock.js';
 import { type Channel, type DialSecurity, GrpcChannel } from './channel.js';
 import { GrpcServer, type RpcServer, type ServeOptions, type ServerSecurity } from './server.js';
@@ -18,13 +21,24 @@ export const grpcWire: Wire = {
   serve: (options) => GrpcServer.start(options),
 };
 
-/** gRPC over TLS. `serve`: undefined for who only dials. */
-export function secureWire({ dial, serve }: { readonly dial: DialSecurity; readonly serve?: ServerSecurity | undefined }): Wire {
+/** gRPC as a node speaks it: over TLS unless `dial` and `serve` are left out, and with an audit trail. */
+export function nodeWire(options: {
+  readonly dial?: DialSecurity | undefined;
+  readonly serve?: ServerSecurity | undefined;
+  readonly audit: Observer<AuditEvent>;
+}): Wire {
+  const { dial, serve, audit } = options;
+  assert((dial === undefined) === (serve === undefined), 'a node speaks TLS on both sides or on none');
   return {
-    channel: (options) => new GrpcChannel({ ...options, security: dial }),
-    serve: async (options) => {
-      assert(serve !== undefined, 'who only dials has nothing to serve with');
-      return GrpcServer.start({ ...options, security: serve });
-    },
+    channel: (given) => new GrpcChannel({ ...given, security: dial }),
+    serve: (given) => GrpcServer.start({ ...given, security: serve, audit }),
+  };
+}
+
+/** gRPC over TLS for who only dials. */
+export function secureWire(dial: DialSecurity): Wire {
+  return {
+    channel: (given) => new GrpcChannel({ ...given, security: dial }),
+    serve: () => Promise.reject(new SeqError('CLOSED', 'who only dials serves nothing')),
   };
 }

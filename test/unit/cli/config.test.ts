@@ -97,6 +97,7 @@ describe('config', () => {
       cert: '/c/crt',
       key: '/c/key',
       peer: { ca: '/p/ca', cert: '/p/crt', key: '/p/key' },
+      tokens: undefined,
     });
     expect(parseConfig(withLine(withLine(ALLOC, "listen: '10.0.0.7:9'"), `tls: {${files('c')}}`), 'x').tls).to.include({
       ca: '/c/ca',

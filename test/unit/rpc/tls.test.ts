@@ -6,6 +6,7 @@ import { systemClock } from '../../../src/base/clock.js';
 import { systemRandom as random } from '../../../src/base/random.js';
 import { type KeyedCertificate, makeCa, makeLeaf } from '../../../src/cli/certificate.js';
 import type { Principal } from '../../../src/rpc/access.js';
+import type { AuditEvent } from '../../../src/rpc/audit.js';
 import { Authenticator } from '../../../src/rpc/authenticator.js';
 import { GrpcChannel } from '../../../src/rpc/channel.js';
 import { AdminServiceService } from '../../../src/rpc/gen/seqsvr/v1/admin.js';
@@ -35,10 +36,12 @@ const client = leaf({ role: 'client', name: 'alice' }, { isServer: false });
 describe('a gRPC port with TLS', () => {
   const toEnd: (() => unknown)[] = [];
   let refused: string[] = [];
+  let trail: AuditEvent[] = [];
   let identity: TlsIdentity;
 
   beforeEach(() => {
     refused = [];
+    trail = [];
   });
   afterEach(async () => {
     for (const end of toEnd.splice(0).reverse()) await end();
@@ -51,6 +54,7 @@ describe('a gRPC port with TLS', () => {
     const server = await GrpcServer.start({
       address: '127.0.0.1:0',
       clock: systemClock,
+      audit: (event) => trail.push(event),
       security: { identity, authenticator, isCertificateRequired, onRefused: (why) => refused.push(why) },
       services: [
         { definition: RouteServiceService, implementation: { getRoute: handlers.unary(() => ({})) } },
@@ -190,6 +194,23 @@ describe('a gRPC port with TLS', () => {
     const channel = dial(address, client);
     for (let asked = 0; asked < FAULTS_MAX + 10; asked++) expect((await errorOf(transfer(channel))).code).to.equal('PERMISSION_DENIED');
     await route(channel);
+  });
+
+  it('tells the audit trail of every change: who, from where, what, and what came of it, denied ones included', async () => {
+    const { address } = await serve({ isCertificateRequired: false });
+    const ask = (channel: GrpcChannel, name: string) => channel.call(AdminServiceService.transferLeader, { name }, { timeoutMs: 2_000 });
+    await ask(dial(address, leaf({ role: 'admin', name: 'carol' })), 's2');
+    await errorOf(ask(dial(address, client), 's3'));
+    await errorOf(ask(dial(address, undefined), 's4'));
+    await route(dial(address, client));
+    expect(trail.map(({ who, role, method, outcome }) => [who, role, method, outcome])).to.deep.equal([
+      ['carol', 'admin', '/seqsvr.v1.AdminService/TransferLeader', 'OK'],
+      ['alice', 'client', '/seqsvr.v1.AdminService/TransferLeader', 'PERMISSION_DENIED'],
+      ['unknown', '', '/seqsvr.v1.AdminService/TransferLeader', 'UNAUTHENTICATED'],
+    ]);
+    expect(trail[0]?.arguments).to.equal('{"name":"s2"}');
+    expect(trail[0]?.from).to.match(/^127\.0\.0\.1:\d+$/);
+    expect(trail[1]?.details).to.contain("client 'alice' may not call");
   });
 
   it('keeps what it has when the new certificate is none', async () => {
