@@ -26,7 +26,7 @@ export function readTls({
 
 export interface WatchedFiles {
   readonly identity: TlsIdentity;
-  close(): void;
+  readonly close: () => void;
 }
 
 /**

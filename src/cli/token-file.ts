@@ -48,7 +48,7 @@ export function lookupIn(lines: readonly TokenLine[], token: string): Principal 
 export function followTokens(
   file: string,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
-): { readonly lookup: TokenLookup; close(): void } {
+): { readonly lookup: TokenLookup; readonly close: () => void } {
   let seen = readText(file);
   let lines = parseTokens(seen, file);
   const close = every(clock, LOOK_EVERY_MS, () => {

@@ -20,8 +20,15 @@ describe('seqctl cert', () => {
 
   const at = (name: string): string => join(folder, name);
   const leaf = (change: Partial<LeafArgs>): LeafArgs => ({
-    ...{ role: 'alloc', name: 'a1', days: 30, out: folder, output: 'json', hosts: ['a1.example'], isServer: true },
-    ...{ caCert: at('ca.crt'), caKey: at('ca.key') },
+    role: 'alloc',
+    name: 'a1',
+    days: 30,
+    out: folder,
+    output: 'json',
+    hosts: ['a1.example'],
+    isServer: true,
+    caCert: at('ca.crt'),
+    caKey: at('ca.key'),
     ...change,
   });
 

@@ -116,7 +116,7 @@ describe('a cluster with TLS', function () {
     const pool = new ChannelPool({ clock, wire: wireOf({ tls }) });
     const { answers } = await inspectCluster([allocAddress], { pool, clock, timeoutMs: 5_000 });
     pool.close();
-    expect(answers.map(({ status }) => status?.name).sort()).to.deep.equal(['a1', 's1', 's2', 's3']);
+    expect(answers.map(({ status }) => status?.name)).to.have.members(['a1', 's1', 's2', 's3']);
   });
 
   it('lets no client operate it, and nobody in without a certificate', async () => {
