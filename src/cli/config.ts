@@ -21,7 +21,6 @@ import {
 import { ConfigDocument, type ConfigProblem, formatProblem } from './config-document.js';
 import * as fields from './config-fields.js';
 import { problemsOf, ruleProblem, underKey } from './config-problems.js';
-import { checkExposure, type Listener } from './exposure.js';
 import { limitsSchema, toLimits } from './limits-config.js';
 import { checkExposure } from './exposure.js';
 import { allocTls, listenersOf, storeTls, type TlsConfig, toTls } from './tls-config.js';
