@@ -108,7 +108,10 @@ describe('program', function () {
     [['version', 'now'], 'Unknown argument: now'],
     [['seq', 'next'], 'Not enough'],
     [['seq', 'next', '42', '43'], 'Unknown argument: 43'],
-    [['seq', 'next', '42', '--fast'], 'unknown flag --fast; there are --count, --endpoints, --timeout, --context, --ca, --cert, --key, --token-file, --output'],
+    [
+      ['seq', 'next', '42', '--fast'],
+      'unknown flag --fast; there are --count, --endpoints, --timeout, --context, --ca, --cert, --key, --token-file, --output',
+    ],
     [['seq', 'next', '42', '--endpoint=a:1'], "unknown flag --endpoint; did you mean --endpoints?\nsee 'seqctl seq next --help'"],
     [['bench', '--rat', '5', '--yes'], 'unknown flag --rat; did you mean --rate?'],
     [['seq', 'next', '42', '-o', 'xml'], "--output must be one of table, wide, json, yaml, got 'xml'"],
