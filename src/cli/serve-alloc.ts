@@ -7,7 +7,7 @@ import { withAdmin } from './admin.js';
 import { type AllocTelemetry, allocTelemetry } from './alloc-telemetry.js';
 import type { AllocConfig } from './config.js';
 import { type RunningAlloc, withGateway } from './gateway.js';
-import { type NodeSecurity, nodeSecurity } from './node-security.js';
+import { type NodeSecurity, nodeSecurity, servedBy } from './node-security.js';
 import type { ProcessContext, Running } from './process.js';
 import { programVersion } from './version.js';
 
@@ -40,8 +40,12 @@ export const ALLOC_LEVELS = {
 
 /** Composition root of an AllocSvr: puts it together with the clock, the dice and the log of its process. */
 export function serveAlloc(config: AllocConfig, context: ProcessContext): Promise<Running> {
-  const { adminListen } = config;
   const security = nodeSecurity(config.tls, context);
+  return servedBy(security, () => serveWithAdmin(config, context, security));
+}
+
+function serveWithAdmin(config: AllocConfig, context: ProcessContext, security: NodeSecurity): Promise<Running> {
+  const { adminListen } = config;
   if (adminListen === undefined) return startWithGateway(config, context, security);
   const telemetry = allocTelemetry({ version: programVersion(), clock: context.clock });
   return withAdmin({

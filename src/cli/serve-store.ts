@@ -9,7 +9,7 @@ import { StoreServer } from '../store/server.js';
 import { withAdmin } from './admin.js';
 import type { StoreConfig } from './config.js';
 import { arbiterRole } from './placement-port.js';
-import { type NodeSecurity, nodeSecurity } from './node-security.js';
+import { type NodeSecurity, nodeSecurity, servedBy } from './node-security.js';
 import type { ProcessContext, Running } from './process.js';
 import { type StoreTelemetry, storeTelemetry } from './store-telemetry.js';
 import { programVersion } from './version.js';
@@ -35,8 +35,12 @@ export const STORE_LEVELS = {
 
 /** Composition root of a StoreSvr: puts it and its arbiter together with the clock, the dice and the log of its process. */
 export function serveStore(config: StoreConfig, context: ProcessContext): Promise<Running> {
-  const { adminListen } = config;
   const security = nodeSecurity(config.tls, context);
+  return servedBy(security, () => serveWithAdmin(config, context, security));
+}
+
+function serveWithAdmin(config: StoreConfig, context: ProcessContext, security: NodeSecurity): Promise<Running> {
+  const { adminListen } = config;
   if (adminListen === undefined) return serveData(config, context, security);
   const telemetry = storeTelemetry({ version: programVersion(), dataDir: config.dataDir });
   return withAdmin({

@@ -9,7 +9,7 @@ import { simulate } from './run.js';
 import { shrink } from './shrink.js';
 import type { RunSummary } from './summary.js';
 
-const SEEDS = 200;
+const SEEDS = 100;
 /** Half as fast again, or as slow, with leases that allow for nothing. */
 const BROKEN_CLOCKS: Partial<SimOptions> = {
   skewPpm: 500_000,
@@ -30,7 +30,7 @@ const CORPUS = join(projectRoot, 'test', 'sim', 'corpus');
 describe('a simulated cluster under faults', function () {
   this.timeout(900_000);
 
-  it('keeps every promise with seeds 1 to 200, and serves everybody again when it is healed', async () => {
+  it('keeps every promise with seeds 1 to 100, and serves everybody again when it is healed', async () => {
     const failures: string[] = [];
     let [operationCount, simulatedMs] = [0, 0];
     await runSeeds({
